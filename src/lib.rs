@@ -1,1 +1,7 @@
 //! lib
+pub mod buckets;
+pub mod cloud;
+pub mod names;
+pub mod policy;
+pub mod properties;
+pub mod secret;
