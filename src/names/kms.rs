@@ -1,0 +1,113 @@
+//! KMS keys: those that encrypt the objects, and the one that encrypts the secret.
+
+use super::{Arn, Rule, length_within, only, text_newtype};
+
+/// KMS key ids are UUIDs, those of multi-Region keys `mrk-` and 32 hexadecimal digits.
+fn is_key_id(text: &str) -> bool {
+    let hex = |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit());
+    if let Some(multi_region) = text.strip_prefix("mrk-") {
+        return hex(multi_region, 32);
+    }
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths = [8, 4, 4, 4, 12];
+    groups.len() == lengths.len() && groups.iter().zip(lengths).all(|(group, length)| hex(group, length))
+}
+
+text_newtype! {
+    /// The ARN of a KMS key, `arn:P:kms:REGION:ACCOUNT:key/ID`. Never an alias.
+    KmsKeyArn
+}
+
+impl KmsKeyArn {
+    const SHAPE: &str = "must be the ARN of a KMS key: `arn:aws:kms:REGION:123456789012:key/KEY-ID`";
+
+    /// Parses a key's ARN.
+    ///
+    /// # Errors
+    /// The rule the text breaks. Alias ARNs are refused: in an IAM policy's `Resource` they match no key.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        length_within(text, 2048)?;
+        let arn = Arn::split(text).ok_or(Self::SHAPE)?;
+        if arn.service == "kms" && arn.resource.starts_with("alias/") {
+            return Err("is an alias; IAM ignores alias ARNs in a policy, so give the ARN of the key itself".into());
+        }
+        let id = arn.resource.strip_prefix("key/").ok_or(Self::SHAPE)?;
+        if arn.service != "kms" || !arn.region_is_plausible() || !arn.account_is_number() {
+            return Err(Self::SHAPE.into());
+        }
+        if !is_key_id(id) {
+            return Err("must end in one key's id, a UUID or `mrk-` and 32 hexadecimal digits".into());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The key's region, which is also that of the buckets it can encrypt.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+
+    /// The key's partition.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.0.split(':').nth(1).unwrap_or_default()
+    }
+}
+
+text_newtype! {
+    /// The customer's KMS key for the secret, as Secrets Manager takes it: key id, key ARN, `alias/…` or alias ARN.
+    SecretKmsKey
+}
+
+impl SecretKmsKey {
+    const SHAPE: &str = "must be a KMS key id, a key ARN, `alias/NAME` or an alias ARN";
+
+    /// Parses a key reference. `None` is the AWS-managed key `alias/aws/secretsmanager`, which Secrets Manager takes
+    /// when none is given and leaves out when asked.
+    ///
+    /// # Errors
+    /// The rule the text breaks.
+    pub fn parse(text: &str) -> Result<Option<Self>, Rule> {
+        length_within(text, 2048)?;
+        let reference = if text.starts_with("arn:") {
+            let arn = Arn::split(text).ok_or(Self::SHAPE)?;
+            if arn.service != "kms" || !arn.region_is_plausible() || !arn.account_is_number() {
+                return Err(Self::SHAPE.into());
+            }
+            arn.resource
+        } else {
+            text
+        };
+        let Some(alias) = reference.strip_prefix("alias/") else {
+            let id = if text.starts_with("arn:") { reference.strip_prefix("key/").ok_or(Self::SHAPE)? } else { reference };
+            return if is_key_id(id) { Ok(Some(Self(text.to_owned()))) } else { Err(Self::SHAPE.into()) };
+        };
+        length_within(alias, 250)?;
+        only(alias, "letters, digits and `/_-` in the alias", |c| c.is_ascii_alphanumeric() || "/_-".contains(c))?;
+        match alias.strip_prefix("aws/") {
+            Some("secretsmanager") => Ok(None),
+            Some(_) => Err("is the key of another AWS service; leave it out for Secrets Manager's own key".into()),
+            None => Ok(Some(Self(text.to_owned()))),
+        }
+    }
+
+    /// Whether this is the key that `DescribeSecret` shows as `KmsKeyId`.
+    ///
+    /// Secrets Manager shows an id or an ARN whatever it was given, so ids and alias names are compared, and the whole
+    /// text only where both are ARNs. An alias and an id are never the same here: only KMS could tell.
+    #[must_use]
+    pub fn same_as(&self, described: &str) -> bool {
+        let ours = self.0.as_str();
+        if ours.starts_with("arn:") && described.starts_with("arn:") {
+            return ours == described;
+        }
+        bare(ours) == bare(described)
+    }
+}
+
+/// The key's id, or `alias/NAME`, without what an ARN puts before it.
+fn bare(reference: &str) -> &str {
+    let resource = Arn::split(reference).map_or(reference, |arn| arn.resource);
+    resource.strip_prefix("key/").unwrap_or(resource)
+}
+

@@ -1,0 +1,99 @@
+//! The numbers and the switch among the properties.
+
+use std::fmt;
+
+use super::Rule;
+
+/// Digits only: no sign, no point, no exponent, no white space.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// How long a deleted secret can be restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecoveryWindow {
+    /// Deleted at once and for good: by then its key is dead.
+    #[default]
+    None,
+    /// Restorable for 7 to 30 days, Secrets Manager's limits.
+    Days(u8),
+}
+
+impl RecoveryWindow {
+    /// The longest window: what a Delete takes when it cannot read the property.
+    pub const LONGEST: Self = Self::Days(30);
+
+    /// Parses a number of days.
+    ///
+    /// # Errors
+    /// The rule the text breaks.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        match digits(text).and_then(|days| u8::try_from(days).ok()) {
+            Some(0) => Ok(Self::None),
+            Some(days @ 7..=30) => Ok(Self::Days(days)),
+            Some(_) | None => Err("must be `0` (deleted at once) or `7` to `30` days".into()),
+        }
+    }
+}
+
+/// The number whose rise asks for a new access key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeySerial(u64);
+
+impl KeySerial {
+    /// The largest integer that every JSON reader holds exactly, 2⁵³ − 1: the serial also stands in the secret.
+    pub const MAX: u64 = (1 << 53) - 1;
+
+    /// Parses a positive integer.
+    ///
+    /// # Errors
+    /// The rule the text breaks.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        match digits(text) {
+            Some(serial @ 1..=Self::MAX) => Ok(Self(serial)),
+            Some(_) | None => Err("must be a whole number from `1` to `9007199254740991`".into()),
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl Default for KeySerial {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl fmt::Display for KeySerial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Whether a key is proved on every bucket before the answer is SUCCESS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verification {
+    /// List and read with the key before the stack turns green.
+    #[default]
+    Prove,
+    /// Answer without having tried the key.
+    Skip,
+}
+
+impl Verification {
+    /// Parses `true` or `false`, in any case: some tools print `True`.
+    ///
+    /// # Errors
+    /// The rule the text breaks.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(Self::Prove),
+            "false" => Ok(Self::Skip),
+            _ => Err("must be `true` or `false`".into()),
+        }
+    }
+}

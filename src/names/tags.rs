@@ -1,0 +1,134 @@
+//! The customer's tags, valid for IAM and Secrets Manager alike.
+
+use super::{Rule, length_within, only, text_newtype};
+
+/// What both services allow: letters, digits and spaces of any script, and `_.:/=+-@`.
+fn tag_character(c: char) -> bool {
+    c.is_alphabetic() || c.is_numeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
+}
+
+const TAG_CHARACTERS: &str = "letters, digits, spaces and `_.:/=+-@`";
+
+/// AWS reserves the prefix in any case, for keys and for values.
+fn not_reserved(text: &str) -> Result<(), Rule> {
+    if text.to_lowercase().starts_with("aws:") {
+        return Err("begins with `aws:`, which AWS reserves".into());
+    }
+    Ok(())
+}
+
+text_newtype! {
+    /// A tag's key: 1 to 128 characters.
+    TagKey
+}
+
+impl TagKey {
+    /// What the keys of this resource's own ownership tags begin with.
+    pub const OWN_PREFIX: &str = "publisher-s3-access:";
+
+    /// Parses a customer's tag key.
+    ///
+    /// # Errors
+    /// The rule the text breaks. The prefixes `aws:` and `publisher-s3-access:` are refused in any case: IAM takes keys
+    /// that differ in case alone for the same.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        length_within(text, 128)?;
+        not_reserved(text)?;
+        if text.to_lowercase().starts_with(Self::OWN_PREFIX) {
+            return Err("begins with `publisher-s3-access:`, which marks what the stack owns".into());
+        }
+        only(text, TAG_CHARACTERS, tag_character)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Whether IAM takes both for the same key.
+    #[must_use]
+    pub fn eq_ignore_case(&self, other: &Self) -> bool {
+        self.0.to_lowercase() == other.0.to_lowercase()
+    }
+}
+
+text_newtype! {
+    /// A tag's value: 0 to 256 characters.
+    TagValue
+}
+
+impl TagValue {
+    /// Parses a tag's value, which may be empty.
+    ///
+    /// # Errors
+    /// The rule the text breaks.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        if !text.is_empty() {
+            length_within(text, 256)?;
+        }
+        not_reserved(text)?;
+        only(text, TAG_CHARACTERS, tag_character)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// One tag of the customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// The key.
+    pub key: TagKey,
+    /// The value, which may be empty.
+    pub value: TagValue,
+}
+
+/// The customer's tags in the order given: at most [`Tags::LIMIT`], no key twice ignoring case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(Vec<Tag>);
+
+impl Tags {
+    /// AWS allows 50 tags on a user or a secret; the rest is room for ownership tags and for what others add.
+    pub const LIMIT: usize = 45;
+
+    /// No tags.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tag behind the others.
+    ///
+    /// # Errors
+    /// The rule it breaks: one too many, or the same key again ignoring case, which IAM refuses.
+    pub fn push(&mut self, tag: Tag) -> Result<(), Rule> {
+        if self.0.len() == Self::LIMIT {
+            return Err(format!("is one tag too many; at most {} are allowed", Self::LIMIT).into());
+        }
+        if let Some(twin) = self.0.iter().find(|other| other.key.eq_ignore_case(&tag.key)) {
+            return Err(format!("is the same key as `{}`: IAM ignores case in tag keys", twin.key).into());
+        }
+        self.0.push(tag);
+        Ok(())
+    }
+
+    /// The tags in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Tag> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Tags {
+    type Item = &'a Tag;
+    type IntoIter = std::slice::Iter<'a, Tag>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,122 @@
+//! Properties of an earlier state, which may have been written for another version of this code: read as far as they
+//! can be, never refused.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::read;
+use crate::buckets::{BucketUri, Buckets};
+use crate::names::{
+    KeySerial, KmsKeyArn, PolicyArn, PolicyName, RecoveryWindow, Rule, SecretKmsKey, TagKey, UserName, Verification,
+};
+
+/// The properties before an Update. They only tell what is ours to remove and what has changed.
+///
+/// A property that was left out counts as its default; one that cannot be read counts as `None` or empty. Where the
+/// properties are no object at all, all are `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Previous {
+    /// `UserName`.
+    pub user: Option<UserName>,
+    /// `PolicyName`.
+    pub policy: Option<PolicyName>,
+    /// The keys in `Tags`, as far as they are valid: others were never set.
+    pub tag_keys: Vec<TagKey>,
+    /// `Buckets`.
+    pub buckets: Option<Buckets>,
+    /// `BucketKmsKeyArns`.
+    pub bucket_kms_keys: Vec<KmsKeyArn>,
+    /// `PermissionsBoundary`.
+    pub boundary: Option<PolicyArn>,
+    /// `SecretKmsKeyId`.
+    pub secret_kms_key: Option<SecretKmsKey>,
+    /// `VerifyAccess`.
+    pub verification: Option<Verification>,
+    /// `Revision`.
+    pub revision: Option<String>,
+    /// `KeySerial`.
+    pub key_serial: Option<KeySerial>,
+}
+
+impl Previous {
+    /// Reads what can be read.
+    #[must_use]
+    pub fn read(properties: &Value) -> Self {
+        let Some(properties) = properties.as_object() else {
+            return Self::default();
+        };
+        Self {
+            user: or_default(properties, "UserName", UserName::parse),
+            policy: or_default(properties, "PolicyName", PolicyName::parse),
+            tag_keys: tag_keys(properties.get("Tags")),
+            buckets: properties.get("Buckets").and_then(|value| read::buckets(value, BucketUri::parse).ok()),
+            bucket_kms_keys: properties
+                .get("BucketKmsKeyArns")
+                .and_then(|value| read::kms_keys(value, KmsKeyArn::parse).ok())
+                .unwrap_or_default(),
+            boundary: readable(properties, "PermissionsBoundary", PolicyArn::parse),
+            secret_kms_key: readable(properties, "SecretKmsKeyId", SecretKmsKey::parse).flatten(),
+            verification: or_default(properties, "VerifyAccess", Verification::parse),
+            revision: readable(properties, "Revision", |text| Ok(text.to_owned())),
+            key_serial: or_default(properties, "KeySerial", KeySerial::parse),
+        }
+    }
+}
+
+/// What a Delete needs of the properties.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// `UserName`, or its default where it was left out; `None` if it cannot be read.
+    pub user: Option<UserName>,
+    /// `SecretRecoveryDays`; unreadable, the longest window.
+    pub recovery: RecoveryWindow,
+}
+
+impl Deletion {
+    /// Reads both, however broken the rest is.
+    #[must_use]
+    pub fn read(properties: &Value) -> Self {
+        let Some(properties) = properties.as_object() else {
+            return Self { user: None, recovery: RecoveryWindow::LONGEST };
+        };
+        Self {
+            user: or_default(properties, "UserName", UserName::parse),
+            recovery: or_default(properties, "SecretRecoveryDays", RecoveryWindow::parse)
+                .unwrap_or(RecoveryWindow::LONGEST),
+        }
+    }
+}
+
+/// `ServiceTimeout`: how long `CloudFormation` waits for the answer, 1 to 3,600 seconds. `None` if it is not there or
+/// cannot be read.
+#[must_use]
+pub fn service_timeout(properties: &Value) -> Option<Duration> {
+    let seconds = readable(properties.as_object()?, "ServiceTimeout", |text| {
+        text.parse().map_err(|_| Rule::from("must be a number of seconds"))
+    });
+    seconds.filter(|seconds| (1..=3600).contains(seconds)).map(Duration::from_secs)
+}
+
+/// `None` if the property is not there or breaks a rule.
+fn readable<T>(
+    properties: &Map<String, Value>,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, Rule>,
+) -> Option<T> {
+    properties.get(name).and_then(|value| read::scalar(name, value, parse).ok())
+}
+
+/// The default if the property is not there, `None` if it breaks a rule.
+fn or_default<T: Default>(
+    properties: &Map<String, Value>,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, Rule>,
+) -> Option<T> {
+    if properties.contains_key(name) { readable(properties, name, parse) } else { Some(T::default()) }
+}
+
+fn tag_keys(tags: Option<&Value>) -> Vec<TagKey> {
+    let tags = tags.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    tags.iter().filter_map(|tag| read::scalar("Key", tag.get("Key")?, TagKey::parse).ok()).collect()
+}
