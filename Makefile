@@ -1,0 +1,103 @@
+# The commands of this repository; `make` alone lists them.
+# Everything a target needs besides Rust, Python, a C compiler, make and git is installed into
+# `.tools` and `target`, which git ignores.
+
+SHELL         := bash
+.DEFAULT_GOAL := help
+
+# The interpreter that makes the tools' environment: `make test PYTHON=python3.12`.
+PYTHON ?= python3
+
+LOCK    := tests/e2e/tools/requirements.txt
+TOOLS   := .tools/python
+# Named after the lock's content and this folder (scripts in a Python environment hold its absolute
+# path): a changed lock or a moved checkout installs anew, anything else costs nothing.
+INSTALLED := $(TOOLS)/installed-$(shell { cat $(LOCK); pwd; } | git hash-object --stdin)
+RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+CARGO     := cargo
+E2E       := $(CARGO) run --locked --package e2e --
+
+CHECKS := format lints template rust end-to-end
+
+##@ Use
+.PHONY: demo
+demo: $(INSTALLED) ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running)
+	@$(E2E) demo
+
+.PHONY: acceptance
+acceptance: $(INSTALLED) ## Run the end-to-end steps on your AWS account: make acceptance BUCKET=name
+	@test -n "$(BUCKET)" || { echo 'make: say which bucket to read: make acceptance BUCKET=name' >&2; exit 1; }
+	@BUCKET='$(BUCKET)' $(E2E) acceptance
+
+##@ Check
+.PHONY: test
+test: $(INSTALLED) ## Run every check below, then print a summary
+	@passed=0; summary=; \
+	for check in $(CHECKS); do \
+		printf '\n==> %s\n' "$$check"; start=$$SECONDS; \
+		if $(MAKE) --no-print-directory "check-$$check"; then verdict=ok; passed=$$((passed + 1)); else verdict=FAILED; fi; \
+		summary+=$$(printf '%-12s %-6s %4d s' "$$check" "$$verdict" "$$((SECONDS - start))")$$'\n'; \
+		test $$verdict = ok || break; \
+	done; \
+	printf '\n%s' "$$summary"; \
+	test $$verdict = ok && failed=0 || failed=1; \
+	printf 'checks: %d passed, %d failed\n' $$passed $$failed; \
+	exit $$failed
+
+.PHONY: check-format
+check-format: ## Formatting is rustfmt's
+	@$(CARGO) fmt --all --check
+
+.PHONY: check-lints
+check-lints: ## Clippy has nothing to say
+	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+
+.PHONY: check-template
+check-template: $(INSTALLED) ## cfn-lint has nothing to say about template.yaml
+	@$(TOOLS)/bin/cfn-lint template.yaml
+
+.PHONY: check-rust
+check-rust: ## Unit and integration tests
+	@$(CARGO) test --workspace --locked
+
+.PHONY: check-end-to-end
+check-end-to-end: $(INSTALLED) ## The real stack on the emulator, driven as a user would
+	@$(E2E) test
+
+##@ Tools
+.PHONY: tools
+tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and cfn-lint into .tools
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	rm -rf target .aws-sam .tools
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(INSTALLED): | prerequisites
+	@echo 'Installing the tools of $(LOCK) into $(TOOLS) (about 1 GB, once)'
+	@rm -rf $(TOOLS)
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(LOCK)
+	@touch $@
+
+# One line for each thing that is missing, and what to do about it.
+.PHONY: prerequisites
+prerequisites:
+	@missing=0; need() { echo "make: $$1" >&2; missing=1; }; \
+	command -v git >/dev/null || need 'git is missing: install it'; \
+	command -v cc >/dev/null || need 'a C compiler (`cc`) is missing: install gcc or clang'; \
+	if ! command -v $(CARGO) >/dev/null; then need 'Rust is missing: install $(RUST) or newer from https://rustup.rs'; \
+	elif ! $(CARGO) --version | awk -v least=$(RUST) '{ split($$2, a, "."); split(least, b, "."); \
+		exit a[1] * 1000000 + a[2] * 1000 + a[3] < b[1] * 1000000 + b[2] * 1000 + b[3] }'; then \
+		need "Rust $(RUST) or newer is needed, this is $$($(CARGO) --version): run \`rustup update stable\`"; fi; \
+	if ! command -v $(PYTHON) >/dev/null; then need 'Python is missing: install 3.10 or newer, or name one: make PYTHON=/path/to/python3'; \
+	elif ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then \
+		need "Python 3.10 or newer is needed, this is $$($(PYTHON) --version): name another: make PYTHON=/path/to/python3"; \
+	elif ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		need '$(PYTHON) has no `venv`: install it (Debian, Ubuntu: `apt install python3-venv`)'; fi; \
+	exit $$missing

@@ -1,0 +1,148 @@
+"""MiniStack as an AWS account for the demo and the end-to-end tests.
+
+    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--stop-at-eof]
+
+Prints `ready http://127.0.0.1:PORT` on standard output when it answers; its log goes to standard error.
+It runs until SIGTERM or SIGINT and then removes its data; with `--stop-at-eof` also until standard input ends,
+so that it cannot outlive a driver that holds the other end. Port 0, the default, is a free one. The
+administrator is root of account 000000000000 with the key `test`, secret `test`; the region is the one a
+request is signed for. Functions are plain child processes that inherit this process's environment, so nothing
+of the caller's AWS set-up is let through; `EXTRA_RESPONSE_ORIGINS` is, with the emulator's own origin appended.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+# What the service authorization reference lists under `iam:PermissionsBoundary` for users.
+BOUNDARY_ACTIONS = {
+    f"iam:{name}"
+    for name in (
+        "CreateUser", "PutUserPolicy", "DeleteUserPolicy", "AttachUserPolicy", "DetachUserPolicy",
+        "PutUserPermissionsBoundary", "DeleteUserPermissionsBoundary",
+    )
+}
+
+
+def prepare_environment(port, data):
+    """MiniStack reads all of these when it is imported."""
+    origin = f"http://127.0.0.1:{port}"
+    response_origins = filter(None, [os.environ.get("EXTRA_RESPONSE_ORIGINS"), origin])
+    for name in [name for name in os.environ if name.startswith(("AWS_", "LAMBDA_", "MINISTACK_"))]:
+        del os.environ[name]
+    os.environ.update({
+        "AUTH": "true",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",  # the host of response URLs
+        "AWS_ENDPOINT_URL": origin,  # an address, not a name: SDKs then put the bucket into the path
+        "EXTRA_RESPONSE_ORIGINS": ",".join(response_origins),  # the function answers to https alone otherwise
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "LAMBDA_EXECUTOR": "local",
+        "IOT_MTLS_ENABLED": "0",  # no further ports
+        "SFTP_ENABLED": "0",
+        "TMPDIR": data,
+        "S3_DATA_DIR": f"{data}/s3",
+        "STATE_DIR": f"{data}/state",
+    })
+    tempfile.tempdir = data
+
+
+def fill_permissions_boundary(iam_actions):
+    """Give IAM's calls the condition key `iam:PermissionsBoundary`: the boundary a call sets, else its user's own."""
+    from ministack.services import iam
+
+    context_of = iam_actions.request_tag_context
+
+    def with_boundary(service, iam_action, body, params):
+        context = context_of(service, iam_action, body, params)
+        if iam_action not in BOUNDARY_ACTIONS:
+            return context
+        user = iam._users.get(iam_actions._query_param(params, "UserName")) or {}
+        boundary = iam_actions._query_param(params, "PermissionsBoundary") or user.get("PermissionsBoundary")
+        return {**context, "iam:PermissionsBoundary": boundary} if boundary else context
+
+    iam_actions.request_tag_context = with_boundary
+
+
+def require_decrypt(iam_actions):
+    """Ask for `kms:Decrypt` on the key of an SSE-KMS object that is downloaded, through S3 in the key's region."""
+    from ministack.services import s3
+
+    checks_of, resources_of = iam_actions.s3_additional_checks, iam_actions.s3_access_point_resources
+
+    def with_decrypt(method, path, headers, body, query_params):
+        checks = checks_of(method, path, headers, body, query_params)
+        bucket, _, key = path.lstrip("/").partition("/")
+        stored = (s3._buckets.get(bucket) or {}).get("objects", {}).get(key)
+        if method != "GET" or not stored:
+            return checks
+        key_id = s3._stored_sse_headers(stored).get("x-amz-server-side-encryption-aws-kms-key-id")
+        if key_id and iam_actions._s3_action(method, path, query_params) in ("GetObject", "GetObjectVersion"):
+            checks.append(("kms:Decrypt", key_arn(key_id, s3.bucket_region(bucket))))
+        return checks
+
+    def with_via_service(arn):
+        if not arn.startswith("arn:aws:kms:"):
+            return resources_of(arn)
+        return [(arn, {"kms:ViaService": f"s3.{arn.split(':')[3]}.amazonaws.com"})]
+
+    iam_actions.s3_additional_checks, iam_actions.s3_access_point_resources = with_decrypt, with_via_service
+
+
+def key_arn(key_id, region):
+    """The ARN of a KMS key that a request named by ARN or by bare id."""
+    return key_id if key_id.startswith("arn:") else f"arn:aws:kms:{region}:000000000000:key/{key_id}"
+
+
+def stop_at_eof():
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def announce(port):
+    origin = f"http://127.0.0.1:{port}"
+    while True:
+        try:
+            urllib.request.urlopen(f"{origin}/_ministack/health", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    print(f"ready {origin}", flush=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--stop-at-eof", action="store_true")
+    arguments = parser.parse_args()
+    port = arguments.port or free_port()
+    with tempfile.TemporaryDirectory(prefix="emulator-") as data:
+        prepare_environment(port, data)
+        from ministack import app
+        from ministack.core import iam_actions
+
+        fill_permissions_boundary(iam_actions)
+        require_decrypt(iam_actions)
+        threading.Thread(target=announce, args=(port,), daemon=True).start()
+        if arguments.stop_at_eof:
+            threading.Thread(target=stop_at_eof, daemon=True).start()
+        sys.argv = sys.argv[:1]
+        app.main()
+
+
+if __name__ == "__main__":
+    main()
