@@ -1,4 +1,5 @@
 //! lib
+pub mod aws;
 pub mod buckets;
 pub mod cloud;
 pub mod names;

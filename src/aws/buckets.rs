@@ -1,0 +1,152 @@
+//! S3: where a bucket is, asked by nobody in particular; and what the user's own key reads of it.
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::credentials_of;
+use super::error::failed;
+use crate::buckets::{BucketName, BucketUri, Prefix};
+use crate::cloud::Result;
+use crate::secret::StoredKey;
+
+/// The calls to S3, none of them in the function's own name.
+#[derive(Debug)]
+pub(super) struct Buckets(Client);
+
+/// The header in which S3 says where a bucket is, whatever else it answers.
+const REGION_HEADER: &str = "x-amz-bucket-region";
+
+impl Buckets {
+    pub(super) fn new(config: &SdkConfig) -> Self {
+        let mut nobody = config.to_builder();
+        nobody.set_credentials_provider(None);
+        let config = aws_sdk_s3::config::Builder::from(&nobody.build())
+            .allow_no_auth()
+            // One form for all: a dot in a bucket's name breaks the certificate of the other form, and emulators have
+            // no DNS for it.
+            .force_path_style(true)
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        Self(Client::from_conf(config.build()))
+    }
+
+    pub(super) async fn region(&self, bucket: &BucketName) -> Result<Option<String>> {
+        match self.0.head_bucket().bucket(bucket.as_str()).send().await {
+            Ok(answer) => answer.bucket_region.map(Some).ok_or_else(|| no_region(200)),
+            Err(error) => match error.raw_response() {
+                Some(answer) if answer.status().as_u16() == 404 => Ok(None),
+                Some(answer) if told_region(answer).is_some() => Ok(told_region(answer)),
+                _ => Err(failed("s3:HeadBucket")(error)),
+            },
+        }
+    }
+
+    pub(super) async fn first_object(
+        &self,
+        key: &StoredKey,
+        region: &str,
+        uri: &BucketUri,
+    ) -> Result<Option<String>> {
+        let list = |region: String| {
+            let prefix = uri
+                .prefix
+                .as_ref()
+                .map(|prefix| Prefix::as_str(prefix).to_owned());
+            let call = self
+                .0
+                .list_objects_v2()
+                .bucket(uri.bucket.as_str())
+                .set_prefix(prefix)
+                .max_keys(1);
+            call.customize()
+                .config_override(of_user(key, region))
+                .send()
+        };
+        let answer = where_it_is(region, "s3:ListBucket", list).await?;
+        Ok(answer
+            .contents
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .and_then(|object| object.key))
+    }
+
+    pub(super) async fn first_byte(
+        &self,
+        key: &StoredKey,
+        region: &str,
+        bucket: &BucketName,
+        object: &str,
+    ) -> Result<()> {
+        let get = |region: String| {
+            let call = self
+                .0
+                .get_object()
+                .bucket(bucket.as_str())
+                .key(object)
+                .range("bytes=0-0");
+            call.customize()
+                .config_override(of_user(key, region))
+                .send()
+        };
+        // The headers have come, so the object may be read; the body is dropped unread.
+        where_it_is(region, "s3:GetObject", get).await.map(drop)
+    }
+}
+
+fn of_user(key: &StoredKey, region: String) -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::new()
+        .region(Region::new(region))
+        .credentials_provider(credentials_of(key))
+}
+
+/// Calls in the region given, and where S3 names another one, there, once: a bucket's region is not known for sure right
+/// after it was made, and a deleted name can come back elsewhere.
+async fn where_it_is<T, E, F>(
+    region: &str,
+    operation: &'static str,
+    call: impl Fn(String) -> F,
+) -> Result<T>
+where
+    E: ProvideErrorMetadata,
+    F: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+{
+    let outcome = match call(region.to_owned()).await {
+        Err(error) => match error
+            .raw_response()
+            .and_then(elsewhere)
+            .filter(|there| there != region)
+        {
+            Some(there) => call(there).await,
+            None => Err(error),
+        },
+        done => done,
+    };
+    outcome.map_err(failed(operation))
+}
+
+/// The region that a redirect or a refused signature names.
+fn elsewhere(answer: &HttpResponse) -> Option<String> {
+    matches!(answer.status().as_u16(), 301 | 307 | 400)
+        .then(|| told_region(answer))
+        .flatten()
+}
+
+fn told_region(answer: &HttpResponse) -> Option<String> {
+    answer
+        .headers()
+        .get(REGION_HEADER)
+        .filter(|region| !region.is_empty())
+        .map(str::to_owned)
+}
+
+fn no_region(status: u16) -> crate::cloud::CloudError {
+    super::error::unwhole(
+        "s3:HeadBucket",
+        &format!("the bucket's region (HTTP status {status})"),
+    )
+}

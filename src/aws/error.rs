@@ -1,0 +1,184 @@
+//! How an `SdkError` becomes our error: at the call site, once, by [`failed`].
+//!
+//! `{:?}` and `DisplayErrorContext` of an `SdkError` print the raw answer, and the raw answer can hold a secret key.
+//! So nothing of it goes on but AWS's code, AWS's message where AWS itself refused, and the request id.
+
+use aws_sdk_iam::operation::RequestId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::cloud::{CloudError, ErrorKind, Result};
+
+/// What a failed `operation` (IAM's name of the action) comes to.
+pub(super) fn failed<E: ProvideErrorMetadata>(
+    operation: &'static str,
+) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
+    move |error| {
+        let (kind, code, message) = match &error {
+            SdkError::ConstructionFailure(_) => (
+                ErrorKind::Rejected,
+                None,
+                "the request could not be built, so nothing was sent".to_owned(),
+            ),
+            SdkError::TimeoutError(_) => (ErrorKind::Unclear, None, "no answer in time".to_owned()),
+            SdkError::DispatchFailure(failure) => (
+                ErrorKind::Unclear,
+                None,
+                dispatch_message(failure.is_timeout()),
+            ),
+            SdkError::ServiceError(refusal) => {
+                refused(refusal.raw().status().as_u16(), refusal.err().meta())
+            }
+            SdkError::ResponseError(_) | _ => (ErrorKind::Unclear, None, UNREADABLE.to_owned()),
+        };
+        CloudError {
+            operation,
+            kind,
+            code,
+            message,
+            request_id: error.request_id().map(one_line),
+        }
+    }
+}
+
+const UNREADABLE: &str = "AWS's answer was cut off or could not be read";
+
+fn dispatch_message(timed_out: bool) -> String {
+    let what = if timed_out {
+        "no connection in time"
+    } else {
+        "no connection, or it broke"
+    };
+    format!("{what}; see whether the function reaches AWS and has credentials")
+}
+
+/// An answer that says no. Without a code it is not AWS's own word (a proxy's page, a `200` that does not parse), so it
+/// proves nothing, and its text is not shown.
+fn refused(
+    status: u16,
+    answer: &aws_smithy_types::error::ErrorMetadata,
+) -> (ErrorKind, Option<String>, String) {
+    match answer.code().filter(|_| status >= 300) {
+        None if status >= 300 => (
+            ErrorKind::Unclear,
+            None,
+            format!("HTTP status {status} without AWS's error code"),
+        ),
+        None => (ErrorKind::Unclear, None, UNREADABLE.to_owned()),
+        Some(code) => {
+            let message = answer
+                .message()
+                .map(one_line)
+                .filter(|text| !text.is_empty());
+            (
+                kind_of(code, status),
+                Some(one_line(code)),
+                message.unwrap_or_else(|| format!("HTTP status {status}")),
+            )
+        }
+    }
+}
+
+/// What AWS's code says, and the HTTP status where the code is not known here.
+fn kind_of(code: &str, status: u16) -> ErrorKind {
+    match code {
+        "NoSuchEntity"
+        | "ResourceNotFoundException"
+        | "NoSuchBucket"
+        | "NoSuchKey"
+        | "NotFound" => ErrorKind::NotFound,
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => ErrorKind::Denied,
+        // A wrong signature is not among them: it does not come right by waiting.
+        "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClientException" => {
+            ErrorKind::UnknownKey
+        }
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "PriorRequestNotComplete"
+        | "SlowDown" => ErrorKind::Throttled,
+        "DeleteConflict"
+        | "ConcurrentModification"
+        | "EntityTemporarilyUnmodifiable"
+        | "EntityAlreadyExists"
+        | "ResourceExistsException"
+        | "PreconditionNotMetException" => ErrorKind::Conflict,
+        // Secrets Manager's `LimitExceededException` is a quota, whatever the SDK takes it for.
+        "LimitExceeded" | "LimitExceededException" | "ServiceQuotaExceededException" => {
+            ErrorKind::LimitExceeded
+        }
+        // S3's `RequestTimeout` comes with 400 and says only that the body came too slowly.
+        "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Unclear,
+        _ if status >= 500 => ErrorKind::Unclear,
+        _ => ErrorKind::Rejected,
+    }
+}
+
+/// An answer that AWS meant as success and that lacks `what`.
+pub(super) fn unwhole(operation: &'static str, what: &str) -> CloudError {
+    let message = format!("AWS answered without {what}");
+    CloudError {
+        operation,
+        kind: ErrorKind::Unclear,
+        code: None,
+        message,
+        request_id: None,
+    }
+}
+
+/// What we refuse ourselves, before sending anything.
+pub(super) fn unsendable(operation: &'static str, why: &str) -> CloudError {
+    CloudError {
+        operation,
+        kind: ErrorKind::Rejected,
+        code: None,
+        message: why.to_owned(),
+        request_id: None,
+    }
+}
+
+/// `None` for what is missing.
+pub(super) fn unless_missing<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The outcome of a removal. What is missing is removed. Where permission depends on the thing (its path, its tags) AWS
+/// denies what does not exist, so after a refusal `is_gone` looks; if it cannot tell, the refusal stands.
+pub(super) async fn removed(
+    outcome: Result<()>,
+    is_gone: impl Future<Output = Result<bool>>,
+) -> Result<()> {
+    match outcome {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind == ErrorKind::Denied && is_gone.await == Ok(true) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// AWS's messages are shown up to this many characters from the front and…
+const HEAD: usize = 300;
+/// …this many from the end, where IAM names the policy that stood in the way. In between can be an object's key of 1,024.
+const TAIL: usize = 200;
+
+/// AWS's text in one line of bounded length. It can hold what users typed: control characters become spaces.
+fn one_line(text: &str) -> String {
+    let text: Vec<char> = text
+        .trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.len() <= HEAD + TAIL {
+        return text.into_iter().collect();
+    }
+    let (head, tail) = (&text[..HEAD], &text[text.len() - TAIL..]);
+    head.iter().chain(&[' ', '…', ' ']).chain(tail).collect()
+}

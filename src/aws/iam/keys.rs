@@ -1,0 +1,141 @@
+//! The user's access keys.
+
+use std::time::SystemTime;
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_iam::types::{AccessKey, AccessKeyMetadata, StatusType};
+
+use super::super::error::{failed, removed, unless_missing, unwhole};
+use super::Iam;
+use crate::cloud::{ErrorKind, Key, KeyStatus, Minting, Result};
+use crate::names::UserName;
+use crate::secret::AccessKeyId;
+
+/// The length of every secret key that IAM has made so far. IAM promises none, so a longer one is taken as well:
+/// [`WholeDocument`](super::super::whole::WholeDocument) has seen the end of the answer, half a key cannot get here.
+const SECRET_LENGTH: usize = 40;
+
+impl Iam {
+    pub(in crate::aws) async fn list_keys(&self, user: &UserName) -> Result<Vec<Key>> {
+        const OPERATION: &str = "iam:ListAccessKeys";
+        let pages = self
+            .0
+            .list_access_keys()
+            .user_name(user.as_str())
+            .into_paginator()
+            .items()
+            .send();
+        let keys = unless_missing(pages.try_collect().await.map_err(failed(OPERATION)))?
+            .unwrap_or_default();
+        keys.iter()
+            .map(|key| listed_key(key).ok_or_else(|| unwhole(OPERATION, "a key's id or its date")))
+            .collect()
+    }
+
+    /// Sent once: a second `CreateAccessKey` makes a second key, and the secret half of the first is lost.
+    pub(in crate::aws) async fn create_key(&self, user: &UserName) -> Result<Minting> {
+        const OPERATION: &str = "iam:CreateAccessKey";
+        let once = aws_sdk_iam::config::Builder::new().retry_config(RetryConfig::disabled());
+        let call = self
+            .0
+            .create_access_key()
+            .user_name(user.as_str())
+            .customize()
+            .config_override(once);
+        match call.send().await.map_err(failed(OPERATION)) {
+            Ok(answer) => {
+                let key = answer.access_key.and_then(|key| whole_key(user, key));
+                key.ok_or_else(|| unwhole(OPERATION, "a whole key of the user"))
+            }
+            Err(error) if error.kind == ErrorKind::LimitExceeded => Ok(Minting::LimitReached),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(in crate::aws) async fn delete_key(
+        &self,
+        user: &UserName,
+        key: &AccessKeyId,
+    ) -> Result<()> {
+        let call = self
+            .0
+            .delete_access_key()
+            .user_name(user.as_str())
+            .access_key_id(key.as_str());
+        let outcome = call
+            .send()
+            .await
+            .map(drop)
+            .map_err(failed("iam:DeleteAccessKey"));
+        removed(outcome, async {
+            Ok(self
+                .list_keys(user)
+                .await?
+                .iter()
+                .all(|listed| listed.id != *key))
+        })
+        .await
+    }
+
+    /// IAM denies the question about a key that it does not know in this account, in the words of a missing permission,
+    /// so both are `None`.
+    pub(in crate::aws) async fn key_owner(&self, key: &AccessKeyId) -> Result<Option<String>> {
+        let call = self
+            .0
+            .get_access_key_last_used()
+            .access_key_id(key.as_str());
+        match call
+            .send()
+            .await
+            .map_err(failed("iam:GetAccessKeyLastUsed"))
+        {
+            Ok(answer) => Ok(answer.user_name.filter(|name| !name.is_empty())),
+            Err(error) => match error.kind {
+                ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Rejected => Ok(None),
+                ErrorKind::UnknownKey
+                | ErrorKind::Throttled
+                | ErrorKind::Conflict
+                | ErrorKind::LimitExceeded
+                | ErrorKind::Unclear => Err(error),
+            },
+        }
+    }
+}
+
+fn listed_key(key: &AccessKeyMetadata) -> Option<Key> {
+    let AccessKeyMetadata {
+        access_key_id,
+        status,
+        create_date,
+        ..
+    } = key;
+    Some(Key {
+        id: AccessKeyId::parse(access_key_id.as_deref()?)?,
+        // `Expired`, and what may be added, does not work either.
+        status: if *status == Some(StatusType::Active) {
+            KeyStatus::Active
+        } else {
+            KeyStatus::Inactive
+        },
+        created: SystemTime::try_from((*create_date)?).ok()?,
+    })
+}
+
+/// The SDK fills in empty text for what an answer lacks.
+fn whole_key(user: &UserName, key: AccessKey) -> Option<Minting> {
+    let AccessKey {
+        user_name,
+        access_key_id,
+        status,
+        secret_access_key,
+        ..
+    } = key;
+    let whole = user_name.eq_ignore_ascii_case(user.as_str())
+        && status == StatusType::Active
+        && secret_access_key.len() >= SECRET_LENGTH;
+    let id = AccessKeyId::parse(&access_key_id)?;
+    whole.then(|| Minting::Minted {
+        id,
+        secret: secret_access_key.into(),
+    })
+}

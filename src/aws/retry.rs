@@ -1,0 +1,90 @@
+//! When the SDK gives up and when it tries again.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority,
+};
+use serde::Deserialize;
+
+/// The SDK waits for ever by default. AWS's control plane answers within a second or two; what takes longer than this
+/// is lost, and another attempt is the better use of the function's time. All attempts of one operation together stay
+/// well under the function's time for work.
+pub(super) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(8))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_timeout(Duration::from_secs(30))
+        .build()
+}
+
+/// Exponential back-off with jitter between at most four attempts: some seconds in all, enough for a burst of throttling.
+pub(super) fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(4)
+}
+
+/// IAM asks for repetition with two codes that the SDK takes as final.
+#[derive(Debug)]
+pub(super) struct IamAsksToRepeat;
+
+impl ClassifyRetry for IamAsksToRepeat {
+    fn name(&self) -> &'static str {
+        "IAM asks to repeat"
+    }
+
+    fn classify_retry(&self, ctx: &InterceptorContext) -> RetryAction {
+        let codes = [
+            "<Code>ConcurrentModification</Code>",
+            "<Code>EntityTemporarilyUnmodifiable</Code>",
+        ];
+        let answer = String::from_utf8_lossy(refusal(ctx));
+        if codes.iter().any(|code| answer.contains(code)) {
+            RetryAction::server_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+}
+
+/// Secrets Manager names its quotas `LimitExceededException`, which elsewhere means throttling: the SDK would repeat
+/// what cannot succeed.
+#[derive(Debug)]
+pub(super) struct SecretsQuotaIsFinal;
+
+#[derive(Deserialize)]
+struct JsonError {
+    #[serde(rename = "__type")]
+    code: String,
+}
+
+impl ClassifyRetry for SecretsQuotaIsFinal {
+    fn name(&self) -> &'static str {
+        "Secrets Manager's quota is final"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+
+    fn classify_retry(&self, ctx: &InterceptorContext) -> RetryAction {
+        match serde_json::from_slice(refusal(ctx)) {
+            // The code can stand behind its name space: `com.amazonaws.secretsmanager#LimitExceededException`.
+            Ok(JsonError { code }) if code.ends_with("LimitExceededException") => {
+                RetryAction::RetryForbidden
+            }
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+}
+
+/// The body of an answer that says 4xx; empty otherwise.
+fn refusal(ctx: &InterceptorContext) -> &[u8] {
+    ctx.response()
+        .filter(|response| response.status().is_client_error())
+        .and_then(|response| response.body().bytes())
+        .unwrap_or_default()
+}
