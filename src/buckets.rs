@@ -40,7 +40,11 @@ impl BucketUri {
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
         Ok(Self {
             bucket: BucketName::parse(bucket)?,
-            prefix: if prefix.is_empty() { None } else { Some(Prefix::parse(prefix)?) },
+            prefix: if prefix.is_empty() {
+                None
+            } else {
+                Some(Prefix::parse(prefix)?)
+            },
         })
     }
 
@@ -48,12 +52,19 @@ impl BucketUri {
     fn path_of_arn(text: &str) -> Result<&str, Rule> {
         let mut parts = text.splitn(6, ':').skip(1);
         let mut next = || parts.next().unwrap_or_default();
-        let (partition, service, region, account, resource) = (next(), next(), next(), next(), next());
+        let (partition, service, region, account, resource) =
+            (next(), next(), next(), next(), next());
         if resource.starts_with("accesspoint") {
             return Err("is an access point; name the bucket behind it, for that is what IAM is asked about".into());
         }
-        if Partition::parse(partition).is_err() || service != "s3" || !region.is_empty() || !account.is_empty() {
-            return Err("is not the ARN of a bucket, which looks like `arn:aws:s3:::BUCKET`".into());
+        if Partition::parse(partition).is_err()
+            || service != "s3"
+            || !region.is_empty()
+            || !account.is_empty()
+        {
+            return Err(
+                "is not the ARN of a bucket, which looks like `arn:aws:s3:::BUCKET`".into(),
+            );
         }
         Ok(resource)
     }
@@ -110,14 +121,23 @@ impl Buckets {
     pub fn grants(&self) -> Vec<Grant<'_>> {
         let mut grants: Vec<Grant<'_>> = Vec::new();
         for entry in &self.0 {
-            let swallowed = self.0.iter().any(|other| other != entry && other.covers(entry));
+            let swallowed = self
+                .0
+                .iter()
+                .any(|other| other != entry && other.covers(entry));
             if swallowed {
                 continue;
             }
             let folder = entry.prefix.iter();
-            match grants.iter_mut().find(|grant| *grant.bucket == entry.bucket) {
+            match grants
+                .iter_mut()
+                .find(|grant| *grant.bucket == entry.bucket)
+            {
                 Some(grant) => grant.folders.extend(folder),
-                None => grants.push(Grant { bucket: &entry.bucket, folders: folder.collect() }),
+                None => grants.push(Grant {
+                    bucket: &entry.bucket,
+                    folders: folder.collect(),
+                }),
             }
         }
         grants

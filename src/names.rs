@@ -66,9 +66,7 @@ pub(crate) use text_newtype;
 /// Requires 1 to `limit` characters.
 fn length_within(text: &str, limit: usize) -> Result<(), Rule> {
     match text.chars().count() {
-        0 => {
-            Err("must not be empty; leave the property out (`AWS::NoValue`) for its default".into())
-        }
+        0 => Err("must not be empty".into()),
         length if length > limit => {
             Err(format!("has {length} characters; at most {limit} are allowed").into())
         }

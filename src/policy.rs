@@ -18,7 +18,12 @@ pub struct PolicyDocument(String);
 /// `s3:ListBucket` is asked about the bucket and `s3:GetObject` about the object, so each stands on its own resources.
 /// `url_suffix` is the partition's DNS suffix (`AWS::URLSuffix`); `kms:ViaService` ends in it.
 #[must_use]
-pub fn document(buckets: &Buckets, kms: &[KmsKeyArn], partition: &Partition, url_suffix: &str) -> PolicyDocument {
+pub fn document(
+    buckets: &Buckets,
+    kms: &[KmsKeyArn],
+    partition: &Partition,
+    url_suffix: &str,
+) -> PolicyDocument {
     let mut statements = list_statements(buckets, partition);
     statements.push(get_statement(buckets, partition));
     statements.extend(decrypt_statements(kms, url_suffix));
@@ -41,7 +46,10 @@ fn list_statements(buckets: &Buckets, partition: &Partition) -> Vec<Value> {
     let statement = |(folders, arns): (Vec<&Prefix>, Vec<String>)| {
         let mut statement = allow("s3:ListBucket", &arns);
         if !folders.is_empty() {
-            let patterns: Vec<String> = folders.iter().flat_map(|p| [p.to_string(), format!("{p}*")]).collect();
+            let patterns: Vec<String> = folders
+                .iter()
+                .flat_map(|p| [p.to_string(), format!("{p}*")])
+                .collect();
             statement["Condition"] = json!({ "StringLike": { "s3:prefix": patterns } });
         }
         statement
@@ -57,7 +65,12 @@ fn get_statement(buckets: &Buckets, partition: &Partition) -> Value {
         if grant.folders.is_empty() {
             arns.push(format!("{bucket}/*"));
         }
-        arns.extend(grant.folders.iter().map(|folder| format!("{bucket}/{folder}*")));
+        arns.extend(
+            grant
+                .folders
+                .iter()
+                .map(|folder| format!("{bucket}/{folder}*")),
+        );
     }
     allow("s3:GetObject", &arns)
 }
@@ -67,7 +80,10 @@ fn decrypt_statements(kms: &[KmsKeyArn], url_suffix: &str) -> Vec<Value> {
     let mut by_region: Vec<(&str, Vec<String>)> = Vec::new();
     for key in kms {
         let arn = key.to_string();
-        match by_region.iter_mut().find(|(region, _)| *region == key.region()) {
+        match by_region
+            .iter_mut()
+            .find(|(region, _)| *region == key.region())
+        {
             Some((_, arns)) if arns.contains(&arn) => {}
             Some((_, arns)) => arns.push(arn),
             None => by_region.push((key.region(), vec![arn])),
@@ -75,7 +91,8 @@ fn decrypt_statements(kms: &[KmsKeyArn], url_suffix: &str) -> Vec<Value> {
     }
     let statement = |(region, arns): (&str, Vec<String>)| {
         let mut statement = allow("kms:Decrypt", &arns);
-        statement["Condition"] = json!({ "StringEquals": { "kms:ViaService": format!("s3.{region}.{url_suffix}") } });
+        statement["Condition"] =
+            json!({ "StringEquals": { "kms:ViaService": format!("s3.{region}.{url_suffix}") } });
         statement
     };
     by_region.into_iter().map(statement).collect()
@@ -125,16 +142,25 @@ impl PolicyDocument {
         if length + taken <= INLINE_POLICY_LIMIT {
             return Ok(());
         }
-        let names: Vec<String> = others.iter().map(|(name, length)| format!("`{name}` ({length})")).collect();
+        let names: Vec<String> = others
+            .iter()
+            .map(|(name, length)| format!("`{name}` ({length})"))
+            .collect();
         let (beside, cure) = if others.is_empty() {
             (String::new(), "")
         } else {
-            (format!(" and its other inline policies {taken}: {}", names.join(", ")), "remove those, ")
+            (
+                format!(
+                    " and its other inline policies {taken}: {}",
+                    names.join(", ")
+                ),
+                "remove those, ",
+            )
         };
         Err(Refusal::of(
             "Buckets",
             format!(
-                "the policy has {length} characters{beside}, but IAM allows a user {INLINE_POLICY_LIMIT}; {cure}\
+                "makes a policy of {length} characters{beside}, but IAM allows a user {INLINE_POLICY_LIMIT}; {cure}\
                  give fewer entries, wider prefixes, or a second resource with another `UserName`"
             ),
         ))
@@ -151,7 +177,10 @@ pub fn counted_length(policy: &str) -> usize {
 /// statements and lists, a list of one, repetitions and statement ids do not matter. Text that is not JSON differs.
 #[must_use]
 pub fn same_meaning(wanted: &PolicyDocument, observed: &str) -> bool {
-    match (serde_json::from_str(&wanted.0), serde_json::from_str(observed)) {
+    match (
+        serde_json::from_str(&wanted.0),
+        serde_json::from_str(observed),
+    ) {
         (Ok(wanted), Ok(observed)) => normal(wanted) == normal(observed),
         _ => false,
     }
@@ -162,7 +191,10 @@ fn normal(policy: Value) -> Value {
     match policy {
         Value::Object(members) => {
             let kept = members.into_iter().filter(|(name, _)| name != "Sid");
-            Value::Object(kept.map(|(name, value)| (name, listed(normal(value)))).collect())
+            Value::Object(
+                kept.map(|(name, value)| (name, listed(normal(value))))
+                    .collect(),
+            )
         }
         Value::Array(values) => {
             let mut values: Vec<Value> = values.into_iter().map(normal).collect();
@@ -175,5 +207,9 @@ fn normal(policy: Value) -> Value {
 }
 
 fn listed(value: Value) -> Value {
-    if value.is_array() { value } else { Value::Array(vec![value]) }
+    if value.is_array() {
+        value
+    } else {
+        Value::Array(vec![value])
+    }
 }

@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 
 use crate::buckets::{BucketUri, Buckets};
 use crate::names::{
-    KeySerial, KmsKeyArn, Partition, PolicyArn, PolicyName, RecoveryWindow, Rule, SecretKmsKey, Tags, UserName,
-    Verification,
+    KeySerial, KmsKeyArn, Partition, PolicyArn, PolicyName, RecoveryWindow, Rule, SecretKmsKey,
+    Tags, UserName, Verification,
 };
 use crate::policy::{self, PolicyDocument};
 
@@ -52,11 +52,13 @@ impl Desired {
     /// # Errors
     /// The first property that is unknown, missing or breaks a rule.
     pub fn parse(properties: &Value, partition: &Partition) -> Result<Self, Refusal> {
-        let properties = properties
-            .as_object()
-            .ok_or_else(|| Refusal::of_value("ResourceProperties", properties, "must be an object"))?;
+        let properties = properties.as_object().ok_or_else(|| {
+            Refusal::of_value("ResourceProperties", properties, "must be an object")
+        })?;
         known::check(properties)?;
-        let buckets = properties.get("Buckets").ok_or_else(|| Refusal::missing("Buckets", "name at least one bucket"))?;
+        let buckets = properties
+            .get("Buckets")
+            .ok_or_else(|| Refusal::missing("Buckets", "name at least one bucket"))?;
         Ok(Self {
             user: optional(properties, "UserName", UserName::parse)?.unwrap_or_default(),
             policy: optional(properties, "PolicyName", PolicyName::parse)?.unwrap_or_default(),
@@ -80,10 +82,14 @@ impl Desired {
                 SecretKmsKey::parse(text)
             })?
             .flatten(),
-            recovery: optional(properties, "SecretRecoveryDays", RecoveryWindow::parse)?.unwrap_or_default(),
-            tags: properties.get("Tags").map_or_else(|| Ok(Tags::none()), read::tags)?,
+            recovery: optional(properties, "SecretRecoveryDays", RecoveryWindow::parse)?
+                .unwrap_or_default(),
+            tags: properties
+                .get("Tags")
+                .map_or_else(|| Ok(Tags::none()), read::tags)?,
             key_serial: optional(properties, "KeySerial", KeySerial::parse)?.unwrap_or_default(),
-            verification: optional(properties, "VerifyAccess", Verification::parse)?.unwrap_or_default(),
+            verification: optional(properties, "VerifyAccess", Verification::parse)?
+                .unwrap_or_default(),
             revision: optional(properties, "Revision", |text| Ok(text.to_owned()))?,
         })
     }
@@ -92,8 +98,13 @@ impl Desired {
     ///
     /// # Errors
     /// A refusal if it is longer than IAM allows.
-    pub fn policy_document(&self, partition: &Partition, url_suffix: &str) -> Result<PolicyDocument, Refusal> {
-        let document = policy::document(&self.buckets, &self.bucket_kms_keys, partition, url_suffix);
+    pub fn policy_document(
+        &self,
+        partition: &Partition,
+        url_suffix: &str,
+    ) -> Result<PolicyDocument, Refusal> {
+        let document =
+            policy::document(&self.buckets, &self.bucket_kms_keys, partition, url_suffix);
         document.fits()?;
         Ok(document)
     }
@@ -105,5 +116,8 @@ fn optional<T>(
     name: &str,
     parse: impl Fn(&str) -> Result<T, Rule>,
 ) -> Result<Option<T>, Refusal> {
-    properties.get(name).map(|value| read::scalar(name, value, parse)).transpose()
+    properties
+        .get(name)
+        .map(|value| read::scalar(name, value, parse))
+        .transpose()
 }

@@ -7,12 +7,30 @@ use crate::names::{Printable, Rule, text_newtype};
 /// Endings that S3 reserves for what is not a bucket to IAM's `s3:ListBucket` and `s3:GetObject`, and what it is.
 /// From "General purpose bucket naming rules" of the S3 User Guide and "access points for Outposts".
 const RESERVED_ENDINGS: [(&str, &str); 6] = [
-    ("-s3alias", "an access point's alias; name the bucket behind it"),
-    ("--ol-s3", "an Object Lambda access point's alias; name the bucket behind it"),
-    ("--op-s3", "an Outposts access point's alias, which Publisher cannot read"),
-    (".mrap", "a Multi-Region Access Point; name the buckets behind it"),
-    ("--x-s3", "a directory bucket, which grants no `s3:GetObject`; use a general purpose bucket"),
-    ("--table-s3", "a table bucket, which holds tables and not objects; use a general purpose bucket"),
+    (
+        "-s3alias",
+        "an access point's alias; name the bucket behind it",
+    ),
+    (
+        "--ol-s3",
+        "an Object Lambda access point's alias; name the bucket behind it",
+    ),
+    (
+        "--op-s3",
+        "an Outposts access point's alias, which Publisher cannot read",
+    ),
+    (
+        ".mrap",
+        "a Multi-Region Access Point; name the buckets behind it",
+    ),
+    (
+        "--x-s3",
+        "a directory bucket, which grants no `s3:GetObject`; use a general purpose bucket",
+    ),
+    (
+        "--table-s3",
+        "a table bucket, which holds tables and not objects; use a general purpose bucket",
+    ),
 ];
 
 /// Beginnings that S3 lets no customer use.
@@ -33,10 +51,16 @@ impl BucketName {
             return Err("names no bucket".into());
         }
         if text.contains(['*', '?']) || text.contains("${") {
-            return Err("holds a wildcard or variable, which would widen the grant; name every bucket".into());
+            return Err(
+                "holds a wildcard or variable, which would widen the grant; name every bucket"
+                    .into(),
+            );
         }
         if text.contains(',') {
-            return Err("holds a `,`; give several buckets as a list (`Fn::Split` makes one of a string)".into());
+            return Err(
+                "holds a `,`; give several buckets as a list (`Fn::Split` makes one of a string)"
+                    .into(),
+            );
         }
         let stray = |c: &char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(*c));
         if let Some(stray) = text.chars().find(stray) {
@@ -44,7 +68,11 @@ impl BucketName {
             return Err(format!("`{stray}` is in no bucket's name; S3 allows lower-case letters, digits, `.` and `-`").into());
         }
         if !(3..=63).contains(&text.len()) {
-            return Err(format!("a bucket's name has 3 to 63 characters, this one {}", text.len()).into());
+            return Err(format!(
+                "a bucket's name has 3 to 63 characters, this one {}",
+                text.len()
+            )
+            .into());
         }
         if text.starts_with(['.', '-']) || text.ends_with(['.', '-']) {
             return Err("a bucket's name begins and ends with a letter or digit".into());
@@ -55,11 +83,20 @@ impl BucketName {
         if text.parse::<Ipv4Addr>().is_ok() {
             return Err("is an IP address, which S3 allows as no bucket's name".into());
         }
-        if let Some((ending, what)) = RESERVED_ENDINGS.iter().find(|(ending, _)| text.ends_with(ending)) {
+        if let Some((ending, what)) = RESERVED_ENDINGS
+            .iter()
+            .find(|(ending, _)| text.ends_with(ending))
+        {
             return Err(format!("ends in `{ending}`: {what}").into());
         }
-        if let Some(beginning) = RESERVED_BEGINNINGS.iter().find(|beginning| text.starts_with(**beginning)) {
-            return Err(format!("begins with `{beginning}`, which S3 reserves; no customer's bucket has such a name").into());
+        if let Some(beginning) = RESERVED_BEGINNINGS
+            .iter()
+            .find(|beginning| text.starts_with(**beginning))
+        {
+            return Err(format!(
+                "begins with `{beginning}`, which S3 reserves; no customer's bucket has such a name"
+            )
+            .into());
         }
         Ok(Self(text.to_owned()))
     }

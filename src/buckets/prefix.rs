@@ -31,15 +31,28 @@ impl Prefix {
             return Err("holds `s3://` twice; give several buckets as a list".into());
         }
         if let Some(control) = text.chars().find(|c| c.is_control()) {
-            return Err(format!("holds the control character `{}` in the prefix", Printable(control)).into());
+            return Err(format!(
+                "holds the control character `{}` in the prefix",
+                Printable(control)
+            )
+            .into());
         }
         if let Some(foreign) = text.chars().find(|&c| c > '\u{ff}') {
             let foreign = Printable(foreign);
             return Err(format!("holds `{foreign}` in the prefix; IAM policies end at U+00FF, so grant a folder above it").into());
         }
-        let folder = if text.ends_with('/') { text.to_owned() } else { format!("{text}/") };
+        let folder = if text.ends_with('/') {
+            text.to_owned()
+        } else {
+            format!("{text}/")
+        };
         if folder.len() > Self::MAX_BYTES {
-            return Err(format!("has a prefix of {} bytes; S3's keys have at most {}", folder.len(), Self::MAX_BYTES).into());
+            return Err(format!(
+                "has a prefix of {} bytes; S3's keys have at most {}",
+                folder.len(),
+                Self::MAX_BYTES
+            )
+            .into());
         }
         Ok(Self(folder))
     }

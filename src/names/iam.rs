@@ -28,7 +28,11 @@ impl UserName {
         if text.contains(',') {
             return Err("IAM allows a comma in user names, but the secret is named after the user and Secrets Manager does not".into());
         }
-        only(text, "letters, digits and `_+=.@-`", iam_name_character)?;
+        only(
+            text,
+            "ASCII letters, digits and `_+=.@-`",
+            iam_name_character,
+        )?;
         Ok(Self(text.to_owned()))
     }
 
@@ -74,7 +78,8 @@ impl SecretName {
     /// The user this secret belongs to.
     #[must_use]
     pub fn user(&self) -> UserName {
-        UserName(self.0.chars().skip(Self::PREFIX.len()).collect())
+        let user = self.0.strip_prefix(Self::PREFIX);
+        UserName(user.unwrap_or_default().to_owned())
     }
 }
 
@@ -93,7 +98,11 @@ impl PolicyName {
     /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 128)?;
-        only(text, "letters, digits and `_+=,.@-`", iam_name_character)?;
+        only(
+            text,
+            "ASCII letters, digits and `_+=,.@-`",
+            iam_name_character,
+        )?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -111,7 +120,8 @@ text_newtype! {
 }
 
 impl PolicyArn {
-    const SHAPE: &str = "must be the ARN of a managed policy: `arn:aws:iam::123456789012:policy/NAME`";
+    const SHAPE: &str =
+        "must be the ARN of a managed policy: `arn:aws:iam::123456789012:policy/NAME`";
 
     /// Parses the ARN of a managed policy.
     ///
@@ -121,14 +131,19 @@ impl PolicyArn {
         length_within(text, 2048)?;
         let arn = Arn::split(text).ok_or(Self::SHAPE)?;
         let path = arn.resource.strip_prefix("policy/").ok_or(Self::SHAPE)?;
-        if arn.service != "iam" || !arn.region.is_empty() || !(arn.account == "aws" || arn.account_is_number()) {
+        if arn.service != "iam"
+            || !arn.region.is_empty()
+            || !(arn.account == "aws" || arn.account_is_number())
+        {
             return Err(Self::SHAPE.into());
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         PolicyName::parse(name).map_err(|_| Self::SHAPE)?;
-        only(path, "visible ASCII without `*` and `?` in the policy's path", |c| {
-            c.is_ascii_graphic() && c != '*' && c != '?'
-        })?;
+        only(
+            path,
+            "visible ASCII without `*`, `?` and `$` in the policy's path",
+            |c| c.is_ascii_graphic() && !"*?$".contains(c),
+        )?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -145,7 +160,8 @@ impl Partition {
     /// The rule the text breaks: it does not begin with `aws`.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let ours = text.strip_prefix("aws").is_some_and(|rest| {
-            (rest.is_empty() || rest.starts_with('-')) && rest.bytes().all(|b| b == b'-' || b.is_ascii_alphanumeric())
+            (rest.is_empty() || rest.starts_with('-'))
+                && rest.bytes().all(|b| b == b'-' || b.is_ascii_alphanumeric())
         });
         if ours && text.len() <= 32 {
             Ok(Self(text.to_owned()))

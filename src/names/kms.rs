@@ -4,13 +4,19 @@ use super::{Arn, Rule, length_within, only, text_newtype};
 
 /// KMS key ids are UUIDs, those of multi-Region keys `mrk-` and 32 hexadecimal digits.
 fn is_key_id(text: &str) -> bool {
-    let hex = |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit())
+    };
     if let Some(multi_region) = text.strip_prefix("mrk-") {
         return hex(multi_region, 32);
     }
     let groups: Vec<&str> = text.split('-').collect();
     let lengths = [8, 4, 4, 4, 12];
-    groups.len() == lengths.len() && groups.iter().zip(lengths).all(|(group, length)| hex(group, length))
+    groups.len() == lengths.len()
+        && groups
+            .iter()
+            .zip(lengths)
+            .all(|(group, length)| hex(group, length))
 }
 
 text_newtype! {
@@ -19,7 +25,8 @@ text_newtype! {
 }
 
 impl KmsKeyArn {
-    const SHAPE: &str = "must be the ARN of a KMS key: `arn:aws:kms:REGION:123456789012:key/KEY-ID`";
+    const SHAPE: &str =
+        "must be the ARN of a KMS key: `arn:aws:kms:REGION:123456789012:key/KEY-ID`";
 
     /// Parses a key's ARN.
     ///
@@ -36,7 +43,9 @@ impl KmsKeyArn {
             return Err(Self::SHAPE.into());
         }
         if !is_key_id(id) {
-            return Err("must end in one key's id, a UUID or `mrk-` and 32 hexadecimal digits".into());
+            return Err(
+                "must end in one key's id, a UUID or `mrk-` and 32 hexadecimal digits".into(),
+            );
         }
         Ok(Self(text.to_owned()))
     }
@@ -79,14 +88,27 @@ impl SecretKmsKey {
             text
         };
         let Some(alias) = reference.strip_prefix("alias/") else {
-            let id = if text.starts_with("arn:") { reference.strip_prefix("key/").ok_or(Self::SHAPE)? } else { reference };
-            return if is_key_id(id) { Ok(Some(Self(text.to_owned()))) } else { Err(Self::SHAPE.into()) };
+            let id = if text.starts_with("arn:") {
+                reference.strip_prefix("key/").ok_or(Self::SHAPE)?
+            } else {
+                reference
+            };
+            return if is_key_id(id) {
+                Ok(Some(Self(text.to_owned())))
+            } else {
+                Err(Self::SHAPE.into())
+            };
         };
         length_within(alias, 250)?;
-        only(alias, "letters, digits and `/_-` in the alias", |c| c.is_ascii_alphanumeric() || "/_-".contains(c))?;
+        only(alias, "ASCII letters, digits and `/_-` in the alias", |c| {
+            c.is_ascii_alphanumeric() || "/_-".contains(c)
+        })?;
         match alias.strip_prefix("aws/") {
             Some("secretsmanager") => Ok(None),
-            Some(_) => Err("is the key of another AWS service; leave it out for Secrets Manager's own key".into()),
+            Some(_) => Err(
+                "is the key of another AWS service; leave it out for Secrets Manager's own key"
+                    .into(),
+            ),
             None => Ok(Some(Self(text.to_owned()))),
         }
     }
@@ -110,4 +132,3 @@ fn bare(reference: &str) -> &str {
     let resource = Arn::split(reference).map_or(reference, |arn| arn.resource);
     resource.strip_prefix("key/").unwrap_or(resource)
 }
-

@@ -6,7 +6,10 @@ use super::Rule;
 
 /// Digits only: no sign, no point, no exponent, no white space.
 fn digits(text: &str) -> Option<u64> {
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 /// How long a deleted secret can be restored.

@@ -4,7 +4,10 @@ use super::{Rule, length_within, only, text_newtype};
 
 /// What both services allow: letters, digits and spaces of any script, and `_.:/=+-@`.
 fn tag_character(c: char) -> bool {
-    c.is_alphabetic() || c.is_numeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
+    c.is_alphabetic()
+        || c.is_numeric()
+        || (c.is_whitespace() && !c.is_control())
+        || "_.:/=+-@".contains(c)
 }
 
 const TAG_CHARACTERS: &str = "letters, digits, spaces and `_.:/=+-@`";
@@ -35,7 +38,9 @@ impl TagKey {
         length_within(text, 128)?;
         not_reserved(text)?;
         if text.to_lowercase().starts_with(Self::OWN_PREFIX) {
-            return Err("begins with `publisher-s3-access:`, which marks what the stack owns".into());
+            return Err(
+                "begins with `publisher-s3-access:`, which marks what the stack owns".into(),
+            );
         }
         only(text, TAG_CHARACTERS, tag_character)?;
         Ok(Self(text.to_owned()))
@@ -99,8 +104,16 @@ impl Tags {
         if self.0.len() == Self::LIMIT {
             return Err(format!("is one tag too many; at most {} are allowed", Self::LIMIT).into());
         }
-        if let Some(twin) = self.0.iter().find(|other| other.key.eq_ignore_case(&tag.key)) {
-            return Err(format!("is the same key as `{}`: IAM ignores case in tag keys", twin.key).into());
+        if let Some(twin) = self
+            .0
+            .iter()
+            .find(|other| other.key.eq_ignore_case(&tag.key))
+        {
+            return Err(format!(
+                "is the same key as `{}`: IAM ignores case in tag keys",
+                twin.key
+            )
+            .into());
         }
         self.0.push(tag);
         Ok(())

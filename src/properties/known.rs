@@ -19,7 +19,7 @@ const PROPERTIES: [&str; 11] = [
     "VerifyAccess",
 ];
 
-/// `CloudFormation`'s own properties of every custom resource, passed on with the rest.
+/// CloudFormation's own properties of every custom resource, passed on with the rest.
 const CLOUDFORMATION: [&str; 2] = ["ServiceTimeout", "ServiceToken"];
 
 /// Below this likeness (Jaro–Winkler, ignoring case) a guess would mislead, and all names are listed instead.
@@ -38,16 +38,24 @@ pub(super) fn check(properties: &Map<String, Value>) -> Result<(), Refusal> {
 pub(super) fn check_tag(path: &str, members: &Map<String, Value>) -> Result<(), Refusal> {
     let known = ["Key", "Value"];
     let unknown = members.keys().find(|name| !known.contains(&name.as_str()));
-    unknown.map_or(Ok(()), |name| Err(refuse(&format!("{path}.{name}"), name, &known)))
+    unknown.map_or(Ok(()), |name| {
+        Err(refuse(&format!("{path}.{name}"), name, &known))
+    })
 }
 
 fn refuse(path: &str, name: &str, known: &[&str]) -> Refusal {
-    let likeness = |candidate: &str| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
-    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let likeness =
+        |candidate: &str| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
+    let nearest = known
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match nearest {
         Some(nearest) if likeness(nearest) >= LIKENESS => {
             Refusal::of(path, format!("is unknown; did you mean `{nearest}`?"))
         }
-        Some(_) | None => Refusal::of(path, format!("is unknown; known are `{}`", known.join("`, `"))),
+        Some(_) | None => Refusal::of(
+            path,
+            format!("is unknown; known are `{}`", known.join("`, `")),
+        ),
     }
 }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::read;
 use crate::buckets::{BucketUri, Buckets};
 use crate::names::{
-    KeySerial, KmsKeyArn, PolicyArn, PolicyName, RecoveryWindow, Rule, SecretKmsKey, TagKey, UserName, Verification,
+    KeySerial, KmsKeyArn, PolicyArn, PolicyName, RecoveryWindow, Rule, SecretKmsKey, TagKey,
+    UserName, Verification,
 };
 
 /// The properties before an Update. They only tell what is ours to remove and what has changed.
@@ -50,7 +51,9 @@ impl Previous {
             user: or_default(properties, "UserName", UserName::parse),
             policy: or_default(properties, "PolicyName", PolicyName::parse),
             tag_keys: tag_keys(properties.get("Tags")),
-            buckets: properties.get("Buckets").and_then(|value| read::buckets(value, BucketUri::parse).ok()),
+            buckets: properties
+                .get("Buckets")
+                .and_then(|value| read::buckets(value, BucketUri::parse).ok()),
             bucket_kms_keys: properties
                 .get("BucketKmsKeyArns")
                 .and_then(|value| read::kms_keys(value, KmsKeyArn::parse).ok())
@@ -78,7 +81,10 @@ impl Deletion {
     #[must_use]
     pub fn read(properties: &Value) -> Self {
         let Some(properties) = properties.as_object() else {
-            return Self { user: None, recovery: RecoveryWindow::LONGEST };
+            return Self {
+                user: None,
+                recovery: RecoveryWindow::LONGEST,
+            };
         };
         Self {
             user: or_default(properties, "UserName", UserName::parse),
@@ -88,14 +94,17 @@ impl Deletion {
     }
 }
 
-/// `ServiceTimeout`: how long `CloudFormation` waits for the answer, 1 to 3,600 seconds. `None` if it is not there or
+/// `ServiceTimeout`: how long CloudFormation waits for the answer, 1 to 3,600 seconds. `None` if it is not there or
 /// cannot be read.
 #[must_use]
 pub fn service_timeout(properties: &Value) -> Option<Duration> {
     let seconds = readable(properties.as_object()?, "ServiceTimeout", |text| {
-        text.parse().map_err(|_| Rule::from("must be a number of seconds"))
+        text.parse()
+            .map_err(|_| Rule::from("must be a number of seconds"))
     });
-    seconds.filter(|seconds| (1..=3600).contains(seconds)).map(Duration::from_secs)
+    seconds
+        .filter(|seconds| (1..=3600).contains(seconds))
+        .map(Duration::from_secs)
 }
 
 /// `None` if the property is not there or breaks a rule.
@@ -104,7 +113,9 @@ fn readable<T>(
     name: &str,
     parse: impl Fn(&str) -> Result<T, Rule>,
 ) -> Option<T> {
-    properties.get(name).and_then(|value| read::scalar(name, value, parse).ok())
+    properties
+        .get(name)
+        .and_then(|value| read::scalar(name, value, parse).ok())
 }
 
 /// The default if the property is not there, `None` if it breaks a rule.
@@ -113,10 +124,19 @@ fn or_default<T: Default>(
     name: &str,
     parse: impl Fn(&str) -> Result<T, Rule>,
 ) -> Option<T> {
-    if properties.contains_key(name) { readable(properties, name, parse) } else { Some(T::default()) }
+    if properties.contains_key(name) {
+        readable(properties, name, parse)
+    } else {
+        Some(T::default())
+    }
 }
 
 fn tag_keys(tags: Option<&Value>) -> Vec<TagKey> {
-    let tags = tags.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    tags.iter().filter_map(|tag| read::scalar("Key", tag.get("Key")?, TagKey::parse).ok()).collect()
+    let tags = tags
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    tags.iter()
+        .filter_map(|tag| read::scalar("Key", tag.get("Key")?, TagKey::parse).ok())
+        .collect()
 }

@@ -14,19 +14,48 @@ fn text<'a>(path: &str, value: &'a Value) -> Result<Cow<'a, str>, Refusal> {
     match value {
         Value::String(text) => Ok(Cow::Borrowed(text)),
         Value::Bool(_) | Value::Number(_) => Ok(Cow::Owned(value.to_string())),
-        Value::Null => Err(Refusal::of_value(path, value, "is null; leave it out (`AWS::NoValue`) or give a value")),
-        Value::Array(_) => Err(Refusal::of_value(path, value, "must be a single value, not a list")),
-        Value::Object(_) => Err(Refusal::of_value(path, value, "must be a single value, not an object")),
+        Value::Null => Err(Refusal::of_value(
+            path,
+            value,
+            "is null; leave it out (`AWS::NoValue`) or give a value",
+        )),
+        Value::Array(_) => Err(Refusal::of_value(
+            path,
+            value,
+            "must be a single value, not a list",
+        )),
+        Value::Object(_) => Err(Refusal::of_value(
+            path,
+            value,
+            "must be a single value, not an object",
+        )),
     }
 }
 
 /// Parses a string, bool or number.
-pub(super) fn scalar<T>(path: &str, value: &Value, parse: impl Fn(&str) -> Result<T, Rule>) -> Result<T, Refusal> {
-    parse(&text(path, value)?).map_err(|rule| Refusal::of_value(path, value, rule))
+pub(super) fn scalar<T>(
+    path: &str,
+    value: &Value,
+    parse: impl Fn(&str) -> Result<T, Rule>,
+) -> Result<T, Refusal> {
+    let text = text(path, value)?;
+    parse(&text).map_err(|rule| match text.is_empty() {
+        // A parameter left empty, most often: what to do is more help than what is wrong with no text.
+        true => Refusal::of_value(
+            path,
+            value,
+            "is empty; leave it out (`AWS::NoValue`) or give a value",
+        ),
+        false => Refusal::of_value(path, value, rule),
+    })
 }
 
 /// Parses the elements of a list; a single value counts as a list of one.
-fn list<T>(path: &str, value: &Value, parse: impl Fn(&str) -> Result<T, Rule>) -> Result<Vec<T>, Refusal> {
+fn list<T>(
+    path: &str,
+    value: &Value,
+    parse: impl Fn(&str) -> Result<T, Rule>,
+) -> Result<Vec<T>, Refusal> {
     match value {
         Value::Array(elements) => elements
             .iter()
@@ -43,9 +72,13 @@ fn list<T>(path: &str, value: &Value, parse: impl Fn(&str) -> Result<T, Rule>) -
 ///
 /// A comma in the one string is refused, not split: it may stand in a prefix, and `s3://a/b/,s3://c/` would else be
 /// taken for one odd folder.
-pub(super) fn buckets(value: &Value, parse: impl Fn(&str) -> Result<BucketUri, Rule>) -> Result<Buckets, Refusal> {
+pub(super) fn buckets(
+    value: &Value,
+    parse: impl Fn(&str) -> Result<BucketUri, Rule>,
+) -> Result<Buckets, Refusal> {
     if value.as_str().is_some_and(|text| text.contains(',')) {
-        let rule = "holds a `,`; give several buckets as a list (`Fn::Split` makes one of a string)";
+        let rule =
+            "holds a `,`; give several buckets as a list (`Fn::Split` makes one of a string)";
         return Err(Refusal::of_value("Buckets", value, rule));
     }
     Buckets::new(list("Buckets", value, parse)?)
@@ -69,18 +102,23 @@ pub(super) fn kms_keys(
 /// Parses `Tags`.
 pub(super) fn tags(value: &Value) -> Result<Tags, Refusal> {
     let shape = "must be a list of `Key` and `Value`, as in `AWS::IAM::User`";
-    let elements = value.as_array().ok_or_else(|| Refusal::of_value("Tags", value, shape))?;
+    let elements = value
+        .as_array()
+        .ok_or_else(|| Refusal::of_value("Tags", value, shape))?;
     let mut tags = Tags::none();
     for (index, element) in elements.iter().enumerate() {
         let path = format!("Tags[{index}]");
-        let members = element.as_object().ok_or_else(|| Refusal::of_value(&path, element, shape))?;
+        let members = element
+            .as_object()
+            .ok_or_else(|| Refusal::of_value(&path, element, shape))?;
         known::check_tag(&path, members)?;
         let tag = Tag {
             key: member(&path, members, "Key", TagKey::parse)?,
             value: member(&path, members, "Value", TagValue::parse)?,
         };
         let key = Value::from(tag.key.as_str());
-        tags.push(tag).map_err(|rule| Refusal::of_value(&format!("{path}.Key"), &key, rule))?;
+        tags.push(tag)
+            .map_err(|rule| Refusal::of_value(&format!("{path}.Key"), &key, rule))?;
     }
     Ok(tags)
 }
@@ -92,6 +130,8 @@ fn member<T>(
     parse: impl Fn(&str) -> Result<T, Rule>,
 ) -> Result<T, Refusal> {
     let path = format!("{path}.{name}");
-    let value = members.get(name).ok_or_else(|| Refusal::missing(&path, "every tag has a `Key` and a `Value`"))?;
+    let value = members
+        .get(name)
+        .ok_or_else(|| Refusal::missing(&path, "every tag has a `Key` and a `Value`"))?;
     scalar(&path, value, parse)
 }

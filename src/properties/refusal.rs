@@ -30,24 +30,32 @@ enum Shown {
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str(" refused:"),
+            Self::Nothing => Ok(()),
             Self::Value(value) => write!(f, ": value `{value}` refused:"),
         }
     }
 }
 
 impl Refusal {
-    /// Refuses a property without showing a value.
+    /// Refuses a property without showing a value; `rule` goes on after "property `Name` ".
     #[must_use]
     pub fn of(property: &str, rule: impl Into<Rule>) -> Self {
-        Self { property: cut(property), value: Shown::Nothing, rule: rule.into() }
+        Self {
+            property: cut(property),
+            value: Shown::Nothing,
+            rule: rule.into(),
+        }
     }
 
     /// Refuses one value, `property` being the path to it such as `Tags[0].Key`.
     #[must_use]
     pub fn of_value(property: &str, value: &Value, rule: impl Into<Rule>) -> Self {
         let shown = value.as_str().map_or_else(|| cut(&value.to_string()), cut);
-        Self { property: cut(property), value: Shown::Value(shown), rule: rule.into() }
+        Self {
+            property: cut(property),
+            value: Shown::Value(shown),
+            rule: rule.into(),
+        }
     }
 
     pub(super) fn missing(property: &str, cure: &str) -> Self {
@@ -62,7 +70,11 @@ impl Refusal {
 }
 
 fn cut(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN).map(|c| Printable(c).to_string()).collect();
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN)
+        .map(|c| Printable(c).to_string())
+        .collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
