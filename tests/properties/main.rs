@@ -1,0 +1,37 @@
+//! The pure input side: properties in, desired state and policy out, or a refusal.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accepted;
+mod events;
+mod generated;
+mod lenient;
+mod policies;
+mod refused;
+
+#[path = "../it/support/policy_check.rs"]
+mod policy_check;
+
+use publisher_s3_access::names::Partition;
+use publisher_s3_access::properties::{Desired, Refusal};
+use serde_json::{Value, json};
+
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+fn partition() -> Partition {
+    Partition::parse("aws").unwrap()
+}
+
+/// What a Create with these properties comes to before its first AWS call.
+fn create(properties: &Value) -> Result<Desired, Refusal> {
+    let desired = Desired::parse(properties, &partition())?;
+    desired.policy_document(&partition(), "amazonaws.com")?;
+    Ok(desired)
+}
+
+/// Good properties with one of them set to `value`.
+fn with(name: &str, value: Value) -> Value {
+    let mut properties = json!({ "ServiceToken": "arn:aws:lambda:…", "Buckets": ["genomics"] });
+    properties[name] = value;
+    properties
+}
