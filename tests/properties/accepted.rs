@@ -1,8 +1,6 @@
 //! Good input: what it comes to.
 
-use publisher_s3_access::names::{
-    KeySerial, Partition, RecoveryWindow, SecretName, Tags, Verification,
-};
+use publisher_s3_access::names::{Partition, RecoveryWindow, Tags, Verification};
 use publisher_s3_access::properties::Desired;
 use serde_json::{Value, json};
 
@@ -255,27 +253,5 @@ fn every_partition_takes_its_own_arns() {
                 .contains(&format!("\"arn:{name}:s3:::genomics/a/*\"")),
             "{document:?}"
         );
-    }
-}
-
-#[test]
-fn a_key_serial_compares_as_a_number() {
-    assert!(KeySerial::parse("10").unwrap() > KeySerial::parse("9").unwrap());
-}
-
-#[test]
-fn a_physical_id_leads_back_to_its_user() {
-    let secret = SecretName::parse("publisher/reader").unwrap();
-    assert_eq!(secret.user().as_str(), "reader");
-    assert_eq!(secret.user().secret_name(), secret);
-    for foreign in [
-        "publisher-S3Access-1X2C3V4B5N6M",
-        "S3Access-refused",
-        "publisher/",
-        "publisher/a/b",
-        "reader",
-        "",
-    ] {
-        assert!(SecretName::parse(foreign).is_err(), "{foreign}");
     }
 }

@@ -6,6 +6,7 @@ mod accepted;
 mod events;
 mod generated;
 mod lenient;
+mod names;
 mod policies;
 mod refused;
 
