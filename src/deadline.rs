@@ -1,0 +1,94 @@
+//! How the time of an invocation is shared out between work and answer.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+/// The most time that is kept for the answer with its repetitions.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// The most time that is kept between the last attempt and the moment when Lambda kills the process.
+const REST: Duration = Duration::from_secs(1);
+
+/// What is assumed to be left when Lambda's deadline cannot be true, because it has passed already.
+const ASSUMED: Duration = Duration::from_secs(10);
+
+/// When an invocation ends, and what of it belongs to what. Where little is left, each part shrinks with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    started: Instant,
+    left: Duration,
+}
+
+impl Deadline {
+    /// From the deadline that Lambda gives.
+    #[must_use]
+    pub fn at(end: SystemTime) -> Self {
+        match end.duration_since(SystemTime::now()) {
+            Ok(left) if !left.is_zero() => Self::after(left),
+            Ok(_) | Err(_) => Self::after(ASSUMED),
+        }
+    }
+
+    /// So long from now.
+    #[must_use]
+    pub fn after(left: Duration) -> Self {
+        Self {
+            started: Instant::now(),
+            left,
+        }
+    }
+
+    /// When the work must have ended: a quarter of the time, at most 20 seconds, is kept for the answer.
+    #[must_use]
+    pub fn of_work(&self) -> Instant {
+        self.started + self.left - ANSWER.min(self.left / 4)
+    }
+
+    /// When the answer must have been delivered.
+    #[must_use]
+    pub fn of_answer(&self) -> Instant {
+        self.started + self.left - REST.min(self.left / 10)
+    }
+
+    /// How long the work may take.
+    #[must_use]
+    pub fn work_time(&self) -> Duration {
+        self.of_work() - self.started
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(seconds: u64) -> (f64, f64) {
+        let deadline = Deadline::after(Duration::from_secs(seconds));
+        let since = |instant: Instant| (instant - deadline.started).as_secs_f64();
+        (since(deadline.of_work()), since(deadline.of_answer()))
+    }
+
+    #[test]
+    fn of_two_minutes_twenty_seconds_are_kept_for_the_answer_and_one_for_the_end() {
+        assert_eq!(parts(120), (100.0, 119.0));
+    }
+
+    #[test]
+    fn of_little_time_each_part_keeps_its_share() {
+        assert_eq!(parts(4), (3.0, 3.6));
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_is_not_believed() {
+        let deadline = Deadline::at(SystemTime::UNIX_EPOCH);
+        assert_eq!(deadline.left, ASSUMED);
+    }
+
+    #[test]
+    fn a_deadline_to_come_is_taken_as_it_is() {
+        let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(120));
+        assert!(
+            deadline.left > Duration::from_secs(119) && deadline.left <= Duration::from_secs(120)
+        );
+    }
+}

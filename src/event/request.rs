@@ -1,0 +1,274 @@
+//! What CloudFormation asks for, every value valid.
+
+use std::fmt;
+
+use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
+use serde_json::{Map, Value};
+
+use super::envelope::{Channel, Envelope};
+use crate::names::{RecoveryWindow, SecretName, UserName};
+use crate::ownership::{Owner, StackId};
+use crate::properties::{Deletion, Desired, Previous, Refusal};
+use crate::reconcile::Failure;
+use crate::reply::Outcome;
+use crate::settings::{BodyLogging, Home, Settings};
+
+/// A resource's id: what was answered to its Create, or what CloudFormation invented where nobody answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PhysicalId {
+    /// Made here: the secret's name.
+    Ours(SecretName),
+    /// Not made here. Nothing is known to exist under it.
+    Foreign(String),
+}
+
+impl PhysicalId {
+    /// Reads an id; every text is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        SecretName::parse(text).map_or_else(|_| Self::Foreign(text.to_owned()), Self::Ours)
+    }
+
+    /// The id as CloudFormation has it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Ours(name) => name.as_str(),
+            Self::Foreign(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for PhysicalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Make the resource.
+    Create {
+        /// Whose it will be.
+        owner: Owner,
+        /// What it shall be.
+        desired: Desired,
+    },
+    /// Change the resource; a rollback is an Update with old and new properties swapped.
+    Update {
+        /// Whose it is.
+        owner: Owner,
+        /// Its id so far.
+        id: PhysicalId,
+        /// What it shall be.
+        desired: Desired,
+        /// What it was.
+        previous: Previous,
+    },
+    /// Remove the resource.
+    Delete {
+        /// Whose it is.
+        owner: Owner,
+        /// Its id.
+        id: PhysicalId,
+        /// The user that the properties name, for a foreign id; `None` if they name none that can be ours.
+        user: Option<UserName>,
+        /// How long its secret can be restored.
+        recovery: RecoveryWindow,
+    },
+}
+
+type Untyped = CloudFormationCustomResourceRequest<Value, Value>;
+
+impl Request {
+    /// Reads the whole event, to which `envelope` belongs.
+    ///
+    /// # Errors
+    /// The answer, where no AWS call is needed to know it: a refusal, or success for the removal of what a refusal
+    /// prevented.
+    pub fn parse(event: &str, envelope: &Envelope, settings: &Settings) -> Result<Self, Outcome> {
+        let owner = admit(envelope, settings).map_err(|why| envelope.refuse(why))?;
+        let event = untyped(event, envelope)
+            .map_err(|why| envelope.refuse(format!("the request is malformed: {why}")))?;
+        match event {
+            Untyped::Create(event) => {
+                let properties = &event.resource_properties;
+                let desired = desired(&owner, properties, settings).map_err(|refusal| {
+                    Err(Failure {
+                        id: refused_create_id(envelope, properties, settings),
+                        reason: refusal.to_string(),
+                    })
+                })?;
+                Ok(Self::Create { owner, desired })
+            }
+            Untyped::Update(event) => {
+                let desired = desired(&owner, &event.resource_properties, settings)
+                    .map_err(|refusal| Err(envelope.failure(refusal.to_string())))?;
+                let id = PhysicalId::parse(&event.physical_resource_id);
+                let previous = Previous::read(&event.old_resource_properties);
+                Ok(Self::Update {
+                    owner,
+                    id,
+                    desired,
+                    previous,
+                })
+            }
+            Untyped::Delete(event) => {
+                let id = PhysicalId::parse(&event.physical_resource_id);
+                let Deletion { user, recovery } = Deletion::read(&event.resource_properties);
+                // A Create with a name out of reach was refused; asking for its user would only be denied.
+                let user = user.filter(|user| within_reach(user, settings));
+                Ok(Self::Delete {
+                    owner,
+                    id,
+                    user,
+                    recovery,
+                })
+            }
+            _ => Err(envelope.refuse(format!(
+                "`{}` is an unknown `RequestType`",
+                envelope.request_type
+            ))),
+        }
+    }
+}
+
+impl Request {
+    /// The id of a failure that says nothing about the work: what a Delete has to clean, or the id as it was.
+    #[must_use]
+    pub fn failure_id(&self) -> String {
+        match self {
+            Self::Create { owner: _, desired } => desired.user.secret_name().to_string(),
+            Self::Update {
+                owner: _,
+                id,
+                desired: _,
+                previous: _,
+            }
+            | Self::Delete {
+                owner: _,
+                id,
+                user: _,
+                recovery: _,
+            } => id.to_string(),
+        }
+    }
+
+    /// What is asked for, as CloudFormation calls it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "Create",
+            Self::Update { .. } => "Update",
+            Self::Delete { .. } => "Delete",
+        }
+    }
+}
+
+/// The id that a refused Create would have had, as far as that is known and could have been made.
+fn refused_create_id(envelope: &Envelope, properties: &Value, settings: &Settings) -> String {
+    let user = Deletion::read(properties)
+        .user
+        .filter(|user| within_reach(user, settings));
+    user.map_or_else(
+        || envelope.refused_id(),
+        |user| user.secret_name().to_string(),
+    )
+}
+
+/// Whose the event is, if it is one that this function may act on.
+///
+/// Anybody who may invoke the function can forge an event. A stack can only speak for itself, so one of another account,
+/// region or partition than the function's is refused. The refusal is still answered: the URL is one of AWS's, the
+/// request carries no credentials, and who forged the URL learns nothing that he did not send.
+fn admit(envelope: &Envelope, settings: &Settings) -> Result<Owner, String> {
+    if settings.body_logging == BodyLogging::On {
+        return Err("the function's environment has `LOG_SENSITIVE_BODIES`, which would log secret keys: remove it".into());
+    }
+    if envelope.channel == Channel::Topic {
+        return Err(
+            "the request came through an SNS topic: set `ServiceToken` to the function's ARN"
+                .into(),
+        );
+    }
+    let Some(home) = &settings.home else {
+        return Err(
+            "the function cannot tell its own account and region: Lambda gave no function ARN"
+                .into(),
+        );
+    };
+    let Some(stack) = StackId::parse(&envelope.stack_id) else {
+        return Err(
+            "the request is malformed: `StackId` is missing or is not the ARN of a stack".into(),
+        );
+    };
+    let Home {
+        partition,
+        region,
+        account,
+    } = home;
+    if (stack.partition(), stack.region(), stack.account()) != (partition, region, account) {
+        return Err(format!(
+            "the stack is in `{}:{}:{}`, but the function serves only `{partition}:{region}:{account}`: deploy it there too",
+            stack.partition(),
+            stack.region(),
+            stack.account()
+        ));
+    }
+    if envelope.logical_id.is_empty() {
+        return Err(
+            "the request is malformed: `LogicalResourceId` is missing or is no text".into(),
+        );
+    }
+    Ok(Owner {
+        stack,
+        logical_id: envelope.logical_id.clone(),
+    })
+}
+
+/// Decodes the event with its properties left as they are. What CloudFormation documents as optional, and what
+/// emulators leave out, send as `null` or in another type, is filled in first.
+fn untyped(event: &str, envelope: &Envelope) -> serde_json::Result<Untyped> {
+    let mut event: Map<String, Value> = serde_json::from_str(event)?;
+    for properties in ["ResourceProperties", "OldResourceProperties"] {
+        let value = event.entry(properties).or_insert(Value::Null);
+        if value.is_null() {
+            *value = Value::Object(Map::new());
+        }
+    }
+    for (field, text) in [
+        ("StackId", &envelope.stack_id),
+        ("RequestId", &envelope.request_id),
+        ("LogicalResourceId", &envelope.logical_id),
+    ] {
+        event.insert(field.to_owned(), text.as_str().into());
+    }
+    // The envelope has the URL; the resource's type and the function's name decide nothing.
+    for field in ["ResponseURL", "ResourceType", "ServiceToken"] {
+        event.insert(field.to_owned(), "".into());
+    }
+    serde_json::from_value(Value::Object(event))
+}
+
+/// Parses the properties of a Create or Update, up to everything that can be refused without an AWS call.
+fn desired(owner: &Owner, properties: &Value, settings: &Settings) -> Result<Desired, Refusal> {
+    let partition = owner.stack.partition();
+    let desired = Desired::parse(properties, partition)?;
+    desired.policy_document(partition, &settings.url_suffix)?;
+    if !within_reach(&desired.user, settings) {
+        let prefix = &settings.user_name_prefix;
+        let rule =
+            format!("the function's role reaches only users named `{prefix}*`; choose such a name");
+        return Err(Refusal::of_value(
+            "UserName",
+            &desired.user.as_str().into(),
+            rule,
+        ));
+    }
+    Ok(desired)
+}
+
+fn within_reach(user: &UserName, settings: &Settings) -> bool {
+    user.as_str().starts_with(&settings.user_name_prefix)
+}

@@ -1,0 +1,172 @@
+//! The answer's body: at most 4,096 bytes, whatever happened.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::event::Envelope;
+use crate::reconcile::{Failure, Success};
+
+/// What came of a request.
+pub type Outcome = Result<Success, Failure>;
+
+/// CloudFormation's limit on an answer, in bytes. A longer one is dropped with `Response object is too long`.
+pub const LIMIT: usize = 4096;
+
+/// Stands where a long reason was cut.
+const CUT: &str = " […] ";
+
+/// An answer, ready to be put to the response URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply(String);
+
+/// [The answer's fields](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html). None
+/// is ever null: what CloudFormation makes of a null is not documented.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Body<'a> {
+    status: Status,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+    physical_resource_id: &'a str,
+    stack_id: &'a str,
+    request_id: &'a str,
+    logical_resource_id: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    data: &'a BTreeMap<&'static str, String>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Status {
+    Success,
+    Failed,
+}
+
+impl Reply {
+    /// Writes the answer. A failure's reason becomes one line that ends in the log stream, cut in its middle where it is
+    /// too long; attributes that are too long make a success a failure.
+    #[must_use]
+    pub fn new(envelope: &Envelope, outcome: &Outcome, log_stream: &str) -> Self {
+        let Failure { id, reason } = match outcome {
+            Ok(success) => match Self::success(envelope, success) {
+                Ok(reply) => return reply,
+                Err(too_long) => too_long,
+            },
+            Err(Failure { id, reason }) => Failure {
+                id: id.clone(),
+                reason: reason.clone(),
+            },
+        };
+        let reason = with_log_stream(&one_line(&reason), &one_line(log_stream));
+        let none = BTreeMap::new();
+        let body = |reason: &str| json(&Body::of(envelope, Status::Failed, &id, reason, &none));
+        // One character more than nothing, because an empty reason is left out altogether.
+        let room = LIMIT.saturating_sub(body("-").len() - 1);
+        Self(body(&fitted(&reason, room)))
+    }
+
+    fn success(envelope: &Envelope, success: &Success) -> Result<Self, Failure> {
+        let Success { id, attributes } = success;
+        let body = json(&Body::of(envelope, Status::Success, id, "", attributes));
+        match body.len() {
+            ..=LIMIT => Ok(Self(body)),
+            length => Err(Failure {
+                id: id.clone(),
+                reason: format!(
+                    "the answer with all attributes has {length} bytes, but CloudFormation takes {LIMIT}: \
+                     give a shorter prefix in the first entry of `Buckets`"
+                ),
+            }),
+        }
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> Body<'a> {
+    fn of(
+        envelope: &'a Envelope,
+        status: Status,
+        id: &'a str,
+        reason: &'a str,
+        data: &'a BTreeMap<&'static str, String>,
+    ) -> Self {
+        Self {
+            status,
+            reason,
+            physical_resource_id: id,
+            stack_id: &envelope.stack_id,
+            request_id: &envelope.request_id,
+            logical_resource_id: &envelope.logical_id,
+            data,
+        }
+    }
+}
+
+/// Writing text into memory has no way to fail.
+fn json(body: &Body<'_>) -> String {
+    serde_json::to_string(body).unwrap_or_default()
+}
+
+/// Control characters and line ends, Unicode's included, become spaces; runs of them one.
+fn one_line(text: &str) -> String {
+    let breaks = |c: char| c.is_whitespace() || c.is_control();
+    text.split(breaks)
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn with_log_stream(reason: &str, log_stream: &str) -> String {
+    let reason = if reason.is_empty() {
+        "no reason was given"
+    } else {
+        reason
+    };
+    match log_stream {
+        "" => reason.to_owned(),
+        stream => format!("{reason} (log stream {stream})"),
+    }
+}
+
+/// Cuts the middle out of a text that takes more than `room` bytes in JSON. Its tail is kept because it holds the
+/// innermost cause, AWS's request id and the log stream.
+fn fitted(text: &str, room: usize) -> String {
+    if escaped_length(text.chars()) <= room {
+        return text.to_owned();
+    }
+    let half = room.saturating_sub(CUT.len()) / 2;
+    let head = text.len() - text.trim_start_matches(within(half)).len();
+    let tail = text.trim_end_matches(within(half)).len();
+    match (text.get(..head), text.get(tail..)) {
+        (Some(head), Some(tail)) => format!("{head}{CUT}{tail}"),
+        (_, _) => String::new(),
+    }
+}
+
+/// Accepts characters until they take more than `room` bytes in JSON.
+fn within(room: usize) -> impl FnMut(char) -> bool {
+    let mut taken = 0;
+    move |c| {
+        taken += escaped_length(std::iter::once(c));
+        taken <= room
+    }
+}
+
+/// How many bytes the characters of one line take in a JSON string.
+fn escaped_length(characters: impl Iterator<Item = char>) -> usize {
+    characters
+        .map(|c| {
+            if matches!(c, '"' | '\\') {
+                2
+            } else {
+                c.len_utf8()
+            }
+        })
+        .sum()
+}

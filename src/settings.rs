@@ -1,0 +1,189 @@
+//! What the template and Lambda tell the function.
+
+use std::time::Duration;
+
+use crate::event::ResponseOrigins;
+use crate::names::Partition;
+use crate::verify::Patience;
+
+/// The function's settings in one invocation.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the function runs; `None` if its ARN cannot be read. Events from elsewhere are refused, and all are if
+    /// this is unknown.
+    pub home: Option<Home>,
+    /// The partition's DNS suffix, `AWS::URLSuffix`.
+    pub url_suffix: String,
+    /// What every user name must begin with, because the function's role reaches no other; may be empty.
+    pub user_name_prefix: String,
+    /// Where answers may go.
+    pub response_origins: ResponseOrigins,
+    /// The log stream that this invocation writes to; empty if unknown.
+    pub log_stream: String,
+    /// Lambda's id of this invocation.
+    pub invocation_id: String,
+    /// Whether the AWS SDK was told to log request and response bodies.
+    pub body_logging: BodyLogging,
+    /// How long a proof waits for IAM.
+    pub patience: Patience,
+}
+
+/// Where the function runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The partition, such as `aws`.
+    pub partition: Partition,
+    /// The region.
+    pub region: String,
+    /// The account's twelve digits.
+    pub account: String,
+}
+
+/// Whether the AWS SDK logs bodies, which hold secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLogging {
+    /// It does not, unless told so.
+    Off,
+    /// `LOG_SENSITIVE_BODIES` is set.
+    On,
+}
+
+/// What Lambda says of an invocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Invocation<'a> {
+    /// Lambda's request id.
+    pub id: &'a str,
+    /// The ARN the function was invoked by.
+    pub function_arn: &'a str,
+}
+
+impl Settings {
+    /// Reads the settings; `variable` gives the value of an environment variable.
+    ///
+    /// Nothing here fails: a setting that makes work impossible is refused when there is somebody to answer.
+    #[must_use]
+    pub fn read(variable: impl Fn(&str) -> Option<String>, invocation: Invocation<'_>) -> Self {
+        let Invocation { id, function_arn } = invocation;
+        let text = |name| variable(name).unwrap_or_default();
+        let home = Home::of_function(function_arn);
+        let url_suffix = match (text("URL_SUFFIX"), &home) {
+            (given, _) if !given.is_empty() => given,
+            (_, Some(home)) if home.partition.as_str() == "aws-cn" => "amazonaws.com.cn".to_owned(),
+            (_, _) => "amazonaws.com".to_owned(),
+        };
+        Self {
+            response_origins: ResponseOrigins::new(&url_suffix, &text("EXTRA_RESPONSE_ORIGINS")),
+            home,
+            url_suffix,
+            user_name_prefix: text("USER_NAME_PREFIX"),
+            log_stream: text("AWS_LAMBDA_LOG_STREAM_NAME"),
+            invocation_id: id.to_owned(),
+            body_logging: match variable("LOG_SENSITIVE_BODIES") {
+                Some(_) => BodyLogging::On,
+                None => BodyLogging::Off,
+            },
+            patience: patience(|name| variable(name)?.parse().ok()),
+        }
+    }
+}
+
+/// `KEY_KNOWN_SECONDS` and `POLICY_ALLOWED_SECONDS` shorten a proof where nothing lags, as in tests; unset in the
+/// template.
+fn patience(seconds: impl Fn(&str) -> Option<u64>) -> Patience {
+    let Patience { known, allowed } = Patience::default();
+    let or = |name, default| seconds(name).map_or(default, Duration::from_secs);
+    Patience {
+        known: or("KEY_KNOWN_SECONDS", known),
+        allowed: or("POLICY_ALLOWED_SECONDS", allowed),
+    }
+}
+
+impl Home {
+    /// Reads `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME[:VERSION]`; `None` for anything else.
+    fn of_function(arn: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.splitn(7, ':').collect();
+        let [
+            "arn",
+            partition,
+            "lambda",
+            region,
+            account,
+            "function",
+            _name,
+        ] = parts[..]
+        else {
+            return None;
+        };
+        let known = !region.is_empty() && !account.is_empty();
+        known.then_some(Self {
+            partition: Partition::parse(partition).ok()?,
+            region: region.to_owned(),
+            account: account.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)], function_arn: &str) -> Settings {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Settings::read(
+            variable,
+            Invocation {
+                id: "invocation",
+                function_arn,
+            },
+        )
+    }
+
+    const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:publisher";
+
+    #[test]
+    fn home_is_read_of_the_functions_arn_with_or_without_a_version() {
+        for arn in [ARN.to_owned(), format!("{ARN}:7")] {
+            let home = read(&[], &arn).home.unwrap();
+            assert_eq!(
+                (home.partition.as_str(), home.region.as_str()),
+                ("aws", "eu-west-1")
+            );
+            assert_eq!(home.account, "123456789012");
+        }
+    }
+
+    #[test]
+    fn an_arn_that_is_no_functions_gives_no_home() {
+        for arn in [
+            "",
+            "function",
+            "arn:aws:iam::123456789012:role/x",
+            "arn:other:lambda:r:1:function:f",
+        ] {
+            assert_eq!(read(&[], arn).home, None, "{arn}");
+        }
+    }
+
+    #[test]
+    fn the_suffix_is_the_templates_or_else_the_partitions() {
+        assert_eq!(
+            read(&[("URL_SUFFIX", "amazonaws.eu")], ARN).url_suffix,
+            "amazonaws.eu"
+        );
+        assert_eq!(read(&[("URL_SUFFIX", "")], ARN).url_suffix, "amazonaws.com");
+        let china = ARN.replace("arn:aws:", "arn:aws-cn:");
+        assert_eq!(read(&[], &china).url_suffix, "amazonaws.com.cn");
+    }
+
+    #[test]
+    fn body_logging_is_on_whatever_its_variable_says() {
+        assert_eq!(read(&[], ARN).body_logging, BodyLogging::Off);
+        assert_eq!(
+            read(&[("LOG_SENSITIVE_BODIES", "false")], ARN).body_logging,
+            BodyLogging::On
+        );
+    }
+}
