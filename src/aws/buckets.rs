@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::credentials_of;
-use super::error::failed;
+use super::error::{failed, unwhole};
 use crate::buckets::{BucketName, BucketUri, Prefix};
 use crate::cloud::Result;
 use crate::secret::StoredKey;
@@ -35,12 +35,18 @@ impl Buckets {
     }
 
     pub(super) async fn region(&self, bucket: &BucketName) -> Result<Option<String>> {
+        const OPERATION: &str = "s3:HeadBucket";
         match self.0.head_bucket().bucket(bucket.as_str()).send().await {
-            Ok(answer) => answer.bucket_region.map(Some).ok_or_else(|| no_region(200)),
+            Ok(answer) => {
+                let region = answer.bucket_region.filter(|region| !region.is_empty());
+                region
+                    .map(Some)
+                    .ok_or_else(|| unwhole(OPERATION, "the bucket's region"))
+            }
             Err(error) => match error.raw_response() {
                 Some(answer) if answer.status().as_u16() == 404 => Ok(None),
                 Some(answer) if told_region(answer).is_some() => Ok(told_region(answer)),
-                _ => Err(failed("s3:HeadBucket")(error)),
+                _ => Err(failed(OPERATION)(error)),
             },
         }
     }
@@ -142,11 +148,4 @@ fn told_region(answer: &HttpResponse) -> Option<String> {
         .get(REGION_HEADER)
         .filter(|region| !region.is_empty())
         .map(str::to_owned)
-}
-
-fn no_region(status: u16) -> crate::cloud::CloudError {
-    super::error::unwhole(
-        "s3:HeadBucket",
-        &format!("the bucket's region (HTTP status {status})"),
-    )
 }

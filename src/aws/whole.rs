@@ -25,9 +25,10 @@ impl Intercept for WholeDocument {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let response = context.response();
-        let body = response.body().bytes().unwrap_or_default();
-        if response.status().is_success() && !body.trim_ascii_end().ends_with(b"Response>") {
+        let body = context.response().body().bytes().unwrap_or_default();
+        let closed = body.trim_ascii_end().ends_with(b"Response>");
+        // An error stays what it is, so that the SDK repeats what it would.
+        if context.output_or_error().is_ok() && !closed {
             return Err("the document is not closed".into());
         }
         Ok(())

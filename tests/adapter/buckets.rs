@@ -1,0 +1,282 @@
+//! The bucket's region, and what the user's own key reads.
+
+use publisher_s3_access::cloud::{Cloud, ErrorKind};
+
+use crate::wire::{
+    Answer, Wire, header_only, query_error, query_result, reply, s3_error, with_header,
+};
+use crate::{TELLTALE, bucket, folder, stored_key};
+
+const REGION: &str = "x-amz-bucket-region";
+
+#[tokio::test(start_paused = true)]
+async fn the_region_of_a_bucket_comes_with_every_answer_and_the_question_is_not_signed() {
+    for status in [200, 301, 307, 400, 403] {
+        let wire = Wire::playing([header_only(status, REGION, "ap-southeast-2")]);
+        assert_eq!(
+            wire.aws().bucket_region(&bucket()).await,
+            Ok(Some("ap-southeast-2".to_owned())),
+            "{status}"
+        );
+        let sent = &wire.sent()[0];
+        let asked = (&*sent.method, &*sent.uri, &sent.authorization);
+        assert_eq!(
+            asked,
+            (
+                "HEAD",
+                "https://s3.eu-west-1.amazonaws.com/genomes.example.org/",
+                &None
+            )
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_is_not_there_has_no_region() {
+    let wire = Wire::playing([header_only(404, "server", "AmazonS3")]);
+    assert_eq!(wire.aws().bucket_region(&bucket()).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_region_is_unclear() {
+    for answer in [
+        header_only(200, "server", "AmazonS3"),
+        header_only(200, REGION, ""),
+        header_only(403, "server", "AmazonS3"),
+        header_only(403, REGION, ""),
+        Answer::BrokenConnection,
+        Answer::Silence,
+    ] {
+        let wire = Wire::always(answer.clone());
+        let region = wire.aws().bucket_region(&bucket()).await;
+        let told = region.map_err(|error| (error.operation, error.kind));
+        assert_eq!(
+            told,
+            Err(("s3:HeadBucket", ErrorKind::Unclear)),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_region_is_asked_for_again_after_a_failure_of_s3() {
+    let wire = Wire::playing([
+        header_only(503, "server", "AmazonS3"),
+        Answer::BrokenConnection,
+        header_only(200, REGION, "eu-west-1"),
+    ]);
+    assert_eq!(
+        wire.aws().bucket_region(&bucket()).await,
+        Ok(Some("eu-west-1".to_owned()))
+    );
+    wire.assert_played();
+}
+
+fn listing(contents: &str) -> Answer {
+    reply(
+        200,
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <Name>genomes.example.org</Name><Prefix>run 1/</Prefix><KeyCount>1</KeyCount><MaxKeys>1</MaxKeys>\
+             <IsTruncated>true</IsTruncated>{contents}</ListBucketResult>"
+        ),
+    )
+}
+
+fn entry() -> Answer {
+    listing("<Contents><Key>run 1/a &amp; b.vcf</Key><Size>0</Size></Contents>")
+}
+
+fn signed_by_the_user_in(authorization: Option<&str>, region: &str) -> bool {
+    let scope = format!("/{region}/s3/aws4_request");
+    authorization.is_some_and(|text| {
+        text.contains("Credential=AKIAIOSFODNN7EXAMPLE/") && text.contains(&scope)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_object_is_listed_with_the_users_key_in_the_buckets_region() {
+    let wire = Wire::playing([entry()]);
+    let first = wire
+        .aws()
+        .first_object(&stored_key(), "us-east-2", &folder())
+        .await;
+    assert_eq!(first, Ok(Some("run 1/a & b.vcf".to_owned())));
+    let sent = &wire.sent()[0];
+    assert!(
+        sent.uri
+            .starts_with("https://s3.us-east-2.amazonaws.com/genomes.example.org/?"),
+        "{}",
+        sent.uri
+    );
+    assert!(
+        sent.uri.contains("list-type=2") && sent.uri.contains("max-keys=1"),
+        "{}",
+        sent.uri
+    );
+    assert!(sent.uri.contains("prefix=run%201%2F"), "{}", sent.uri);
+    assert!(
+        signed_by_the_user_in(sent.authorization.as_deref(), "us-east-2"),
+        "{sent:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_folder_has_no_first_object() {
+    let wire = Wire::playing([listing("")]);
+    assert_eq!(
+        wire.aws()
+            .first_object(&stored_key(), "eu-west-1", &folder())
+            .await,
+        Ok(None)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_byte_of_an_object_is_asked_for_and_the_body_is_not_waited_for() {
+    let torn = Answer::BrokenOff {
+        status: 206,
+        body: "A".to_owned(),
+    };
+    let wire = Wire::playing([torn]);
+    assert_eq!(
+        wire.aws()
+            .first_byte(&stored_key(), "us-east-2", &bucket(), "run 1/a?b")
+            .await,
+        Ok(())
+    );
+    let sent = &wire.sent()[0];
+    assert!(
+        sent.uri
+            .starts_with("https://s3.us-east-2.amazonaws.com/genomes.example.org/run%201/a%3Fb"),
+        "{}",
+        sent.uri
+    );
+    assert_eq!(sent.range.as_deref(), Some("bytes=0-0"));
+    assert!(
+        signed_by_the_user_in(sent.authorization.as_deref(), "us-east-2"),
+        "{sent:?}"
+    );
+}
+
+fn redirect(status: u16, code: &str, region: &str) -> Answer {
+    with_header(
+        status,
+        REGION,
+        region,
+        &format!("<Error><Code>{code}</Code><Message>Elsewhere.</Message></Error>"),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_is_elsewhere_is_read_there() {
+    for (status, code) in [
+        (301, "PermanentRedirect"),
+        (307, "TemporaryRedirect"),
+        (400, "AuthorizationHeaderMalformed"),
+    ] {
+        let wire = Wire::playing([redirect(status, code, "eu-north-1"), entry()]);
+        let first = wire
+            .aws()
+            .first_object(&stored_key(), "us-east-2", &folder())
+            .await;
+        assert_eq!(first, Ok(Some("run 1/a & b.vcf".to_owned())), "{code}");
+        let there = &wire.sent()[1];
+        assert!(
+            there
+                .uri
+                .starts_with("https://s3.eu-north-1.amazonaws.com/"),
+            "{}",
+            there.uri
+        );
+        assert!(
+            signed_by_the_user_in(there.authorization.as_deref(), "eu-north-1"),
+            "{there:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_followed_once_and_only_to_another_region() {
+    let there_and_back = [
+        redirect(301, "PermanentRedirect", "eu-north-1"),
+        redirect(301, "PermanentRedirect", "us-east-2"),
+    ];
+    for (answers, requests) in [
+        (there_and_back.to_vec(), 2),
+        (vec![redirect(301, "PermanentRedirect", "us-east-2")], 1),
+    ] {
+        let wire = Wire::playing(answers);
+        let error = wire
+            .aws()
+            .first_object(&stored_key(), "us-east-2", &folder())
+            .await
+            .expect_err("no end");
+        assert_eq!(
+            (error.code.as_deref(), wire.sent().len()),
+            (Some("PermanentRedirect"), requests)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_key_may_not_read_is_told_without_the_key() {
+    let wire = Wire::playing([s3_error(
+        403,
+        "InvalidAccessKeyId",
+        "The AWS Access Key Id you provided does not exist.",
+    )]);
+    let error = wire
+        .aws()
+        .first_object(&stored_key(), "eu-west-1", &folder())
+        .await
+        .expect_err("unknown");
+    assert_eq!(error.kind, ErrorKind::UnknownKey);
+    assert!(
+        !format!("{error} {error:?}").contains(TELLTALE),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_is_asked_for_with_the_users_key() {
+    let arn = "arn:aws:iam::111122223333:user/publisher-connectors";
+    let inside = format!(
+        "<Arn>{arn}</Arn><UserId>AIDACKCEVSQ6C2EXAMPLE</UserId><Account>111122223333</Account>"
+    );
+    let wire = Wire::playing([query_result("GetCallerIdentity", &inside)]);
+    assert_eq!(
+        wire.aws().caller_of(&stored_key()).await,
+        Ok(arn.to_owned())
+    );
+    let sent = &wire.sent()[0];
+    assert_eq!(
+        (sent.action(), &*sent.uri),
+        ("GetCallerIdentity", "https://sts.eu-west-1.amazonaws.com/")
+    );
+    let authorization = sent.authorization.as_deref().unwrap();
+    assert!(
+        authorization.contains("Credential=AKIAIOSFODNN7EXAMPLE/"),
+        "{authorization}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_not_known_yet_is_told_as_that() {
+    let text = "The security token included in the request is invalid.";
+    let wire = Wire::playing([query_error(403, "InvalidClientTokenId", text)]);
+    let error = wire
+        .aws()
+        .caller_of(&stored_key())
+        .await
+        .expect_err("not yet");
+    assert_eq!(error.kind, ErrorKind::UnknownKey);
+
+    let wire = Wire::playing([query_result("GetCallerIdentity", "")]);
+    let error = wire
+        .aws()
+        .caller_of(&stored_key())
+        .await
+        .expect_err("no ARN");
+    assert_eq!(error.kind, ErrorKind::Unclear);
+}

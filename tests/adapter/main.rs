@@ -1,0 +1,71 @@
+//! The SDK adapter against answers in the wire formats that AWS uses: IAM's and CloudFormation's XML, Secrets Manager's
+//! JSON, S3's XML. Time is tokio's and paused, so waiting costs nothing.
+
+mod buckets;
+mod errors;
+mod iam;
+mod keys;
+mod removal;
+mod repetition;
+mod secrets;
+mod stack;
+mod wire;
+
+use publisher_s3_access::buckets::{BucketName, BucketUri};
+use publisher_s3_access::cloud::{SecretArn, TagMap, VersionId};
+use publisher_s3_access::names::{PolicyName, SecretName, UserName};
+use publisher_s3_access::secret::{AccessKeyId, StoredKey};
+
+/// A secret key as long as IAM's. No message may ever hold it, nor any part that tells it.
+const CANARY: &str = "CANARY+wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXA";
+
+/// The part of [`CANARY`] that the tests look for.
+const TELLTALE: &str = "CANARY";
+
+fn user() -> UserName {
+    UserName::parse("publisher-connectors").unwrap()
+}
+
+fn policy() -> PolicyName {
+    PolicyName::parse("S3AccessPolicy").unwrap()
+}
+
+fn key_id() -> AccessKeyId {
+    AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap()
+}
+
+fn stored_key() -> StoredKey {
+    StoredKey {
+        id: key_id(),
+        secret: CANARY.into(),
+        user: user().as_str().to_owned(),
+        serial: 1,
+    }
+}
+
+fn secret_name() -> SecretName {
+    user().secret_name()
+}
+
+fn secret_arn() -> SecretArn {
+    SecretArn("arn:aws:secretsmanager:eu-west-1:111122223333:secret:publisher/publisher-connectors-AbCdEf".to_owned())
+}
+
+fn version() -> VersionId {
+    VersionId("6fa459ea-ee8a-3ca4-894e-db77e160355e".to_owned())
+}
+
+fn bucket() -> BucketName {
+    BucketName::parse("genomes.example.org").unwrap()
+}
+
+fn folder() -> BucketUri {
+    BucketUri::parse("s3://genomes.example.org/run 1/").unwrap()
+}
+
+fn tags() -> TagMap {
+    TagMap::from([(
+        "publisher-s3-access:logical-id".to_owned(),
+        "Access".to_owned(),
+    )])
+}

@@ -1,0 +1,455 @@
+//! Secrets Manager.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use publisher_s3_access::cloud::{
+    Cloud, Creation, ErrorKind, NewSecret, Rotation, Secret, SecretArn, SecretState, Storing,
+    VersionId,
+};
+use publisher_s3_access::names::SecretKmsKey;
+use publisher_s3_access::secret::Label;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::wire::{Answer, Wire, json_error, reply};
+use crate::{CANARY, TELLTALE, secret_arn, secret_name, stored_key, tags, version};
+
+const PENDING: &str = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+const DELETED: &str = "You can’t perform this operation on the secret because it was deleted.";
+
+fn ok(body: &Value) -> Answer {
+    reply(200, body.to_string())
+}
+
+fn missing() -> Answer {
+    json_error(
+        400,
+        "ResourceNotFoundException",
+        "Secrets Manager can't find the specified secret.",
+    )
+}
+
+fn invalid_request(text: &str) -> Answer {
+    json_error(400, "InvalidRequestException", text)
+}
+
+fn sent_json(wire: &Wire, index: usize) -> Value {
+    serde_json::from_str(&wire.sent()[index].body).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_described_with_its_labels() {
+    let wire = Wire::playing([ok(&json!({
+        "ARN": secret_arn().0,
+        "Name": "publisher/publisher-connectors",
+        "Description": "what",
+        "KmsKeyId": "alias/mine",
+        "RotationEnabled": true,
+        "DeletedDate": 1_790_812_800.5,
+        "Tags": [{"Key": "team", "Value": "a"}, {"Key": "empty"}],
+        "VersionIdsToStages": {"v1": ["AWSPREVIOUS"], "v2": ["AWSCURRENT", "AWSPENDING"]},
+        "ReplicationStatus": [{"Region": "us-east-1", "Status": "InSync"}]
+    }))]);
+    let labels = |labels: &[&str]| {
+        labels
+            .iter()
+            .map(|&label| label.to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    let expected = Secret {
+        arn: secret_arn(),
+        tags: BTreeMap::from([
+            ("team".to_owned(), "a".to_owned()),
+            ("empty".to_owned(), String::new()),
+        ]),
+        description: "what".to_owned(),
+        kms_key: Some("alias/mine".to_owned()),
+        state: SecretState::PendingDeletion,
+        labels: BTreeMap::from([
+            (VersionId("v1".to_owned()), labels(&["AWSPREVIOUS"])),
+            (
+                VersionId("v2".to_owned()),
+                labels(&["AWSCURRENT", "AWSPENDING"]),
+            ),
+        ]),
+        replicas: vec!["us-east-1".to_owned()],
+        rotation: Rotation::Enabled,
+    };
+    assert_eq!(
+        wire.aws().find_secret(&secret_name()).await,
+        Ok(Some(expected))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_description_leaves_out_is_off_or_empty() {
+    for body in [
+        json!({"ARN": "arn"}),
+        json!({"ARN": "arn", "RotationEnabled": false, "KmsKeyId": "", "VersionIdsToStages": null}),
+        json!({"ARN": "arn", "KmsKeyId": "alias/aws/secretsmanager"}),
+    ] {
+        let wire = Wire::playing([ok(&body)]);
+        let secret = wire
+            .aws()
+            .find_secret(&secret_name())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (secret.state, secret.rotation, secret.kms_key),
+            (SecretState::Live, Rotation::Off, None)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_is_read_as_nothing() {
+    let wire = Wire::always(missing());
+    let aws = wire.aws();
+    assert_eq!(aws.find_secret(&secret_name()).await, Ok(None));
+    assert_eq!(aws.list_versions(&secret_name()).await, Ok(vec![]));
+    assert!(
+        aws.read_version(&secret_arn(), &version())
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_are_listed_with_the_deprecated_ones_over_all_pages() {
+    let page = |id: &str| json!({"ARN": "arn", "Versions": [{"VersionId": id, "CreatedDate": 1_790_812_800.25}]});
+    let mut first = page("v1");
+    first["NextToken"] = json!("more");
+    let wire = Wire::playing([ok(&first), ok(&page("v2"))]);
+    let versions = wire.aws().list_versions(&secret_name()).await.unwrap();
+    assert_eq!(
+        versions
+            .iter()
+            .map(|version| &*version.id.0)
+            .collect::<Vec<_>>(),
+        ["v1", "v2"]
+    );
+    assert_eq!(sent_json(&wire, 0)["IncludeDeprecated"], true);
+    assert_eq!(sent_json(&wire, 1)["NextToken"], "more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_version_is_read_and_cannot_be_printed() {
+    let wire = Wire::playing([ok(
+        &json!({"ARN": "arn", "VersionId": "v1", "SecretString": CANARY}),
+    )]);
+    let value = wire
+        .aws()
+        .read_version(&secret_arn(), &version())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(value.expose_secret(), CANARY);
+    assert!(!format!("{value:?}").contains(TELLTALE));
+    assert_eq!(
+        sent_json(&wire, 0),
+        json!({"SecretId": secret_arn().0, "VersionId": version().0})
+    );
+}
+
+fn new_secret() -> NewSecret {
+    let kms_key = SecretKmsKey::parse("alias/mine").unwrap();
+    NewSecret {
+        name: secret_name(),
+        description: "what".to_owned(),
+        kms_key,
+        tags: tags(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_made_tagged_and_without_a_value() {
+    let wire = Wire::playing([ok(
+        &json!({"ARN": secret_arn().0, "Name": "publisher/publisher-connectors"}),
+    )]);
+    assert_eq!(
+        wire.aws().create_secret(&new_secret()).await,
+        Ok(Creation::Made(secret_arn()))
+    );
+    let mut sent = sent_json(&wire, 0);
+    assert!(
+        sent.as_object_mut()
+            .unwrap()
+            .remove("ClientRequestToken")
+            .is_some()
+    );
+    let tag = json!({"Key": "publisher-s3-access:logical-id", "Value": "Access"});
+    let name = "publisher/publisher-connectors";
+    assert_eq!(
+        sent,
+        json!({"Name": name, "Description": "what", "KmsKeyId": "alias/mine", "Tags": [tag]})
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_of_that_name_is_an_answer() {
+    let there =
+        "The operation failed because the secret publisher/publisher-connectors already exists.";
+    let wire = Wire::playing([json_error(400, "ResourceExistsException", there)]);
+    assert_eq!(
+        wire.aws().create_secret(&new_secret()).await,
+        Ok(Creation::AlreadyThere)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_pending_deletion_is_an_answer_and_is_not_waited_for() {
+    let described = ok(&json!({"ARN": "arn", "DeletedDate": 1_790_812_800}));
+    let wire = Wire::playing([invalid_request(PENDING), described]);
+    let begin = Instant::now();
+    assert_eq!(
+        wire.aws().create_secret(&new_secret()).await,
+        Ok(Creation::AlreadyThere)
+    );
+    assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_not_yet_free_is_waited_for() {
+    for text in [PENDING, DELETED] {
+        let made = ok(&json!({"ARN": secret_arn().0}));
+        let wire = Wire::playing([
+            invalid_request(text),
+            missing(),
+            invalid_request(text),
+            missing(),
+            made,
+        ]);
+        assert_eq!(
+            wire.aws().create_secret(&new_secret()).await,
+            Ok(Creation::Made(secret_arn()))
+        );
+        wire.assert_played();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_does_not_come_free_is_given_up_within_half_a_minute() {
+    let answers = std::iter::repeat_with(|| [invalid_request(DELETED), missing()])
+        .take(100)
+        .flatten();
+    let wire = Wire::playing(answers);
+    let begin = Instant::now();
+    let error = wire
+        .aws()
+        .create_secret(&new_secret())
+        .await
+        .expect_err("the name stays taken");
+    assert_eq!(
+        (error.kind, &*error.message),
+        (ErrorKind::Conflict, DELETED)
+    );
+    let waited = begin.elapsed().as_secs();
+    assert!((15..=35).contains(&waited), "waited {waited} s");
+    assert!(wire.sent().len() >= 8, "asked {} times", wire.sent().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_is_stored_under_its_token_and_one_label() {
+    let wire = Wire::playing([ok(&json!({"ARN": "arn", "VersionId": version().0}))]);
+    let value = stored_key().to_value();
+    let storing = wire
+        .aws()
+        .store_version(&secret_arn(), &version(), &value, Label::Candidate)
+        .await;
+    assert_eq!(storing, Ok(Storing::Stored));
+    let expected = json!({
+        "SecretId": secret_arn().0, "ClientRequestToken": version().0, "VersionStages": ["PublisherCandidate"],
+        "SecretString": value.expose_secret()
+    });
+    assert_eq!(sent_json(&wire, 0), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_taken_is_an_answer() {
+    let text = "You can't use ClientRequestToken t because that value is already in use for a version of secret arn.";
+    let wire = Wire::playing([json_error(400, "ResourceExistsException", text)]);
+    let value = stored_key().to_value();
+    let storing = wire
+        .aws()
+        .store_version(&secret_arn(), &version(), &value, Label::Current)
+        .await;
+    assert_eq!(storing, Ok(Storing::TokenTaken));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_refused_does_not_tell_the_value() {
+    for answer in [
+        invalid_request(DELETED),
+        json_error(400, "EncryptionFailure", "No."),
+        Answer::Silence,
+    ] {
+        let wire = Wire::always(answer);
+        let value = stored_key().to_value();
+        let storing = wire
+            .aws()
+            .store_version(&secret_arn(), &version(), &value, Label::Current)
+            .await;
+        let error = storing.expect_err("AWS refused");
+        assert!(
+            !format!("{error} {error:?}").contains(TELLTALE),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_label_is_moved_from_one_version_to_another_or_off() {
+    let wire = Wire::playing([ok(&json!({"ARN": "arn"})), ok(&json!({"ARN": "arn"}))]);
+    let aws = wire.aws();
+    let (old, new) = (VersionId("old".to_owned()), VersionId("new".to_owned()));
+    aws.move_label(&secret_arn(), "AWSCURRENT", Some(&old), Some(&new))
+        .await
+        .unwrap();
+    aws.move_label(&secret_arn(), "PublisherCandidate", Some(&new), None)
+        .await
+        .unwrap();
+    let id = secret_arn().0;
+    let moved = json!({"SecretId": id, "VersionStage": "AWSCURRENT", "RemoveFromVersionId": "old", "MoveToVersionId": "new"});
+    assert_eq!(sent_json(&wire, 0), moved);
+    let taken_off =
+        json!({"SecretId": id, "VersionStage": "PublisherCandidate", "RemoveFromVersionId": "new"});
+    assert_eq!(sent_json(&wire, 1), taken_off);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_label_that_is_elsewhere_is_rejected() {
+    let text = "The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is currently attached to version v.";
+    let wire = Wire::playing([json_error(400, "InvalidParameterException", text)]);
+    let outcome = wire
+        .aws()
+        .move_label(&secret_arn(), "AWSCURRENT", None, Some(&version()))
+        .await;
+    assert_eq!(
+        outcome.map_err(|error| error.kind),
+        Err(ErrorKind::Rejected)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_sets_the_key_back_to_the_managed_one_and_never_sends_a_value() {
+    let wire = Wire::playing([ok(&json!({"ARN": "arn"})), ok(&json!({"ARN": "arn"}))]);
+    let aws = wire.aws();
+    aws.update_secret(&secret_arn(), "text", None)
+        .await
+        .unwrap();
+    aws.update_secret(&secret_arn(), "text", new_secret().kms_key.as_ref())
+        .await
+        .unwrap();
+    assert_eq!(sent_json(&wire, 0)["KmsKeyId"], "");
+    assert_eq!(sent_json(&wire, 1)["KmsKeyId"], "alias/mine");
+    assert!(sent_json(&wire, 1).get("SecretString").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_on_its_way_out_is_in_the_way_for_now() {
+    for text in [
+        DELETED,
+        "You can't perform this operation on the secret because it was marked for deletion.",
+    ] {
+        let wire = Wire::always(invalid_request(text));
+        let aws = wire.aws();
+        let kind =
+            |outcome: publisher_s3_access::cloud::Result<()>| outcome.map_err(|error| error.kind);
+        assert_eq!(
+            kind(aws.restore_secret(&secret_arn()).await),
+            Err(ErrorKind::Conflict)
+        );
+        assert_eq!(
+            kind(aws.tag_secret(&secret_arn(), &tags()).await),
+            Err(ErrorKind::Conflict)
+        );
+        assert_eq!(
+            kind(aws.untag_secret(&secret_arn(), &["old".to_owned()]).await),
+            Err(ErrorKind::Conflict)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_deleted_at_once_or_restorably() {
+    let wire = Wire::playing([ok(&json!({"ARN": "arn"})), ok(&json!({"ARN": "arn"}))]);
+    let aws = wire.aws();
+    aws.delete_secret(&secret_arn(), None).await.unwrap();
+    aws.delete_secret(&secret_arn(), Some(30)).await.unwrap();
+    assert_eq!(
+        sent_json(&wire, 0),
+        json!({"SecretId": secret_arn().0, "ForceDeleteWithoutRecovery": true})
+    );
+    assert_eq!(
+        sent_json(&wire, 1),
+        json!({"SecretId": secret_arn().0, "RecoveryWindowInDays": 30})
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleting_what_is_deleted_or_pending_already_is_success() {
+    for text in [
+        DELETED,
+        "You tried to perform the operation on a secret that's currently marked for deletion.",
+    ] {
+        let wire = Wire::playing([invalid_request(text)]);
+        assert_eq!(
+            wire.aws().delete_secret(&secret_arn(), Some(7)).await,
+            Ok(())
+        );
+    }
+    let pending = ok(&json!({"ARN": "arn", "DeletedDate": 1_790_812_800}));
+    let wire = Wire::playing([
+        json_error(400, "AccessDeniedException", "not authorized"),
+        pending,
+    ]);
+    assert_eq!(
+        wire.aws().delete_secret(&secret_arn(), Some(7)).await,
+        Ok(())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_are_in_the_way_of_a_deletion() {
+    let text = "You can't delete secret arn that still has replica regions [us-east-1]";
+    for code in ["InvalidParameterException", "InvalidRequestException"] {
+        let wire = Wire::playing([json_error(400, code, text)]);
+        let outcome = wire.aws().delete_secret(&secret_arn(), None).await;
+        assert_eq!(
+            outcome.map_err(|error| error.kind),
+            Err(ErrorKind::Conflict)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_are_removed_by_region() {
+    let wire = Wire::playing([ok(&json!({"ARN": "arn", "ReplicationStatus": []}))]);
+    let regions = ["us-east-1".to_owned(), "ap-south-2".to_owned()];
+    wire.aws()
+        .remove_replicas(&secret_arn(), &regions)
+        .await
+        .unwrap();
+    assert_eq!(
+        sent_json(&wire, 0),
+        json!({"SecretId": secret_arn().0, "RemoveReplicaRegions": regions})
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_the_arn_is_unclear() {
+    let wire = Wire::playing([ok(&json!({})), ok(&json!({}))]);
+    let aws = wire.aws();
+    let made: Result<Creation<SecretArn>, _> = aws.create_secret(&new_secret()).await;
+    assert_eq!(made.map_err(|error| error.kind), Err(ErrorKind::Unclear));
+    assert_eq!(
+        aws.find_secret(&secret_name())
+            .await
+            .map_err(|error| error.kind),
+        Err(ErrorKind::Unclear)
+    );
+}
