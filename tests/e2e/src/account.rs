@@ -1,0 +1,321 @@
+//! The AWS account under test, seen through the `aws` command line. Whether it is an emulator or AWS is
+//! decided here, by the environment the command line gets, and nowhere else.
+
+use std::{
+    env, fmt,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use crate::{
+    interrupt,
+    process::{Finished, Invocation},
+    workplace::Workplace,
+};
+
+pub(crate) mod buckets;
+pub(crate) mod identities;
+pub(crate) mod secrets;
+
+/// The emulator's root user; it has no other secret.
+const EMULATED_KEY: &str = "test";
+/// Not the default region, so that a default somewhere shows.
+const EMULATED_REGION: &str = "ca-central-1";
+/// An emulator knows everything at once.
+const EMULATED_SETTLING: Duration = Duration::from_secs(1);
+/// AWS needs seconds until a change of IAM is known everywhere.
+const SETTLING: Duration = Duration::from_secs(60);
+
+/// An account and a region, and the command lines that reach them as an administrator.
+#[derive(Debug)]
+pub(crate) struct Account {
+    aws: Invocation,
+    sam: Invocation,
+    region: String,
+    id: String,
+    caller: String,
+    source: Source,
+    settling: Duration,
+}
+
+/// Where an administrator's credentials come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// `AWS_ACCESS_KEY_ID` and its companions in the environment.
+    Environment,
+    /// A profile of the AWS configuration of the person who runs this.
+    Profile(String),
+}
+
+impl Account {
+    /// The emulator at `endpoint`, whatever AWS configuration this machine has.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub(crate) fn emulated(workplace: &Workplace, endpoint: &str) -> anyhow::Result<Self> {
+        let isolated = |tool: &str| {
+            [
+                "AWS_PROFILE",
+                "AWS_DEFAULT_PROFILE",
+                "AWS_SESSION_TOKEN",
+                "AWS_CA_BUNDLE",
+            ]
+            .into_iter()
+            .fold(workplace.tool(tool), Invocation::env_remove)
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", EMULATED_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", EMULATED_KEY)
+        };
+        let region = EMULATED_REGION.to_owned();
+        let account = Self::reach(
+            isolated("aws"),
+            isolated("sam"),
+            region,
+            Source::Environment,
+        )?;
+        Ok(Self {
+            settling: EMULATED_SETTLING,
+            ..account
+        })
+    }
+
+    /// The account that the AWS command line of this person is set up for.
+    ///
+    /// # Errors
+    /// If no region is configured, or the credentials are not accepted.
+    pub(crate) fn configured(workplace: &Workplace) -> anyhow::Result<Self> {
+        let source = if env::var_os("AWS_ACCESS_KEY_ID").is_some() {
+            Source::Environment
+        } else {
+            Source::Profile(env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned()))
+        };
+        let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .into_iter()
+            .find_map(|name| env::var(name).ok().filter(|region| !region.is_empty()));
+        let region = match region {
+            Some(region) => region,
+            None => {
+                let configured = workplace.tool("aws").args(["configure", "get", "region"]);
+                configured.run()?.stdout.trim().to_owned()
+            }
+        };
+        ensure!(
+            !region.is_empty(),
+            "no region is configured: set `AWS_REGION`"
+        );
+        Self::reach(workplace.tool("aws"), workplace.tool("sam"), region, source)
+    }
+
+    fn reach(
+        aws: Invocation,
+        sam: Invocation,
+        region: String,
+        source: Source,
+    ) -> anyhow::Result<Self> {
+        let common = |tool: Invocation| {
+            tool.env("AWS_REGION", &region)
+                .env("AWS_DEFAULT_REGION", &region)
+                .env("AWS_PAGER", "")
+                .env("AWS_MAX_ATTEMPTS", "3")
+                .env("SAM_CLI_TELEMETRY", "0")
+        };
+        let mut account = Self {
+            aws: common(aws),
+            sam: common(sam),
+            region,
+            id: String::new(),
+            caller: String::new(),
+            source,
+            settling: SETTLING,
+        };
+        let identity = account.json(["sts", "get-caller-identity"])?;
+        account.id = text(&identity["Account"])?;
+        account.caller = text(&identity["Arn"])?;
+        Ok(account)
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The account's number.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The ARN of who calls.
+    pub(crate) fn caller(&self) -> &str {
+        &self.caller
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What a shell must export for `aws` to reach this account.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = (String, String)> {
+        self.aws.exports()
+    }
+
+    /// `sam` with `arguments`, for the repository's template.
+    pub(crate) fn sam<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
+        self.sam.clone().args(arguments)
+    }
+
+    /// `aws` with `arguments`, as the administrator.
+    pub(crate) fn aws<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
+        self.aws.clone().args(arguments)
+    }
+
+    /// What `aws` with `arguments` prints, `Null` if it prints nothing.
+    ///
+    /// # Errors
+    /// If the command fails.
+    pub(crate) fn json<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> anyhow::Result<Value> {
+        parse(&self.aws(arguments).args(["--output", "json"]).succeed()?)
+    }
+
+    /// As [`Self::json`], for a call that may find nothing: `None` if AWS answers the error `absent`.
+    ///
+    /// # Errors
+    /// If the command fails in another way.
+    pub(crate) fn find<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+        absent: &str,
+    ) -> anyhow::Result<Option<Value>> {
+        let finished = self.aws(arguments).args(["--output", "json"]).run()?;
+        if finished.status.success() {
+            return parse(&finished).map(Some);
+        }
+        let refusal = Refusal::of(&finished)?;
+        ensure!(refusal.code == absent, "{finished}");
+        Ok(None)
+    }
+}
+
+impl Account {
+    /// Repeats what AWS may not know at once.
+    ///
+    /// # Errors
+    /// The last one, once everything should be known.
+    pub(crate) fn eventually<T>(
+        &self,
+        mut attempt: impl FnMut() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let start = Instant::now();
+        loop {
+            match attempt() {
+                Ok(value) => return Ok(value),
+                Err(error) if start.elapsed() > self.settling => return Err(error),
+                Err(_) if interrupt::is_pending() => bail!("interrupted"),
+                Err(_) => thread::sleep(Duration::from_secs(1)),
+            }
+        }
+    }
+}
+
+/// An error that AWS answered.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Such as `AccessDenied`.
+    pub(crate) code: String,
+    /// The API's name of the operation, such as `PutObject`.
+    pub(crate) operation: String,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// The refusal that ended a command.
+    ///
+    /// # Errors
+    /// If the command succeeded, or failed before AWS answered.
+    pub(crate) fn of(finished: &Finished) -> anyhow::Result<Self> {
+        ensure!(!finished.status.success(), "it was not refused: {finished}");
+        Self::parse(&finished.stderr).with_context(|| format!("no answer of AWS: {finished}"))
+    }
+
+    /// From `… An error occurred (CODE) when calling the OPERATION operation: MESSAGE`.
+    fn parse(output: &str) -> Option<Self> {
+        let (_, error) = output.split_once("An error occurred (")?;
+        let (code, rest) = error.split_once(") when calling the ")?;
+        let (operation, message) = rest.split_once(" operation")?;
+        Some(Self {
+            code: code.to_owned(),
+            operation: operation.to_owned(),
+            message: message.trim_start_matches(':').trim().to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            code,
+            operation,
+            message,
+        } = self;
+        write!(f, "{operation}: {code}: {message}")
+    }
+}
+
+/// A JSON string.
+///
+/// # Errors
+/// If the value is anything else.
+pub(crate) fn text(value: &Value) -> anyhow::Result<String> {
+    let text = value
+        .as_str()
+        .with_context(|| format!("expected a string, found {value}"))?;
+    Ok(text.to_owned())
+}
+
+/// The strings that are found under `key` of each entry of a list, none if there is no list.
+pub(crate) fn texts(list: &Value, key: &str) -> Vec<String> {
+    let entries = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    let values = entries.iter().filter_map(|entry| entry[key].as_str());
+    values.map(str::to_owned).collect()
+}
+
+/// A path as a command line argument.
+///
+/// # Errors
+/// If it is not Unicode.
+pub(crate) fn path_text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str()
+        .with_context(|| format!("{} is not Unicode", path.display()))
+}
+
+fn parse(finished: &Finished) -> anyhow::Result<Value> {
+    if finished.stdout.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&finished.stdout).with_context(|| format!("no JSON: {finished}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_read_from_what_aws_prints() {
+        let line = "upload failed: - to s3://b/k An error occurred (AccessDenied) when calling the PutObject operation: no\n";
+        let refusal = Refusal::parse(line).map(|refusal| refusal.to_string());
+        assert_eq!(refusal.as_deref(), Some("PutObject: AccessDenied: no"));
+    }
+
+    #[test]
+    fn a_failure_before_aws_answered_is_no_refusal() {
+        assert!(Refusal::parse("Unable to locate credentials").is_none());
+    }
+}

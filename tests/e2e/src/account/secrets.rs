@@ -1,0 +1,100 @@
+//! Secrets and the access keys in them.
+
+use std::fmt;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::{Account, text};
+use crate::{process::Invocation, redaction::conceal};
+
+/// An access key that was fetched from a secret. It lives in memory only and cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct AccessKey {
+    pub(crate) id: String,
+    secret: String,
+}
+
+/// A version of the secret that the stack made.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredKey {
+    pub(crate) key: AccessKey,
+    pub(crate) user_name: String,
+    pub(crate) serial: u64,
+    pub(crate) version_id: String,
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessKey({})", self.id)
+    }
+}
+
+impl AccessKey {
+    /// `None` unless both are there, as `aws iam create-access-key` and our secrets have them.
+    pub(crate) fn from_json(value: &Value) -> anyhow::Result<Self> {
+        let secret = value["SecretAccessKey"]
+            .as_str()
+            .context("no `SecretAccessKey`")?;
+        conceal(secret);
+        Ok(Self {
+            id: text(&value["AccessKeyId"])?,
+            secret: secret.to_owned(),
+        })
+    }
+
+    /// Whether the id or the secret stands in a text.
+    pub(crate) fn appears_in(&self, text: &str) -> bool {
+        text.contains(&self.id) || text.contains(&self.secret)
+    }
+
+    /// Lets a command act with this key instead of the administrator's.
+    pub(crate) fn sign(&self, command: Invocation) -> Invocation {
+        command
+            .env("AWS_ACCESS_KEY_ID", &self.id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.secret)
+            .env_remove("AWS_SESSION_TOKEN")
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_DEFAULT_PROFILE")
+    }
+}
+
+impl Account {
+    /// The version of `secret` under `stage`, such as `AWSCURRENT`.
+    ///
+    /// # Errors
+    /// If there is none, or its value is not the contract's.
+    pub(crate) fn stored_key(&self, secret: &str, stage: &str) -> anyhow::Result<StoredKey> {
+        let command = [
+            "secretsmanager",
+            "get-secret-value",
+            "--secret-id",
+            secret,
+            "--version-stage",
+            stage,
+        ];
+        let answer = self.json(command)?;
+        let value = answer["SecretString"]
+            .as_str()
+            .context("the secret has no string")?;
+        // Its error would show a part of the value.
+        let value: Value = serde_json::from_str(value)
+            .ok()
+            .context("the secret is no JSON")?;
+        Ok(StoredKey {
+            key: AccessKey::from_json(&value)?,
+            user_name: text(&value["UserName"])?,
+            serial: value["KeySerial"]
+                .as_u64()
+                .context("the secret has no `KeySerial`")?,
+            version_id: text(&answer["VersionId"])?,
+        })
+    }
+
+    /// What `describe-secret` says, `None` if there is no such secret; one that is pending deletion counts
+    /// as there.
+    pub(crate) fn secret(&self, id: &str) -> anyhow::Result<Option<Value>> {
+        let command = ["secretsmanager", "describe-secret", "--secret-id", id];
+        self.find(command, "ResourceNotFoundException")
+    }
+}

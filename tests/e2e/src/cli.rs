@@ -1,0 +1,50 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
+
+/// Drives the stack from outside, as a user would
+#[derive(Debug, Parser)]
+#[command(name = "e2e", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole life of a stack on an emulated AWS
+    Demo(Demo),
+    /// Run every end-to-end test on an emulated AWS
+    Test(Test),
+    /// Run the life of a stack on the account that the AWS command line is set up for
+    Acceptance(Acceptance),
+    /// Print the credentials in the environment for a profile's `credential_process`
+    #[command(hide = true)]
+    EnvironmentCredentials,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Leave the emulator and the stack up, and say how to look around
+    #[arg(long, env = "KEEP", value_parser = FalseyValueParser::new())]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Run only the tests whose name contains this
+    pub(crate) filter: Option<String>,
+    /// How many tests run side by side; the command line tools are what takes the time
+    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(2, usize::from))]
+    pub(crate) jobs: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Acceptance {
+    /// A bucket of the account with at least one object; nothing in it is changed
+    #[arg(long, env = "BUCKET")]
+    pub(crate) bucket: String,
+    /// Do not ask whether this is the right account
+    #[arg(long)]
+    pub(crate) yes: bool,
+}

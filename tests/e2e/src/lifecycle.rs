@@ -1,0 +1,224 @@
+//! The whole life of a stack, as its user sees it: the demo's story, the first test, the acceptance run.
+
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, ensure};
+
+use crate::{
+    account::{Account, secrets::StoredKey},
+    publisher::Publisher,
+    report::{Notes, Report, Verdict},
+    stack::{Settled, Stack},
+    workplace::Workplace,
+};
+
+mod ending;
+mod reading;
+mod rotating;
+
+/// What a step does to the story, with remarks for the person who watches.
+type Step = (
+    &'static str,
+    fn(&mut Lifecycle<'_>, &mut Notes) -> anyhow::Result<()>,
+);
+
+/// From nothing to a stack that is used, updated and rotated.
+const LIVING: [Step; 8] = [
+    ("Buckets hold genomic files", reading::fill_buckets),
+    ("`sam deploy` creates the stack", reading::deploy),
+    (
+        "The key is in the secret and nowhere else",
+        reading::fetch_secret,
+    ),
+    (
+        "Publisher lists the bucket and gets a file, byte for byte",
+        reading::read_bucket,
+    ),
+    (
+        "Publisher is refused everything else",
+        reading::meet_refusals,
+    ),
+    (
+        "An update lets it read a second bucket",
+        reading::add_bucket,
+    ),
+    (
+        "A higher KeySerial makes a new key, and the old one still works",
+        rotating::raise_key_serial,
+    ),
+    (
+        "A deployment without a change keeps the key",
+        rotating::deploy_again,
+    ),
+];
+/// Back to nothing.
+const ENDING: [Step; 2] = [
+    ("`sam delete` removes the stack", ending::delete_stack),
+    (
+        "No user, key, policy, role or secret is left",
+        ending::find_nothing,
+    ),
+];
+
+/// How far the story is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The stack is deleted again.
+    Deleted,
+    /// The stack stays, for a person to look around.
+    Used,
+}
+
+/// The first bucket that the stack may read.
+#[derive(Clone, Debug)]
+pub(crate) enum First {
+    /// One that is made here and filled with the samples.
+    Samples(String),
+    /// One that holds somebody's data: nothing in it is changed.
+    Existing(String),
+}
+
+/// The names a story gives to what it makes.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    pub(crate) stack: String,
+    pub(crate) user: String,
+    pub(crate) first: First,
+    pub(crate) second: String,
+    /// A bucket that no stack is told of.
+    pub(crate) other: String,
+    pub(crate) artifacts: String,
+}
+
+/// A story and what is known so far.
+#[derive(Debug)]
+pub(crate) struct Lifecycle<'a> {
+    workplace: &'a Workplace,
+    account: &'a Account,
+    names: Names,
+    before: BTreeSet<String>,
+    /// Every key the stack has made, the one in use last.
+    keys: Vec<StoredKey>,
+    /// Time that `sam` took, most of which it waits.
+    sam: Duration,
+}
+
+impl<'a> Lifecycle<'a> {
+    pub(crate) fn new(workplace: &'a Workplace, account: &'a Account, names: Names) -> Self {
+        Self {
+            workplace,
+            account,
+            names,
+            before: BTreeSet::new(),
+            keys: Vec::new(),
+            sam: Duration::ZERO,
+        }
+    }
+
+    /// Does the steps in their order; after a failure the rest is not run.
+    pub(crate) fn tell(&mut self, report: &Report, until: Until) {
+        let ending: &[Step] = match until {
+            Until::Deleted => &ENDING,
+            Until::Used => &[],
+        };
+        let mut failed = false;
+        for (name, step) in LIVING.iter().chain(ending) {
+            if failed {
+                report.not_run(name);
+            } else {
+                failed = report.step(name, |notes| step(self, notes)) != Verdict::Passed;
+            }
+        }
+    }
+
+    /// Time that `sam` took so far.
+    pub(crate) fn sam_time(&self) -> Duration {
+        self.sam
+    }
+
+    /// Removes what the story made, wherever it stopped. Can be repeated.
+    ///
+    /// # Errors
+    /// The first problem, after everything was tried.
+    pub(crate) fn clean_up(&self) -> anyhow::Result<()> {
+        let mut result = self.stack().delete();
+        let Names {
+            first,
+            second,
+            other,
+            artifacts,
+            ..
+        } = &self.names;
+        let first = match first {
+            First::Samples(bucket) => Some(bucket),
+            First::Existing(_) => None,
+        };
+        for bucket in [Some(second), Some(other), Some(artifacts), first]
+            .into_iter()
+            .flatten()
+        {
+            let removed = self
+                .account
+                .find(["s3api", "head-bucket", "--bucket", bucket], "404");
+            let removed = removed.and_then(|there| match there {
+                Some(_) => self.account.remove_bucket(bucket),
+                None => Ok(()),
+            });
+            result = result.and(removed);
+        }
+        result
+    }
+
+    fn stack(&self) -> Stack<'a> {
+        Stack::new(self.account, &self.names.stack)
+    }
+
+    fn first_bucket(&self) -> &str {
+        match &self.names.first {
+            First::Samples(bucket) | First::Existing(bucket) => bucket,
+        }
+    }
+
+    fn secret(&self) -> String {
+        format!("publisher/{}", self.names.user)
+    }
+
+    fn samples(&self, folder: &str) -> PathBuf {
+        self.workplace.data().join(folder)
+    }
+
+    /// Publisher as it is set up once and for all: by the profile.
+    fn publisher(&self) -> anyhow::Result<Publisher<'a>> {
+        Publisher::with_profile(self.account, self.workplace, &self.names.user)
+    }
+
+    fn current_key(&self) -> anyhow::Result<&StoredKey> {
+        self.keys.last().context("no key was fetched yet")
+    }
+
+    /// `sam deploy` with the parameters of this story; gives the stack as it is then.
+    fn sam_deploy(&mut self, buckets: &str, key_serial: &str) -> anyhow::Result<Settled> {
+        let parameters = [
+            ("Buckets", buckets),
+            ("UserName", self.names.user.as_str()),
+            ("KeySerial", key_serial),
+        ];
+        let Names {
+            stack, artifacts, ..
+        } = &self.names;
+        self.sam += self
+            .account
+            .sam_deploy(self.workplace, stack, artifacts, &parameters)?;
+        let settled = self.stack().settle()?;
+        let complete = ["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&settled.status.as_str());
+        ensure!(complete, "the stack is {}", settled.status);
+        Ok(settled)
+    }
+
+    /// One of the samples, and the bucket it is in.
+    fn sample(&self) -> anyhow::Result<(&str, String, Vec<u8>)> {
+        let key = "cohort-b/sample-101/sample-101.chr20.vcf";
+        let content = fs::read(self.samples("second").join(key))?;
+        Ok((&self.names.second, key.to_owned(), content))
+    }
+}

@@ -1,0 +1,266 @@
+//! What each command of the driver does: it makes the account, lets the steps run, and takes it away again.
+
+use std::{
+    io::{self, BufRead, IsTerminal},
+    process,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::{
+    account::Account,
+    bench::Bench,
+    cli,
+    emulator::{After, Emulator},
+    interrupt,
+    lifecycle::{First, Lifecycle, Names, Until},
+    publisher::{self, Publisher},
+    report::{Report, Verdict, result},
+    scenarios,
+    sink::Sink,
+    workplace::Workplace,
+};
+
+/// The story on an emulator; whether all went as expected.
+pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
+    let mut workplace = Workplace::prepare("demo")?;
+    let report = Report::begin("Publisher reads a bucket: the life of a stack, on an emulated AWS");
+    let sink = Sink::listen()?;
+    let (after, until) = if arguments.keep {
+        (After::Keep, Until::Used)
+    } else {
+        (After::Stop, Until::Deleted)
+    };
+    let Some((mut emulator, account)) = emulate(&report, &workplace, &sink, after) else {
+        return Ok(report.conclude());
+    };
+    let names = Names {
+        stack: "publisher-demo".to_owned(),
+        user: "publisher-connectors".to_owned(),
+        first: First::Samples("genomes-cohort-a".to_owned()),
+        second: "genomes-cohort-b".to_owned(),
+        other: "clinic-private".to_owned(),
+        artifacts: "publisher-demo-artifacts".to_owned(),
+    };
+    let user = names.user.clone();
+    let mut story = Lifecycle::new(&workplace, &account, names);
+    if build(&report, &workplace, &account) == Verdict::Passed {
+        story.tell(&report, until);
+    }
+    report.line(format!(
+        "`sam` took {:.1} s of the time",
+        story.sam_time().as_secs_f32()
+    ));
+    let as_expected = report.conclude();
+    if arguments.keep && !interrupt::happened() {
+        let publisher = Publisher::with_profile(&account, &workplace, &user)?;
+        report.line("\nThe emulator and the stack are still there. To look around:");
+        report.line(format!(
+            "  export PATH={}:$PATH",
+            workplace.tools().display()
+        ));
+        look_around(&report, &account, &publisher)?;
+        report.line(format!("The emulator's log: {}", emulator.log().display()));
+        report.line(format!("To stop it: kill -- -{}", emulator.keep()));
+        workplace.keep_scratch();
+    } else if !as_expected {
+        report.line(format!("Logs: {}", workplace.logs().display()));
+    }
+    Ok(as_expected)
+}
+
+/// Every test on an emulator; whether all passed.
+pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
+    let workplace = Workplace::prepare("test")?;
+    let report = Report::begin("End-to-end tests on an emulated AWS");
+    let sink = Sink::listen()?;
+    let Some((_emulator, account)) = emulate(&report, &workplace, &sink, After::Stop) else {
+        return Ok(report.conclude());
+    };
+    if build(&report, &workplace, &account) == Verdict::Passed {
+        let bench = Bench::prepare(&workplace, &account, &sink)?;
+        let chosen = |name: &str| {
+            arguments
+                .filter
+                .as_ref()
+                .is_none_or(|part| name.contains(part))
+        };
+        let mut queue: Vec<_> = scenarios::all().filter(|(name, _)| chosen(name)).collect();
+        // The last one begins first.
+        queue.reverse();
+        let queue = Mutex::new(queue);
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let story = chosen("lifecycle").then(|| Lifecycle::new(&workplace, &account, test_names()));
+        thread::scope(|scope| {
+            let (bench, report, next) = (&bench, &report, &next);
+            scope.spawn(move || {
+                if let Some(mut story) = story {
+                    story.tell(report, Until::Deleted);
+                }
+                work(report, bench, next);
+            });
+            for _ in 1..arguments.jobs {
+                scope.spawn(move || work(report, bench, next));
+            }
+        });
+    }
+    let as_expected = report.conclude();
+    if !as_expected {
+        report.line(format!("Logs: {}", workplace.logs().display()));
+    }
+    Ok(as_expected)
+}
+
+/// The story on the account that the AWS command line is set up for; whether all went as expected.
+pub(crate) fn acceptance(arguments: &cli::Acceptance) -> anyhow::Result<bool> {
+    let workplace = Workplace::prepare("acceptance")?;
+    let account = Account::configured(&workplace)?;
+    let report = Report::begin("Acceptance: the life of a stack on your account");
+    report.line(format!(
+        "Account {} in {}, as {}",
+        account.id(),
+        account.region(),
+        account.caller()
+    ));
+    let name = format!("publisher-acceptance-{}", random_suffix());
+    let key = account.first_key(&arguments.bucket)?;
+    ensure!(
+        key.is_some(),
+        "bucket `{}` is empty: name one that holds an object",
+        arguments.bucket
+    );
+    report.line(format!(
+        "It reads s3://{}, changes nothing in it, and makes and removes:",
+        arguments.bucket
+    ));
+    report.line(format!(
+        "  stack and user {name}, buckets {name}-second, -other and -artifacts"
+    ));
+    if !arguments.yes && !confirmed(&report)? {
+        bail!("nothing was done");
+    }
+    let names = Names {
+        stack: name.clone(),
+        user: name.clone(),
+        first: First::Existing(arguments.bucket.clone()),
+        second: format!("{name}-second"),
+        other: format!("{name}-other"),
+        artifacts: format!("{name}-artifacts"),
+    };
+    let mut story = Lifecycle::new(&workplace, &account, names);
+    if build(&report, &workplace, &account) == Verdict::Passed {
+        story.tell(&report, Until::Deleted);
+        interrupt::begin_clean_up();
+        report.step("Everything that was made is removed", |_| story.clean_up());
+    }
+    Ok(report.conclude())
+}
+
+/// Prints the credentials in the environment, for the profile of an administrator.
+pub(crate) fn environment_credentials() -> anyhow::Result<bool> {
+    result(&publisher::environment_credentials()?);
+    Ok(true)
+}
+
+fn emulate(
+    report: &Report,
+    workplace: &Workplace,
+    sink: &Sink,
+    after: After,
+) -> Option<(Emulator, Account)> {
+    let mut started = None;
+    report.step("An emulated AWS account starts", |notes| {
+        let (emulator, endpoint) = Emulator::start(workplace, sink.origin(), after)?;
+        let account = Account::emulated(workplace, &endpoint)?;
+        notes.add(format!(
+            "{endpoint}, account {}, {}",
+            account.id(),
+            account.region()
+        ));
+        started = Some((emulator, account));
+        Ok(())
+    });
+    started
+}
+
+fn build(report: &Report, workplace: &Workplace, account: &Account) -> Verdict {
+    report.step("`sam build` builds the function", |_| {
+        account.sam_build(workplace)?;
+        Ok(())
+    })
+}
+
+/// Takes tests off the queue until none is left or the run is interrupted.
+fn work<'a>(
+    report: &Report,
+    bench: &'a Bench<'a>,
+    next: &impl Fn() -> Option<&'static scenarios::Scenario>,
+) {
+    while let Some((name, scenario)) = next() {
+        if interrupt::is_pending() {
+            report.not_run(name);
+        } else {
+            report.step(name, |notes| scenario(bench, notes));
+        }
+    }
+}
+
+fn test_names() -> Names {
+    Names {
+        stack: "publisher-lifecycle".to_owned(),
+        user: "publisher-lifecycle".to_owned(),
+        first: First::Samples("lifecycle-first".to_owned()),
+        second: "lifecycle-second".to_owned(),
+        other: "lifecycle-other".to_owned(),
+        artifacts: "lifecycle-artifacts".to_owned(),
+    }
+}
+
+fn confirmed(report: &Report) -> anyhow::Result<bool> {
+    ensure!(
+        io::stdin().is_terminal(),
+        "nobody can be asked here: add `--yes`"
+    );
+    report.line("Is that the right account? [y/N]");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Enough to tell two runs apart.
+fn random_suffix() -> String {
+    let time = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let seed = time.as_nanos() ^ (u128::from(process::id()) << 20);
+    format!("{:08x}", seed & 0xffff_ffff)
+}
+
+fn look_around(
+    report: &Report,
+    account: &Account,
+    publisher: &Publisher<'_>,
+) -> anyhow::Result<()> {
+    let configuration = publisher
+        .configuration()
+        .context("the profile has no file")?;
+    for (name, value) in account.exports() {
+        report.line(format!("  export {name}={value}"));
+    }
+    report.line(format!(
+        "  export AWS_CONFIG_FILE={}",
+        configuration.display()
+    ));
+    for command in [
+        "aws cloudformation describe-stacks --stack-name publisher-demo",
+        "aws iam get-user-policy --user-name publisher-connectors --policy-name S3AccessPolicy",
+        "aws secretsmanager describe-secret --secret-id publisher/publisher-connectors",
+        "aws s3 ls s3://genomes-cohort-a --recursive --profile publisher",
+    ] {
+        report.line(format!("  {command}"));
+    }
+    Ok(())
+}

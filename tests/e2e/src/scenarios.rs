@@ -1,0 +1,30 @@
+//! The end-to-end tests. Each is a sentence that can be false, and stands on its own.
+
+use crate::{bench::Bench, report::Notes};
+
+mod deletion;
+mod documented;
+mod ownership;
+mod refusals;
+mod repair;
+mod replacement;
+
+/// A test: its sentence, and what shows it.
+pub(crate) type Scenario = (
+    &'static str,
+    for<'a> fn(&'a Bench<'a>, &mut Notes) -> anyhow::Result<()>,
+);
+
+/// Every test, in the order in which they begin.
+pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
+    [
+        refusals::SCENARIOS,
+        ownership::SCENARIOS,
+        documented::SCENARIOS,
+        repair::SCENARIOS,
+        replacement::SCENARIOS,
+        deletion::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -1,0 +1,126 @@
+//! What was changed by hand is put right.
+
+use anyhow::ensure;
+use serde_json::json;
+
+use super::Scenario;
+use crate::{
+    bench::{Bench, assert_names},
+    policy_meaning::grants,
+    report::Notes,
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    (
+        "a new Revision repairs policy, key and tags that were changed by hand",
+        revision,
+    ),
+    (
+        "a user whose ownership tags were stripped is kept, with the command that mends it",
+        stripped,
+    ),
+];
+
+fn revision<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
+    let account = bench.account;
+    let mut deployment = bench.stack("revision");
+    deployment.set("Tags", json!([{"Key": "team", "Value": "genomics"}]));
+    deployment.create()?;
+    let user = deployment.user.clone();
+    let policy = grants(&account.inline_policy(&user, "S3AccessPolicy")?)?;
+    let lost = bench.current_key(&user)?;
+
+    let wide = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}});
+    let put = [
+        "iam",
+        "put-user-policy",
+        "--user-name",
+        &user,
+        "--policy-name",
+        "S3AccessPolicy",
+    ];
+    account.json(
+        put.into_iter()
+            .chain(["--policy-document", &wide.to_string()]),
+    )?;
+    account.json([
+        "iam",
+        "delete-access-key",
+        "--user-name",
+        &user,
+        "--access-key-id",
+        &lost.key.id,
+    ])?;
+    account.json([
+        "iam",
+        "tag-user",
+        "--user-name",
+        &user,
+        "--tags",
+        "Key=team,Value=somebody-else",
+    ])?;
+
+    deployment.set("Revision", json!("repair-1"));
+    deployment.update()?;
+    let repaired = grants(&account.inline_policy(&user, "S3AccessPolicy")?)?;
+    ensure!(repaired == policy, "the policy allows {repaired:?}");
+    let current = bench.current_key(&user)?;
+    ensure!(
+        current.key.id != lost.key.id,
+        "the secret still holds the deleted key"
+    );
+    ensure!(
+        account.key_ids(&user)? == [current.key.id.clone()].into(),
+        "there is another key"
+    );
+    let tags = account.tags(&user)?;
+    ensure!(
+        tags.get("team").is_some_and(|team| team == "genomics"),
+        "the tags are {tags:?}"
+    );
+    bench.assert_reads(&user)?;
+    notes.add(format!(
+        "policy as before, {} instead of {}, tag as before",
+        current.key.id, lost.key.id
+    ));
+    deployment.stack.delete()?;
+    bench.assert_nothing_of(&user)
+}
+
+fn stripped<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
+    let account = bench.account;
+    let mut deployment = bench.stack("stripped");
+    deployment.create()?;
+    let user = deployment.user.clone();
+    let tags = account.tags(&user)?;
+    let untag = ["iam", "untag-user", "--user-name", &user, "--tag-keys"];
+    let owner = [
+        "publisher-s3-access:stack-id",
+        "publisher-s3-access:logical-id",
+    ];
+    account.json(untag.into_iter().chain(owner))?;
+    deployment.set("Revision", json!("stripped-1"));
+    let reason = deployment.fail_to_update()?;
+    notes.add(&reason);
+    assert_names(&reason, &["aws iam tag-user", &user])?;
+    bench.assert_reads(&user)?;
+
+    // The command of the `Reason`, run as it stands.
+    let command = reason
+        .split('`')
+        .find(|part| part.starts_with("aws iam tag-user"));
+    ensure!(
+        command.is_some(),
+        "the command is not in backticks: {reason}"
+    );
+    let words = command.unwrap_or_default().split_whitespace().skip(1);
+    account.json(words)?;
+    ensure!(
+        account.tags(&user)? == tags,
+        "the command did not restore the tags"
+    );
+    deployment.set("Revision", json!("stripped-2"));
+    deployment.update()?;
+    deployment.stack.delete()?;
+    bench.assert_nothing_of(&user)
+}

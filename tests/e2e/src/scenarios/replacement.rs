@@ -1,0 +1,30 @@
+//! Another user name makes another user and secret.
+
+use anyhow::ensure;
+
+use super::Scenario;
+use crate::{bench::Bench, report::Notes};
+
+pub(super) const SCENARIOS: &[Scenario] = &[(
+    "another user name makes a new pair that reads, and removes the old one",
+    replace,
+)];
+
+fn replace<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
+    let first = bench.stack("replaced");
+    first.create()?;
+    let old = bench.current_key(&first.user)?;
+    let second = bench.stack("replaced").with_user("publisher-replacement");
+    let settled = second.update()?;
+    ensure!(settled.output("UserName")? == second.user, "{settled:?}");
+    let new = bench.current_key(&second.user)?;
+    ensure!(new.key.id != old.key.id, "the key is the same");
+    bench.assert_reads(&second.user)?;
+    bench.assert_nothing_of(&first.user)?;
+    notes.add(format!(
+        "{} with {} instead of {} with {}",
+        second.user, new.key.id, first.user, old.key.id
+    ));
+    second.stack.delete()?;
+    bench.assert_nothing_of(&second.user)
+}

@@ -1,0 +1,213 @@
+//! A CloudFormation stack by its name: created, updated and deleted through `aws`, awaited, looked into.
+
+use std::{
+    collections::BTreeMap,
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::{
+    account::{Account, path_text, text},
+    sam::Parameters,
+    workplace::Workplace,
+};
+
+/// The resource of the template that this repository is about.
+pub(crate) const RESOURCE: &str = "S3Access";
+/// Its function.
+pub(crate) const FUNCTION: &str = "Function";
+/// The managed policy that bounds the user.
+pub(crate) const BOUNDARY: &str = "Boundary";
+
+/// `ServiceTimeout` is 600 seconds; the rest of the stack takes a minute.
+const LIMIT: Duration = Duration::from_secs(12 * 60);
+const POLL: Duration = Duration::from_millis(100);
+
+/// A stack that may or may not exist.
+#[derive(Clone, Debug)]
+pub(crate) struct Stack<'a> {
+    account: &'a Account,
+    pub(crate) name: String,
+}
+
+/// A stack at rest after an operation.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) outputs: BTreeMap<String, String>,
+}
+
+impl<'a> Stack<'a> {
+    pub(crate) fn new(account: &'a Account, name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self { account, name }
+    }
+
+    /// Creates the stack and waits. What failed stays as it is, as with `--on-failure DO_NOTHING`: the
+    /// function is then still there for the request that CloudFormation would send next.
+    pub(crate) fn create(
+        &self,
+        workplace: &Workplace,
+        template: &Value,
+        parameters: Parameters<'_>,
+    ) -> anyhow::Result<Settled> {
+        self.submit("create-stack", workplace, template, parameters)
+    }
+
+    /// Updates the stack and waits; what failed stays as it is.
+    pub(crate) fn update(
+        &self,
+        workplace: &Workplace,
+        template: &Value,
+        parameters: Parameters<'_>,
+    ) -> anyhow::Result<Settled> {
+        self.submit("update-stack", workplace, template, parameters)
+    }
+
+    fn submit(
+        &self,
+        operation: &str,
+        workplace: &Workplace,
+        template: &Value,
+        parameters: Parameters<'_>,
+    ) -> anyhow::Result<Settled> {
+        let body = workplace.scratch().join(format!("{}.json", self.name));
+        fs::write(&body, serde_json::to_vec(template)?)?;
+        let body = format!("file://{}", path_text(&body)?);
+        let parameters: Vec<Value> = parameters
+            .iter()
+            .map(|(key, value)| json!({"ParameterKey": key, "ParameterValue": value}))
+            .collect();
+        let parameters = Value::from(parameters).to_string();
+        let command = [
+            "cloudformation",
+            operation,
+            "--stack-name",
+            &self.name,
+            "--disable-rollback",
+        ];
+        let input = ["--template-body", &body, "--parameters", &parameters];
+        // The template has a transform: SAM's.
+        let capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
+        let all = command.into_iter().chain(input).chain(capabilities);
+        self.account.json(all)?;
+        self.settle()
+    }
+
+    /// Deletes the stack and waits until it is gone.
+    pub(crate) fn delete(&self) -> anyhow::Result<()> {
+        let id = match self.describe()? {
+            Some(stack) => text(&stack["StackId"])?,
+            None => return Ok(()),
+        };
+        self.account
+            .json(["cloudformation", "delete-stack", "--stack-name", &self.name])?;
+        // By its id a deleted stack can still be described, by its name it cannot.
+        let settled = Stack::new(self.account, id).settle()?;
+        ensure!(
+            settled.status == "DELETE_COMPLETE",
+            "the stack is {}",
+            settled.status
+        );
+        Ok(())
+    }
+
+    /// Waits until no operation is in progress.
+    pub(crate) fn settle(&self) -> anyhow::Result<Settled> {
+        let start = Instant::now();
+        loop {
+            let stack = self
+                .describe()?
+                .with_context(|| format!("no stack {}", self.name))?;
+            let status = text(&stack["StackStatus"])?;
+            if !status.ends_with("_IN_PROGRESS") {
+                return Settled::read(&stack, status);
+            }
+            if start.elapsed() > LIMIT {
+                bail!("stack {} is still {status} after {LIMIT:?}", self.name);
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// What `describe-stacks` says, `None` if there is no such stack.
+    pub(crate) fn describe(&self) -> anyhow::Result<Option<Value>> {
+        let command = [
+            "cloudformation",
+            "describe-stacks",
+            "--stack-name",
+            &self.name,
+        ];
+        // CloudFormation has no code of its own for a stack that does not exist.
+        let stacks = self.account.find(command, "ValidationError")?;
+        Ok(stacks.map(|mut stacks| stacks["Stacks"][0].take()))
+    }
+
+    /// The name or ARN that `Ref` gives for a resource.
+    pub(crate) fn physical_id(&self, logical_id: &str) -> anyhow::Result<String> {
+        let command = [
+            "cloudformation",
+            "describe-stack-resource",
+            "--stack-name",
+            &self.name,
+        ];
+        let resource = self.account.json(
+            command
+                .into_iter()
+                .chain(["--logical-resource-id", logical_id]),
+        )?;
+        text(&resource["StackResourceDetail"]["PhysicalResourceId"])
+    }
+
+    /// Why the resource failed last, as the stack's events say.
+    pub(crate) fn reason(&self) -> anyhow::Result<String> {
+        let command = [
+            "cloudformation",
+            "describe-stack-events",
+            "--stack-name",
+            &self.name,
+        ];
+        let events = self.account.json(command)?;
+        let events = events["StackEvents"]
+            .as_array()
+            .context("the stack has no events")?;
+        // The latest comes first.
+        let failed = events.iter().find(|event| {
+            event["LogicalResourceId"] == RESOURCE
+                && event["ResourceStatus"]
+                    .as_str()
+                    .is_some_and(|status| status.ends_with("_FAILED"))
+        });
+        let failed = failed.context("no event says that the resource failed")?;
+        text(&failed["ResourceStatusReason"])
+    }
+}
+
+impl Settled {
+    fn read(stack: &Value, status: String) -> anyhow::Result<Self> {
+        let outputs = stack["Outputs"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let outputs = outputs
+            .iter()
+            .map(|output| Ok((text(&output["OutputKey"])?, text(&output["OutputValue"])?)));
+        Ok(Self {
+            id: text(&stack["StackId"])?,
+            status,
+            outputs: outputs.collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    /// One of the template's outputs.
+    pub(crate) fn output(&self, key: &str) -> anyhow::Result<&str> {
+        let value = self.outputs.get(key);
+        value
+            .map(String::as_str)
+            .with_context(|| format!("the stack has no output `{key}`"))
+    }
+}
