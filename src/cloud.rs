@@ -43,7 +43,11 @@ pub trait Cloud {
     /// `iam:UntagUser`: absent keys are ignored.
     fn untag_user(&self, user: &UserName, keys: &[String]) -> impl Future<Output = Result<()>>;
     /// `iam:PutUserPermissionsBoundary`.
-    fn set_boundary(&self, user: &UserName, boundary: &PolicyArn) -> impl Future<Output = Result<()>>;
+    fn set_boundary(
+        &self,
+        user: &UserName,
+        boundary: &PolicyArn,
+    ) -> impl Future<Output = Result<()>>;
     /// `iam:DeleteUser`; fails with [`ErrorKind::Conflict`] while anything hangs on the user.
     fn delete_user(&self, user: &UserName) -> impl Future<Output = Result<()>>;
 
@@ -51,11 +55,24 @@ pub trait Cloud {
     /// `iam:ListUserPolicies`, all pages; empty where the user is missing.
     fn list_policies(&self, user: &UserName) -> impl Future<Output = Result<Vec<PolicyName>>>;
     /// `iam:GetUserPolicy`: the document as JSON text (percent-decoded).
-    fn get_policy(&self, user: &UserName, policy: &PolicyName) -> impl Future<Output = Result<Option<String>>>;
+    fn get_policy(
+        &self,
+        user: &UserName,
+        policy: &PolicyName,
+    ) -> impl Future<Output = Result<Option<String>>>;
     /// `iam:PutUserPolicy`: makes or replaces.
-    fn put_policy(&self, user: &UserName, policy: &PolicyName, document: &str) -> impl Future<Output = Result<()>>;
+    fn put_policy(
+        &self,
+        user: &UserName,
+        policy: &PolicyName,
+        document: &str,
+    ) -> impl Future<Output = Result<()>>;
     /// `iam:DeleteUserPolicy`.
-    fn delete_policy(&self, user: &UserName, policy: &PolicyName) -> impl Future<Output = Result<()>>;
+    fn delete_policy(
+        &self,
+        user: &UserName,
+        policy: &PolicyName,
+    ) -> impl Future<Output = Result<()>>;
 
     // --- IAM: access keys --------------------------------------------------------------------------------------
     /// `iam:ListAccessKeys`, all pages; empty where the user is missing.
@@ -71,8 +88,11 @@ pub trait Cloud {
 
     // --- IAM: what people hang on a user -----------------------------------------------------------------------
     /// What of this kind hangs on the user, all pages; empty where the user is missing.
-    fn list_attachments(&self, user: &UserName, kind: AttachmentKind)
-    -> impl Future<Output = Result<Vec<Attachment>>>;
+    fn list_attachments(
+        &self,
+        user: &UserName,
+        kind: AttachmentKind,
+    ) -> impl Future<Output = Result<Vec<Attachment>>>;
     /// Takes one off. Group memberships cannot be taken off with a role that is safe: they are never passed here.
     fn detach(&self, user: &UserName, attachment: &Attachment) -> impl Future<Output = Result<()>>;
 
@@ -83,11 +103,17 @@ pub trait Cloud {
     /// or has no version.
     fn list_versions(&self, secret: &SecretName) -> impl Future<Output = Result<Vec<Version>>>;
     /// `secretsmanager:GetSecretValue` of one version; `None` where it has no value.
-    fn read_version(&self, secret: &SecretArn, version: &VersionId)
-    -> impl Future<Output = Result<Option<SecretString>>>;
+    fn read_version(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+    ) -> impl Future<Output = Result<Option<SecretString>>>;
     /// `secretsmanager:CreateSecret` without a value, with tags. A name that is pending deletion, or not yet free
     /// after a forced deletion, is waited for in the adapter and then answered [`Creation::AlreadyThere`].
-    fn create_secret(&self, secret: &NewSecret) -> impl Future<Output = Result<Creation<SecretArn>>>;
+    fn create_secret(
+        &self,
+        secret: &NewSecret,
+    ) -> impl Future<Output = Result<Creation<SecretArn>>>;
     /// `secretsmanager:RestoreSecret`.
     fn restore_secret(&self, secret: &SecretArn) -> impl Future<Output = Result<()>>;
     /// `secretsmanager:UpdateSecret` of description and key, never of the value.
@@ -100,7 +126,8 @@ pub trait Cloud {
     /// `secretsmanager:TagResource`: adds or overwrites.
     fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> impl Future<Output = Result<()>>;
     /// `secretsmanager:UntagResource`: absent keys are ignored.
-    fn untag_secret(&self, secret: &SecretArn, keys: &[String]) -> impl Future<Output = Result<()>>;
+    fn untag_secret(&self, secret: &SecretArn, keys: &[String])
+    -> impl Future<Output = Result<()>>;
     /// `secretsmanager:PutSecretValue` under one label, idempotent for an equal value.
     fn store_version(
         &self,
@@ -119,10 +146,18 @@ pub trait Cloud {
         to: Option<&VersionId>,
     ) -> impl Future<Output = Result<()>>;
     /// `secretsmanager:RemoveRegionsFromReplication`.
-    fn remove_replicas(&self, secret: &SecretArn, regions: &[String]) -> impl Future<Output = Result<()>>;
+    fn remove_replicas(
+        &self,
+        secret: &SecretArn,
+        regions: &[String],
+    ) -> impl Future<Output = Result<()>>;
     /// `secretsmanager:DeleteSecret`: at once for `None`, else restorable for so many days. A secret that is already
     /// pending deletion is success.
-    fn delete_secret(&self, secret: &SecretArn, recovery_days: Option<u8>) -> impl Future<Output = Result<()>>;
+    fn delete_secret(
+        &self,
+        secret: &SecretArn,
+        recovery_days: Option<u8>,
+    ) -> impl Future<Output = Result<()>>;
 
     // --- CloudFormation ----------------------------------------------------------------------------------------
     /// `cloudformation:DescribeStackResource`: how CloudFormation sees the resource now.
@@ -373,7 +408,10 @@ impl Standing {
     /// A status that this does not know gives no clear answer.
     pub fn of_status(status: &str) -> Self {
         match status {
-            "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" | "ROLLBACK_COMPLETE"
+            "CREATE_COMPLETE"
+            | "UPDATE_COMPLETE"
+            | "IMPORT_COMPLETE"
+            | "ROLLBACK_COMPLETE"
             | "UPDATE_ROLLBACK_COMPLETE" => Self::Settled,
             "CREATE_FAILED" => Self::Abandoned,
             // Retained (DELETE_SKIPPED) is out of the stack as well, and somebody chose to keep it as it is.

@@ -80,7 +80,10 @@ impl StoredKey {
             id: AccessKeyId::parse(text("AccessKeyId")?)?,
             secret: secret.into(),
             user: text("UserName")?.to_owned(),
-            serial: fields.get("KeySerial").and_then(serde_json::Value::as_u64).unwrap_or(1),
+            serial: fields
+                .get("KeySerial")
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or(1),
         })
     }
 }

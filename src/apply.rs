@@ -1,0 +1,417 @@
+//! Apply: takes the steps of a plan, one stage after the other. It makes no choice but to stop.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use crate::cloud::{Cloud, CloudError, Creation, ErrorKind, Minting, SecretArn, Standing, Storing};
+use crate::names::UserName;
+use crate::observe;
+use crate::ownership::Owner;
+use crate::plan::{Bearer, Demand, NewKey, Plan, Proof, Step};
+use crate::secret::{Label, StoredKey};
+use crate::verify::{self, Patience, Target};
+
+/// How long what IAM has just been told may take to be visible; fresh roles, tags and boundaries lag as well.
+pub const IAM_LAG: Duration = Duration::from_secs(20);
+
+/// Less than this before the deadline no key is made: making, storing, and removing it again must fit.
+const KEY_BUDGET: Duration = Duration::from_secs(15);
+
+/// What a plan acts on. Filled in as the steps make things.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    /// Who asks.
+    pub owner: &'a Owner,
+    /// The pair's name.
+    pub name: &'a UserName,
+    /// The user's ARN, once there is a user.
+    pub user_arn: Option<String>,
+    /// The secret's ARN, once there is a secret.
+    pub secret: Option<SecretArn>,
+    /// What a proof reads.
+    pub targets: Vec<Target>,
+    /// How long a proof waits.
+    pub patience: Patience,
+    /// When the work must have ended.
+    pub deadline: Instant,
+    /// The key that this plan made.
+    made: Option<StoredKey>,
+    /// Whether a step of this plan may not be visible everywhere yet.
+    lag: Lag,
+}
+
+/// Whether IAM may lag behind what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lag {
+    Settled,
+    Expected,
+}
+
+/// How a plan ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// All steps were taken.
+    Done,
+    /// The world is not as it was planned for, or not settled: observe again. Holds why.
+    ObserveAgain(String),
+}
+
+/// Why a plan stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// A call failed.
+    #[error("could not {step}: {error}")]
+    Failed {
+        /// The step.
+        step: String,
+        /// Why.
+        error: CloudError,
+    },
+    /// The key does not read what it should.
+    #[error("{0}")]
+    Unproven(String),
+    /// There was not enough time left to make and store a key.
+    #[error("too little time was left to make and store a key; it is safe to try again")]
+    OutOfTime,
+}
+
+/// What a step brought.
+enum Effect {
+    None,
+    User(String),
+    Secret(SecretArn),
+    Key(StoredKey),
+    Again(String),
+}
+
+impl<'a> Ground<'a> {
+    /// The ground as observed, before the first step.
+    pub fn new(
+        owner: &'a Owner,
+        name: &'a UserName,
+        pair: &observe::Pair,
+        targets: Vec<Target>,
+        patience: Patience,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            owner,
+            name,
+            user_arn: pair.user.as_ref().map(|user| user.user.arn.clone()),
+            secret: pair.secret.as_ref().map(|secret| secret.secret.arn.clone()),
+            targets,
+            patience,
+            deadline,
+            made: None,
+            lag: Lag::Settled,
+        }
+    }
+}
+
+/// Takes the steps.
+///
+/// # Errors
+/// The first failure; what was begun beside it has ended, and what comes after it is not begun.
+pub async fn apply<C: Cloud>(
+    cloud: &C,
+    plan: &Plan,
+    ground: &mut Ground<'_>,
+) -> Result<Applied, Stopped> {
+    for stage in &plan.stages {
+        // Every step of a stage is awaited even if one fails: a call that is cut off has an unknown effect.
+        let ended = join_all(stage.iter().map(|step| take(cloud, step, ground))).await;
+        let mut again = None;
+        for effect in ended {
+            match effect? {
+                Effect::None => {}
+                Effect::User(arn) => ground.user_arn = Some(arn),
+                Effect::Secret(arn) => ground.secret = Some(arn),
+                Effect::Key(key) => ground.made = Some(key),
+                Effect::Again(why) => again = Some(why),
+            }
+        }
+        if let Some(why) = again {
+            return Ok(Applied::ObserveAgain(why));
+        }
+        if stage.iter().any(lags) {
+            ground.lag = Lag::Expected;
+        }
+    }
+    Ok(Applied::Done)
+}
+
+/// Whether IAM may take its time until this step is seen everywhere.
+fn lags(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::CreateUser(_)
+            | Step::TagUser(_)
+            | Step::SetBoundary(_)
+            | Step::CreateSecret(_)
+            | Step::TagSecret(_)
+    )
+}
+
+async fn take<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<Effect, Stopped> {
+    if let Step::MakeKey(new) = step {
+        return make_key(cloud, new, ground, step).await;
+    }
+    if let Step::Prove(proof) = step {
+        return prove(cloud, proof, ground).await.map(|()| Effect::None);
+    }
+    let attempt = || call(cloud, step, ground);
+    let patience = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(3))
+        .with_jitter()
+        .with_total_delay(Some(IAM_LAG))
+        .without_max_times();
+    let not_visible_yet = |error: &CloudError| {
+        ground.lag == Lag::Expected && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
+    };
+    match attempt.retry(patience).when(not_visible_yet).await {
+        Ok(effect) => Ok(effect),
+        Err(error) if error.kind == ErrorKind::Conflict || overtaken(step, &error) => {
+            Ok(Effect::Again(format!("could not {step} yet: {error}")))
+        }
+        Err(error) => Err(Stopped::Failed {
+            step: step.to_string(),
+            error,
+        }),
+    }
+}
+
+/// A label that is not where it was has been moved by another run.
+fn overtaken(step: &Step, error: &CloudError) -> bool {
+    matches!(step, Step::Promote { .. } | Step::DropLabel { .. })
+        && matches!(error.kind, ErrorKind::Rejected | ErrorKind::NotFound)
+}
+
+/// The one call of a step.
+async fn call<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<Effect, CloudError> {
+    let user = ground.name;
+    match step {
+        Step::CreateUser(new) => {
+            return Ok(match cloud.create_user(new).await? {
+                Creation::Made(user) => Effect::User(user.arn),
+                Creation::AlreadyThere => Effect::Again(format!("user `{user}` has just appeared")),
+            });
+        }
+        Step::CreateSecret(new) => {
+            return Ok(match cloud.create_secret(new).await? {
+                Creation::Made(arn) => Effect::Secret(arn),
+                Creation::AlreadyThere => {
+                    Effect::Again(format!("secret `{}` has just appeared", new.name))
+                }
+            });
+        }
+        Step::AskStanding => {
+            return Ok(match observe::standing(cloud, ground.owner).await {
+                Standing::Wanted => Effect::None,
+                // After a key was made, a duplicate that has answered meanwhile wanted the same key.
+                Standing::Settled if ground.made.is_some() => Effect::None,
+                Standing::Settled | Standing::Abandoned => {
+                    Effect::Again("CloudFormation no longer waits".into())
+                }
+            });
+        }
+        Step::LookAgain => {
+            let keys = cloud.list_keys(user).await?;
+            return Ok(match &ground.made {
+                Some(made) if !keys.iter().any(|key| key.id == made.id) => {
+                    Effect::Again(format!("key `{}` is stored but not listed", made.id))
+                }
+                Some(_) | None => Effect::None,
+            });
+        }
+        Step::SetBoundary(boundary) => cloud.set_boundary(user, boundary).await?,
+        Step::TagUser(tags) => cloud.tag_user(user, tags).await?,
+        Step::UntagUser(keys) => cloud.untag_user(user, keys).await?,
+        Step::PutPolicy { name, document } => cloud.put_policy(user, name, document).await?,
+        Step::DeletePolicy(policy) => cloud.delete_policy(user, policy).await?,
+        Step::DeleteKey(key) => cloud.delete_key(user, key).await?,
+        Step::Detach(attachment) => cloud.detach(user, attachment).await?,
+        Step::DeleteUser => cloud.delete_user(user).await?,
+        Step::RestoreSecret(arn) => cloud.restore_secret(arn).await?,
+        Step::UpdateSecret {
+            description,
+            kms_key,
+        } => {
+            cloud
+                .update_secret(ground.secret()?, description, kms_key.as_ref())
+                .await?;
+        }
+        Step::TagSecret(tags) => cloud.tag_secret(ground.secret()?, tags).await?,
+        Step::UntagSecret(keys) => cloud.untag_secret(ground.secret()?, keys).await?,
+        Step::Promote { from, to } => {
+            cloud
+                .move_label(
+                    ground.secret()?,
+                    Label::Current.as_str(),
+                    Some(from),
+                    Some(to),
+                )
+                .await?;
+        }
+        Step::DropLabel { label, version } => {
+            cloud
+                .move_label(ground.secret()?, label.as_str(), Some(version), None)
+                .await?;
+        }
+        Step::RemoveReplicas { secret, regions } => cloud.remove_replicas(secret, regions).await?,
+        Step::DeleteSecret {
+            secret,
+            recovery_days,
+        } => cloud.delete_secret(secret, *recovery_days).await?,
+        // Taken apart above: they are more than one call.
+        Step::MakeKey(_) | Step::Prove(_) => {}
+    }
+    Ok(Effect::None)
+}
+
+impl Ground<'_> {
+    /// The secret, which a step before this one has made or observed.
+    fn secret(&self) -> Result<&SecretArn, CloudError> {
+        self.secret.as_ref().ok_or_else(|| CloudError {
+            operation: "secretsmanager:DescribeSecret",
+            kind: ErrorKind::Conflict,
+            code: None,
+            message: "the secret went away".into(),
+            request_id: None,
+        })
+    }
+}
+
+/// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is deleted
+/// at once, because nobody will ever know its secret half.
+async fn make_key<C: Cloud>(
+    cloud: &C,
+    new: &NewKey,
+    ground: &Ground<'_>,
+    step: &Step,
+) -> Result<Effect, Stopped> {
+    let failed = |error| Stopped::Failed {
+        step: step.to_string(),
+        error,
+    };
+    let secret = ground.secret().map_err(failed)?;
+    if ground.deadline.saturating_duration_since(Instant::now()) < KEY_BUDGET {
+        return Err(Stopped::OutOfTime);
+    }
+    let minted = match mint(cloud, ground).await {
+        Ok(Minting::Minted { id, secret }) => StoredKey {
+            id,
+            secret,
+            user: ground.name.to_string(),
+            serial: new.serial,
+        },
+        Ok(Minting::LimitReached) => {
+            return Ok(Effect::Again("the user has two keys already".into()));
+        }
+        // A key may exist now that nobody knows: observing again finds it as an orphan.
+        Err(error) if error.kind == ErrorKind::Unclear => {
+            return Ok(Effect::Again(error.to_string()));
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    match cloud
+        .store_version(secret, &new.version, &minted.to_value(), new.label)
+        .await
+    {
+        Ok(Storing::Stored) => {
+            info!(key = %minted.id, version = %new.version, "key made and stored");
+            Ok(Effect::Key(minted))
+        }
+        Ok(Storing::TokenTaken) => {
+            discard(cloud, ground.name, &minted).await;
+            Ok(Effect::Again("another run was first to store a key".into()))
+        }
+        Err(error) => {
+            discard(cloud, ground.name, &minted).await;
+            match error.kind {
+                ErrorKind::Unclear => Ok(Effect::Again(error.to_string())),
+                _ => Err(failed(error)),
+            }
+        }
+    }
+}
+
+/// `CreateAccessKey`, again only where AWS said that nothing happened and the user may not be visible yet.
+async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, CloudError> {
+    let patience = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(3))
+        .with_jitter()
+        .with_total_delay(Some(IAM_LAG))
+        .without_max_times();
+    let nothing_happened_yet = |error: &CloudError| {
+        ground.lag == Lag::Expected && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
+    };
+    (|| cloud.create_key(ground.name))
+        .retry(patience)
+        .when(nothing_happened_yet)
+        .await
+}
+
+/// Deletes a key that shall not live. If that fails too, the next observation finds it as an orphan.
+async fn discard<C: Cloud>(cloud: &C, user: &UserName, key: &StoredKey) {
+    match cloud.delete_key(user, &key.id).await {
+        Ok(()) => info!(key = %key.id, "new key deleted again"),
+        Err(error) => {
+            error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it")
+        }
+    }
+}
+
+/// Makes a proof. Where it fails and counts, what was made for it is removed before the answer.
+async fn prove<C: Cloud>(cloud: &C, proof: &Proof, ground: &Ground<'_>) -> Result<(), Stopped> {
+    let Proof { bearer, demand } = proof;
+    let key = match bearer {
+        Bearer::Made(_) => ground.made.as_ref(),
+        Bearer::Candidate(_, key) | Bearer::Current(key) => Some(key),
+    };
+    let Some(key) = key else { return Ok(()) };
+    let Ground {
+        name,
+        targets,
+        patience,
+        deadline,
+        ..
+    } = ground;
+    let Err(unproven) = verify::prove(cloud, name, key, targets, *patience, *deadline).await else {
+        return Ok(());
+    };
+    match demand {
+        Demand::Advisory => {
+            warn!(%unproven, "the proof failed; the stack is rolling back, so it does not count");
+            Ok(())
+        }
+        Demand::Required => {
+            withdraw(cloud, bearer, key, ground).await;
+            Err(Stopped::Unproven(unproven.to_string()))
+        }
+    }
+}
+
+/// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be taken off: on a Create it then
+/// names a dead key, and the Delete that follows removes it.
+async fn withdraw<C: Cloud>(cloud: &C, bearer: &Bearer, key: &StoredKey, ground: &Ground<'_>) {
+    let candidate = match bearer {
+        Bearer::Made(new) if new.label == Label::Candidate => Some(&new.version),
+        Bearer::Candidate(version, _) => Some(version),
+        Bearer::Made(_) => None,
+        Bearer::Current(_) => return,
+    };
+    discard(cloud, ground.name, key).await;
+    if let (Some(version), Some(secret)) = (candidate, &ground.secret)
+        && let Err(error) = cloud
+            .move_label(secret, Label::Candidate.as_str(), Some(version), None)
+            .await
+    {
+        error!(%error, "the candidate's label could not be taken off; the next event does it");
+    }
+}

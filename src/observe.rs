@@ -1,0 +1,346 @@
+//! Observe: what there is, read side by side, before anything is decided.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use futures_util::future::{join, join3, join4, try_join_all};
+use tracing::warn;
+
+use crate::buckets::BucketName;
+use crate::cloud::{
+    Attachment, AttachmentKind, Cloud, CloudError, Direction, ErrorKind, Key, Result, Secret,
+    SecretState, Standing, User, Version, VersionId,
+};
+use crate::names::{PolicyName, UserName};
+use crate::ownership::{Owner, Ownership};
+use crate::secret::{Label, StoredKey};
+
+/// Everything that a plan is made from.
+#[derive(Debug)]
+pub struct Observed {
+    /// When it was observed.
+    pub now: SystemTime,
+    /// Whether CloudFormation still waits for this request.
+    pub standing: Standing,
+    /// Which way the stack goes.
+    pub direction: Direction,
+    /// Where the buckets are, as far as it was asked.
+    pub regions: BTreeMap<BucketName, BucketRegion>,
+    /// The pair.
+    pub pair: Pair,
+}
+
+/// One user and its secret, which live and die together.
+#[derive(Debug)]
+pub struct Pair {
+    /// The user's name, which gives the secret's.
+    pub name: UserName,
+    /// The user.
+    pub user: Option<ObservedUser>,
+    /// The secret.
+    pub secret: Option<ObservedSecret>,
+    /// Where no user has the name: the name of the user that has the secret's current key now (somebody renamed it).
+    pub renamed_to: Option<String>,
+}
+
+/// A user and what hangs on it.
+#[derive(Debug)]
+pub struct ObservedUser {
+    /// The user itself.
+    pub user: User,
+    /// Whose it is.
+    pub ownership: Ownership,
+    /// Its inline policies: name to document.
+    pub policies: BTreeMap<PolicyName, String>,
+    /// Its access keys.
+    pub keys: Vec<Key>,
+    /// What else hangs on it; looked at only for a removal.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A secret and what its labelled versions hold.
+#[derive(Debug)]
+pub struct ObservedSecret {
+    /// The secret itself.
+    pub secret: Secret,
+    /// Whose it is.
+    pub ownership: Ownership,
+    /// All its versions, the deprecated ones included.
+    pub versions: Vec<Version>,
+    /// What the labelled versions hold; `None` where it is no value of ours.
+    pub stored: BTreeMap<VersionId, Option<StoredKey>>,
+}
+
+impl ObservedSecret {
+    /// The version that holds this label.
+    pub fn labelled(&self, label: Label) -> Option<&VersionId> {
+        let holds = |labels: &std::collections::BTreeSet<String>| labels.contains(label.as_str());
+        self.secret
+            .labels
+            .iter()
+            .find(|(_, labels)| holds(labels))
+            .map(|(version, _)| version)
+    }
+
+    /// The key that a version holds, if it is readable.
+    pub fn key_of(&self, version: &VersionId) -> Option<&StoredKey> {
+        self.stored.get(version).and_then(Option::as_ref)
+    }
+
+    /// When a version was stored.
+    pub fn stored_at(&self, version: &VersionId) -> Option<SystemTime> {
+        self.versions
+            .iter()
+            .find(|known| known.id == *version)
+            .map(|known| known.created)
+    }
+
+    /// Whether any labelled version names a key of this user.
+    pub fn names_a_key_of(&self, user: &ObservedUser) -> bool {
+        let on_user = |stored: &StoredKey| user.keys.iter().any(|key| key.id == stored.id);
+        self.stored.values().flatten().any(on_user)
+    }
+}
+
+/// Where a bucket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BucketRegion {
+    /// In this region.
+    In(String),
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// It could not be found out; holds why.
+    Unknown(String),
+}
+
+impl BucketRegion {
+    /// Whether the bucket was found.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::In(_))
+    }
+}
+
+/// What is looked at besides the pair, for a Create or Update.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    /// Who asks.
+    pub owner: &'a Owner,
+    /// The pair's name.
+    pub name: &'a UserName,
+    /// The buckets whose region is wanted.
+    pub buckets: Vec<&'a BucketName>,
+}
+
+/// Observes what a Create or Update has to know.
+///
+/// Two rounds of calls at most: what needs nothing, side by side; then what the first answers name.
+pub async fn for_presence<C: Cloud>(cloud: &C, scope: &Scope<'_>) -> Result<Observed> {
+    let Scope {
+        owner,
+        name,
+        buckets,
+    } = scope;
+    let (standing, direction, regions, pair) = join4(
+        standing(cloud, owner),
+        direction(cloud, owner),
+        futures_util::future::join_all(buckets.iter().map(|bucket| region(cloud, bucket))),
+        pair(cloud, owner, name, &[]),
+    )
+    .await;
+    let mut pair = pair?;
+    // A stranger's secret is never read.
+    if let Some(secret) = &mut pair.secret
+        && matches!(secret.ownership, Ownership::Ours | Ownership::EarlierLife)
+        && secret.secret.state == SecretState::Live
+    {
+        secret.stored = stored(cloud, &secret.secret).await?;
+    }
+    find_renamed(cloud, &mut pair).await?;
+    Ok(Observed {
+        now: cloud.now(),
+        standing,
+        direction,
+        regions: buckets
+            .iter()
+            .map(|bucket| (*bucket).clone())
+            .zip(regions)
+            .collect(),
+        pair,
+    })
+}
+
+/// Observes what a removal has to know: the pair with everything that hangs on the user. The secret's values are read
+/// only where the user's own tags do not tell whose it is.
+pub async fn for_removal<C: Cloud>(cloud: &C, owner: &Owner, name: &UserName) -> Result<Pair> {
+    let mut pair = pair(cloud, owner, name, &AttachmentKind::ALL).await?;
+    let unclear = pair
+        .user
+        .as_ref()
+        .is_none_or(|user| user.ownership == Ownership::Untagged);
+    if let Some(secret) = &mut pair.secret
+        && unclear
+        && secret.ownership == Ownership::Ours
+        && secret.secret.state == SecretState::Live
+    {
+        secret.stored = match stored(cloud, &secret.secret).await {
+            Ok(stored) => stored,
+            // The KMS key may be gone for good: then the secret is no evidence, and must not block the removal.
+            Err(error)
+                if matches!(
+                    error.kind,
+                    ErrorKind::Denied | ErrorKind::Rejected | ErrorKind::NotFound
+                ) =>
+            {
+                warn!(%error, "the secret cannot be read and gives no evidence");
+                BTreeMap::new()
+            }
+            Err(error) => return Err(error),
+        };
+    }
+    find_renamed(cloud, &mut pair).await?;
+    Ok(pair)
+}
+
+/// How CloudFormation sees the resource now. Without a clear answer the work goes on: this look is a fence against late
+/// requests, not a condition.
+pub async fn standing<C: Cloud>(cloud: &C, owner: &Owner) -> Standing {
+    cloud
+        .standing(owner.stack.as_str(), &owner.logical_id)
+        .await
+        .unwrap_or_else(|error| {
+            warn!(%error, "CloudFormation gives no clear answer; going on");
+            Standing::Wanted
+        })
+}
+
+async fn direction<C: Cloud>(cloud: &C, owner: &Owner) -> Direction {
+    cloud
+        .direction(owner.stack.as_str())
+        .await
+        .unwrap_or_else(|error| {
+            warn!(%error, "CloudFormation does not say which way the stack goes; taken as forward");
+            Direction::Forward
+        })
+}
+
+async fn region<C: Cloud>(cloud: &C, bucket: &BucketName) -> BucketRegion {
+    match cloud.bucket_region(bucket).await {
+        Ok(Some(region)) => BucketRegion::In(region),
+        Ok(None) => BucketRegion::NoSuchBucket,
+        Err(error) => BucketRegion::Unknown(error.to_string()),
+    }
+}
+
+async fn pair<C: Cloud>(
+    cloud: &C,
+    owner: &Owner,
+    name: &UserName,
+    kinds: &[AttachmentKind],
+) -> Result<Pair> {
+    let secret_name = name.secret_name();
+    let (user, secret) = join(
+        async {
+            let lists = join3(
+                cloud.list_policies(name),
+                cloud.list_keys(name),
+                try_join_all(kinds.iter().map(|kind| cloud.list_attachments(name, *kind))),
+            );
+            let (found, (policies, keys, attachments)) = join(cloud.find_user(name), lists).await;
+            // The lists mean something only for a user that is there; without one their errors mean nothing either.
+            let Some(user) = found? else { return Ok(None) };
+            let documents = policies?
+                .into_iter()
+                .map(|policy| document(cloud, name, policy));
+            let policies = try_join_all(documents)
+                .await?
+                .into_iter()
+                .flatten()
+                .collect();
+            let attachments = attachments?.into_iter().flatten().collect();
+            let ownership = owner.judge(&user.tags);
+            Ok::<_, CloudError>(Some(ObservedUser {
+                user,
+                ownership,
+                policies,
+                keys: keys?,
+                attachments,
+            }))
+        },
+        async {
+            let (found, versions) = join(
+                cloud.find_secret(&secret_name),
+                cloud.list_versions(&secret_name),
+            )
+            .await;
+            let Some(secret) = found? else {
+                return Ok(None);
+            };
+            // A secret that is pending deletion may refuse to list its versions; it is restored first.
+            let versions = match secret.state {
+                SecretState::Live => versions?,
+                SecretState::PendingDeletion => Vec::new(),
+            };
+            let ownership = owner.judge(&secret.tags);
+            Ok::<_, CloudError>(Some(ObservedSecret {
+                secret,
+                ownership,
+                versions,
+                stored: BTreeMap::new(),
+            }))
+        },
+    )
+    .await;
+    Ok(Pair {
+        name: name.clone(),
+        user: user?,
+        secret: secret?,
+        renamed_to: None,
+    })
+}
+
+/// A policy and its document; `None` if it went away since it was listed.
+async fn document<C: Cloud>(
+    cloud: &C,
+    user: &UserName,
+    policy: PolicyName,
+) -> Result<Option<(PolicyName, String)>> {
+    Ok(cloud
+        .get_policy(user, &policy)
+        .await?
+        .map(|document| (policy, document)))
+}
+
+async fn stored<C: Cloud>(
+    cloud: &C,
+    secret: &Secret,
+) -> Result<BTreeMap<VersionId, Option<StoredKey>>> {
+    let read = async |version: &VersionId| {
+        let value = cloud.read_version(&secret.arn, version).await?;
+        Ok::<_, CloudError>((
+            version.clone(),
+            value.as_ref().and_then(StoredKey::from_value),
+        ))
+    };
+    Ok(try_join_all(secret.labels.keys().map(read))
+        .await?
+        .into_iter()
+        .collect())
+}
+
+/// Before a user counts as gone: is its key on a user of another name? Renaming moves keys and policies along.
+async fn find_renamed<C: Cloud>(cloud: &C, pair: &mut Pair) -> Result<()> {
+    if let Pair {
+        user: None,
+        secret: Some(secret),
+        ..
+    } = &*pair
+        && secret.ownership == Ownership::Ours
+        && let Some(key) = secret
+            .labelled(Label::Current)
+            .and_then(|version| secret.key_of(version))
+    {
+        let owner = cloud.key_owner(&key.id).await?;
+        pair.renamed_to = owner.filter(|owner| owner != pair.name.as_str());
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Whose a user or a secret is: read from its tags, proved by nothing else.
+
+use std::fmt;
+
+use crate::cloud::TagMap;
+use crate::names::Partition;
+
+/// The tag that names the stack.
+pub const STACK_ID_TAG: &str = "publisher-s3-access:stack-id";
+/// The tag that names the resource within the stack.
+pub const LOGICAL_ID_TAG: &str = "publisher-s3-access:logical-id";
+
+/// A stack's id: `arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/GUID`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackId {
+    text: String,
+    partition: Partition,
+    region: String,
+    account: String,
+    name: String,
+}
+
+impl StackId {
+    /// Reads a stack id; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let [
+            "arn",
+            partition,
+            "cloudformation",
+            region,
+            account,
+            resource,
+        ] = parts[..]
+        else {
+            return None;
+        };
+        let path: Vec<&str> = resource.split('/').collect();
+        let ["stack", name, guid] = path[..] else {
+            return None;
+        };
+        let complete = [region, account, name, guid]
+            .iter()
+            .all(|part| !part.is_empty());
+        complete.then_some(())?;
+        Some(Self {
+            text: text.to_owned(),
+            partition: Partition::parse(partition).ok()?,
+            region: region.to_owned(),
+            account: account.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// The whole ARN.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The partition, such as `aws` or `aws-cn`.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The account's twelve digits.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The stack's name, which is unique among living stacks of an account and region.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the other id is of a stack with the same name in the same place, at another time.
+    fn is_another_life_of(&self, other: &Self) -> bool {
+        self.partition == other.partition
+            && self.region == other.region
+            && self.account == other.account
+            && self.name == other.name
+            && self.text != other.text
+    }
+}
+
+impl fmt::Display for StackId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The resource that speaks: one logical id of one stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its stack.
+    pub stack: StackId,
+    /// Its logical id in the stack's template.
+    pub logical_id: String,
+}
+
+/// How a user or secret stands to an [`Owner`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// Made by this resource.
+    Ours,
+    /// Made by the same logical id of a stack of the same name that no longer lives.
+    EarlierLife,
+    /// Carries no ownership tags.
+    Untagged,
+    /// Made by somebody else; holds what its tags say.
+    Foreign(String),
+}
+
+impl Owner {
+    /// The two tags that claim a thing for this resource.
+    pub fn tags(&self) -> TagMap {
+        TagMap::from([
+            (STACK_ID_TAG.to_owned(), self.stack.as_str().to_owned()),
+            (LOGICAL_ID_TAG.to_owned(), self.logical_id.clone()),
+        ])
+    }
+
+    /// Reads whose the thing with these tags is.
+    pub fn judge(&self, tags: &TagMap) -> Ownership {
+        let (stack, logical_id) = (tags.get(STACK_ID_TAG), tags.get(LOGICAL_ID_TAG));
+        let (Some(stack), Some(logical_id)) = (stack, logical_id) else {
+            return match stack.or(logical_id) {
+                None => Ownership::Untagged,
+                Some(half) => Ownership::Foreign(format!("half of its ownership tags (`{half}`)")),
+            };
+        };
+        let same_resource = *logical_id == self.logical_id;
+        if same_resource && stack == self.stack.as_str() {
+            return Ownership::Ours;
+        }
+        match StackId::parse(stack) {
+            Some(other) if same_resource && other.is_another_life_of(&self.stack) => {
+                Ownership::EarlierLife
+            }
+            _ => Ownership::Foreign(format!("resource `{logical_id}` of stack `{stack}`")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STACK: &str =
+        "arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/11111111-aaaa";
+
+    fn owner() -> Owner {
+        Owner {
+            stack: StackId::parse(STACK).unwrap(),
+            logical_id: "Access".into(),
+        }
+    }
+
+    fn tags(stack: &str, logical: &str) -> TagMap {
+        TagMap::from([
+            (STACK_ID_TAG.into(), stack.into()),
+            (LOGICAL_ID_TAG.into(), logical.into()),
+        ])
+    }
+
+    #[test]
+    fn own_tags_are_ours() {
+        assert_eq!(owner().judge(&owner().tags()), Ownership::Ours);
+    }
+
+    #[test]
+    fn no_tags_are_untagged_and_half_of_them_are_foreign() {
+        assert_eq!(owner().judge(&TagMap::new()), Ownership::Untagged);
+        let mut half = owner().tags();
+        half.remove(LOGICAL_ID_TAG);
+        assert!(matches!(owner().judge(&half), Ownership::Foreign(_)));
+    }
+
+    #[test]
+    fn another_guid_of_the_same_name_is_an_earlier_life_only_with_the_same_logical_id() {
+        let earlier = STACK.replace("11111111-aaaa", "00000000-bbbb");
+        assert_eq!(
+            owner().judge(&tags(&earlier, "Access")),
+            Ownership::EarlierLife
+        );
+        assert!(matches!(
+            owner().judge(&tags(&earlier, "Other")),
+            Ownership::Foreign(_)
+        ));
+    }
+
+    #[test]
+    fn any_other_name_region_account_or_partition_is_foreign() {
+        for (from, to) in [
+            ("stack/publisher/", "stack/other/"),
+            ("eu-west-1", "eu-west-2"),
+            ("123456789012", "210987654321"),
+            ("arn:aws:", "arn:aws-cn:"),
+        ] {
+            let judged = owner().judge(&tags(&STACK.replace(from, to), "Access"));
+            assert!(matches!(judged, Ownership::Foreign(_)), "{to}: {judged:?}");
+        }
+    }
+
+    #[test]
+    fn only_whole_stack_arns_are_stack_ids() {
+        for text in [
+            "",
+            "publisher",
+            "arn:aws:cloudformation:r:1:stack/n",
+            "arn:aws:iam::1:stack/n/g",
+            "arn:aws:cloudformation::1:stack/n/g",
+        ] {
+            assert_eq!(StackId::parse(text), None, "{text}");
+        }
+    }
+}

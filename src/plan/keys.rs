@@ -1,0 +1,328 @@
+//! The one hard decision, because it crosses two services: a key counts only if the user has it *and* the secret holds
+//! it. Which key stays, which goes, and whether a new one is made.
+
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
+
+use super::{NewKey, Step};
+use crate::cloud::{Key, KeyStatus, VersionId};
+use crate::names::{KeySerial, SecretName, UserName};
+use crate::observe::{ObservedSecret, Pair};
+use crate::secret::{AccessKeyId, Label, StoredKey};
+
+/// How long IAM's list may lag behind the making of a key. A key that is stored for less long and not listed is not yet
+/// judged gone.
+const LISTING_LAG: Duration = Duration::from_secs(20);
+
+/// How long Secrets Manager's own rotation may be under way before it counts as failed.
+const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// IAM's limit of keys on a user; inactive ones count. It cannot be raised.
+const KEYS_PER_USER: usize = 2;
+
+/// What becomes of the keys.
+#[derive(Debug)]
+pub(super) struct KeyPlan {
+    /// What goes first: orphans, failed candidates, and room for a new key.
+    pub(super) clearing: Vec<Step>,
+    /// What a person should know.
+    pub(super) notes: Vec<String>,
+    /// What comes of the key in use.
+    pub(super) outcome: Outcome,
+}
+
+/// What comes of the key in use.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It stays.
+    Keep(StoredKey),
+    /// A new key becomes the one in use; `replaces` holds `AWSCURRENT` until then.
+    Make {
+        new: NewKey,
+        replaces: Option<VersionId>,
+    },
+    /// A new key that an earlier run has stored becomes the one in use.
+    Adopt {
+        candidate: VersionId,
+        key: StoredKey,
+        replaces: VersionId,
+    },
+    /// Somebody edited the secret: `AWSCURRENT` goes back to a version whose key lives.
+    MoveBack { from: VersionId, to: VersionId },
+    /// IAM's list may not show a new key yet.
+    Wait,
+    /// Secrets Manager is rotating right now.
+    Rotating(VersionId),
+}
+
+/// The keys as one sees them over both services.
+struct Keys<'a> {
+    user: &'a UserName,
+    listed: &'a [Key],
+    secret: Option<&'a ObservedSecret>,
+    now: SystemTime,
+}
+
+/// Decides.
+pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan {
+    let keys = Keys {
+        user: &pair.name,
+        listed: pair.user.as_ref().map_or(&[], |user| &user.keys),
+        secret: pair.secret.as_ref(),
+        now,
+    };
+    let outcome = keys.outcome(&pair.name.secret_name(), desired.get());
+    let mut clearing = keys.orphans();
+    clearing.extend(keys.failed_attempts(&outcome));
+    if matches!(outcome, Outcome::Make { .. }) {
+        clearing.extend(keys.room_for_one(&clearing));
+    }
+    KeyPlan {
+        clearing,
+        notes: keys.notes(desired.get()),
+        outcome,
+    }
+}
+
+impl<'a> Keys<'a> {
+    fn labelled(&self, label: Label) -> Option<&'a VersionId> {
+        self.secret?.labelled(label)
+    }
+
+    fn key_in(&self, version: &VersionId) -> Option<&'a StoredKey> {
+        self.secret?.key_of(version)
+    }
+
+    fn status(&self, id: &AccessKeyId) -> Option<KeyStatus> {
+        self.listed
+            .iter()
+            .find(|key| key.id == *id)
+            .map(|key| key.status)
+    }
+
+    /// The version's key, if it is this user's and works.
+    fn living(&self, version: &VersionId) -> Option<&'a StoredKey> {
+        let key = self.key_in(version)?;
+        (key.user == self.user.as_str() && self.status(&key.id) == Some(KeyStatus::Active))
+            .then_some(key)
+    }
+
+    /// Whether the version was stored so recently that IAM's list may not show its key yet.
+    fn may_lag(&self, version: &VersionId) -> bool {
+        let unlisted = self
+            .key_in(version)
+            .is_some_and(|key| self.status(&key.id).is_none());
+        unlisted && self.younger(version, LISTING_LAG)
+    }
+
+    /// A version whose age is unknown was stored after its list was read: it is young.
+    fn younger(&self, version: &VersionId, age: Duration) -> bool {
+        let stored = self.secret.and_then(|secret| secret.stored_at(version));
+        stored.is_none_or(|stored| self.now.duration_since(stored).unwrap_or_default() < age)
+    }
+
+    /// A version under `label` that is not the one in use.
+    fn beside_current(&self, label: Label) -> Option<&'a VersionId> {
+        self.labelled(label)
+            .filter(|version| Some(*version) != self.labelled(Label::Current))
+    }
+
+    fn outcome(&self, name: &SecretName, desired: u64) -> Outcome {
+        let Some(current) = self.labelled(Label::Current) else {
+            return Outcome::Make {
+                new: self.new_key(name, Label::Current, desired),
+                replaces: None,
+            };
+        };
+        if self.may_lag(current)
+            || self
+                .beside_current(Label::Candidate)
+                .is_some_and(|version| self.may_lag(version))
+        {
+            return Outcome::Wait;
+        }
+        if let Some(key) = self.living(current)
+            && key.serial >= desired
+        {
+            return Outcome::Keep(key.clone());
+        }
+        if let Some(to) = self.way_back(current) {
+            return Outcome::MoveBack {
+                from: current.clone(),
+                to: to.clone(),
+            };
+        }
+        // The serial never falls, so that a number once reached (say, before a rollback) makes no second key.
+        let serial = desired.max(self.highest_serial());
+        let replaces = current.clone();
+        if let Some(candidate) = self.beside_current(Label::Candidate)
+            && let Some(key) = self.living(candidate)
+            && key.serial >= serial
+        {
+            return Outcome::Adopt {
+                candidate: candidate.clone(),
+                key: key.clone(),
+                replaces,
+            };
+        }
+        match self.beside_current(Label::Pending) {
+            Some(pending) if self.younger(pending, ROTATION_WINDOW) => {
+                Outcome::Rotating(pending.clone())
+            }
+            _ => Outcome::Make {
+                new: self.new_key(name, Label::Candidate, serial),
+                replaces: Some(replaces),
+            },
+        }
+    }
+
+    /// Where `AWSCURRENT` goes back to, if the version that holds it is somebody's edit: its value is none of ours or
+    /// names a key that is not on the user. A key that is merely inactive is a person's decision, and is replaced.
+    fn way_back(&self, current: &VersionId) -> Option<&'a VersionId> {
+        let inactive = self
+            .key_in(current)
+            .is_some_and(|key| key.user == self.user.as_str() && self.status(&key.id).is_some());
+        if inactive {
+            return None;
+        }
+        let unproved = [
+            self.labelled(Label::Candidate),
+            self.labelled(Label::Pending),
+        ];
+        let previous = self.labelled(Label::Previous).into_iter();
+        let others = self.secret?.secret.labels.keys();
+        previous
+            .chain(others)
+            .find(|version| !unproved.contains(&Some(*version)) && self.living(version).is_some())
+    }
+
+    fn highest_serial(&self) -> u64 {
+        let unproved = [
+            self.beside_current(Label::Candidate),
+            self.beside_current(Label::Pending),
+        ];
+        let stored = self.secret.into_iter().flat_map(|secret| &secret.stored);
+        let proved = stored.filter(|(version, _)| !unproved.contains(&Some(*version)));
+        proved
+            .filter_map(|(_, key)| key.as_ref())
+            .map(|key| key.serial)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// The version's id follows from the state in which this is decided: which version is in use and which ones exist.
+    /// Two runs that see the same state give the same id, and Secrets Manager lets only one of them store a value there.
+    /// A failed attempt leaves its version behind, deprecated, so that the next attempt has another id.
+    fn new_key(&self, name: &SecretName, label: Label, serial: u64) -> NewKey {
+        let mut existing: Vec<&str> = self
+            .secret
+            .into_iter()
+            .flat_map(|secret| {
+                secret
+                    .versions
+                    .iter()
+                    .map(|version| &version.id)
+                    .chain(secret.secret.labels.keys())
+            })
+            .map(|version| version.0.as_str())
+            .collect();
+        existing.sort_unstable();
+        existing.dedup();
+        let state = format!("{name}\n{}", existing.join("\n"));
+        let version = VersionId(Uuid::new_v5(&Uuid::NAMESPACE_OID, state.as_bytes()).to_string());
+        NewKey {
+            version,
+            label,
+            serial,
+        }
+    }
+
+    /// Keys that no labelled version holds: orphans of a crash.
+    fn orphans(&self) -> Vec<Step> {
+        let held = |id: &AccessKeyId| {
+            let mut stored = self
+                .secret
+                .into_iter()
+                .flat_map(|secret| secret.stored.values().flatten());
+            stored.any(|key| key.id == *id)
+        };
+        self.listed
+            .iter()
+            .filter(|key| !held(&key.id))
+            .map(|key| Step::DeleteKey(key.id.clone()))
+            .collect()
+    }
+
+    /// Candidates and rotations that came to nothing: their key, then their label.
+    fn failed_attempts(&self, outcome: &Outcome) -> Vec<Step> {
+        let candidate = self
+            .labelled(Label::Candidate)
+            .map(|version| (Label::Candidate, version))
+            .filter(|(_, version)| match outcome {
+                Outcome::Adopt { candidate, .. } => candidate != *version,
+                Outcome::Wait | Outcome::MoveBack { .. } | Outcome::Rotating(_) => false,
+                Outcome::Keep(_) | Outcome::Make { .. } => true,
+            });
+        let pending = self
+            .beside_current(Label::Pending)
+            .filter(|version| !self.younger(version, ROTATION_WINDOW))
+            .map(|version| (Label::Pending, version));
+        candidate
+            .into_iter()
+            .chain(pending)
+            .flat_map(|(label, version)| self.abandon(label, version))
+            .collect()
+    }
+
+    /// Takes the label off; the key goes as well unless it is the one in use (then only the label was left behind).
+    fn abandon(&self, label: Label, version: &VersionId) -> Vec<Step> {
+        let in_use = self.labelled(Label::Current) == Some(version);
+        let key = self
+            .key_in(version)
+            .filter(|key| !in_use && self.status(&key.id).is_some());
+        let delete = key.map(|key| Step::DeleteKey(key.id.clone()));
+        delete
+            .into_iter()
+            .chain([Step::DropLabel {
+                label,
+                version: version.clone(),
+            }])
+            .collect()
+    }
+
+    /// Makes room where both slots are taken: a dead key goes before the previous one, the one in use never while it
+    /// works.
+    fn room_for_one(&self, clearing: &[Step]) -> Vec<Step> {
+        let going = |key: &&Key| {
+            clearing
+                .iter()
+                .any(|step| matches!(step, Step::DeleteKey(id) if *id == key.id))
+        };
+        let mut staying: Vec<&Key> = self.listed.iter().filter(|key| !going(key)).collect();
+        let current = self
+            .labelled(Label::Current)
+            .and_then(|version| self.key_in(version));
+        staying.sort_by_key(|key| {
+            let in_use = current.is_some_and(|current| current.id == key.id);
+            (key.status == KeyStatus::Active, in_use)
+        });
+        let surplus = (staying.len() + 1).saturating_sub(KEYS_PER_USER);
+        staying
+            .into_iter()
+            .take(surplus)
+            .map(|key| Step::DeleteKey(key.id.clone()))
+            .collect()
+    }
+
+    fn notes(&self, desired: u64) -> Vec<String> {
+        let highest = self.highest_serial();
+        let below =
+            format!("KeySerial {desired} is below {highest}, which was reached before: no new key");
+        if desired < highest {
+            vec![below]
+        } else {
+            Vec::new()
+        }
+    }
+}

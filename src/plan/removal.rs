@@ -1,0 +1,126 @@
+//! The plan that removes a pair, as far as it is ours.
+
+use super::{End, Plan, Step};
+use crate::cloud::{AttachmentKind, SecretState};
+use crate::names::RecoveryWindow;
+use crate::observe::{ObservedSecret, ObservedUser, Pair};
+use crate::ownership::{Owner, Ownership};
+
+/// Plans the removal of what is ours of the pair. What is not ours stays, and a note says so.
+///
+/// Keys go first, so that a removal which stops half-way leaves no credential behind; then what hangs on the user, and
+/// the secret beside it; then the user.
+///
+/// # Errors
+/// The reason for the answer where a person has to act first: nothing is changed then.
+pub fn removal(owner: &Owner, pair: &Pair, recovery: RecoveryWindow) -> Result<Plan, String> {
+    let Pair {
+        name,
+        user,
+        secret,
+        renamed_to,
+    } = pair;
+    if let Some(renamed) = renamed_to {
+        return Err(super::presence::renamed_user(name, renamed));
+    }
+    if let (Some(user), Some(secret)) = (user, secret) {
+        super::presence::refuse_stripped_tags(owner, name, user, secret)?;
+    }
+    let mut plan = Plan {
+        notes: Vec::new(),
+        stages: Vec::new(),
+        end: End::Done,
+    };
+    let (user, secret) = ours(user.as_ref(), secret.as_ref(), &mut plan.notes);
+    let mut before = Vec::new();
+    let mut beside = Vec::new();
+    let mut last = Vec::new();
+    if let Some(user) = user {
+        let ObservedUser {
+            user: _,
+            ownership: _,
+            policies,
+            keys,
+            attachments,
+        } = user;
+        before.extend(keys.iter().map(|key| Step::DeleteKey(key.id.clone())));
+        beside.extend(
+            policies
+                .keys()
+                .map(|policy| Step::DeletePolicy(policy.clone())),
+        );
+        let (groups, detachable): (Vec<_>, Vec<_>) = attachments
+            .iter()
+            .partition(|attachment| attachment.kind == AttachmentKind::Group);
+        beside.extend(
+            detachable
+                .into_iter()
+                .map(|attachment| Step::Detach(attachment.clone())),
+        );
+        if groups.is_empty() {
+            last.push(Step::DeleteUser);
+        } else {
+            let commands = groups.iter().map(|group| {
+                format!(
+                    "`aws iam remove-user-from-group --group-name {} --user-name {name}`",
+                    group.id
+                )
+            });
+            plan.end = End::Refuse(format!(
+                "user `{name}` is in a group, which this function has no permission to change: run {}, then delete again",
+                commands.collect::<Vec<_>>().join(" and ")
+            ));
+        }
+    }
+    if let Some(ObservedSecret { secret, .. }) = secret
+        && secret.state == SecretState::Live
+    {
+        if !secret.replicas.is_empty() {
+            before.push(Step::RemoveReplicas {
+                secret: secret.arn.clone(),
+                regions: secret.replicas.clone(),
+            });
+        }
+        let recovery_days = match recovery {
+            RecoveryWindow::None => None,
+            RecoveryWindow::Days(days) => Some(days),
+        };
+        beside.push(Step::DeleteSecret {
+            secret: secret.arn.clone(),
+            recovery_days,
+        });
+    }
+    plan.stages = [before, beside, last]
+        .into_iter()
+        .filter(|stage| !stage.is_empty())
+        .collect();
+    Ok(plan)
+}
+
+/// What of the pair is ours to remove. A pair that a Create was about to take over from an earlier life counts as a whole
+/// as soon as one half of it carries our tags.
+fn ours<'a>(
+    user: Option<&'a ObservedUser>,
+    secret: Option<&'a ObservedSecret>,
+    notes: &mut Vec<String>,
+) -> (Option<&'a ObservedUser>, Option<&'a ObservedSecret>) {
+    let one_is_ours = user.is_some_and(|user| user.ownership == Ownership::Ours)
+        || secret.is_some_and(|secret| secret.ownership == Ownership::Ours);
+    let mut removable = |what: &str, ownership: &Ownership| {
+        let removable = match ownership {
+            Ownership::Ours => true,
+            Ownership::EarlierLife => one_is_ours,
+            Ownership::Untagged | Ownership::Foreign(_) => false,
+        };
+        if !removable {
+            notes.push(format!(
+                "the {what} is not this resource's ({ownership:?}) and stays as it is"
+            ));
+        }
+        removable
+    };
+    (
+        user.filter(|user| removable("user", &user.ownership)),
+        secret.filter(|secret| removable("secret", &secret.ownership)),
+    )
+}
