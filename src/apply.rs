@@ -333,8 +333,15 @@ async fn make_key<C: Cloud>(
         Err(error) => {
             discard(cloud, ground.name, &minted).await;
             match error.kind {
+                // The version may exist, with a key that is dead by now: observing again tells.
                 ErrorKind::Unclear => Ok(Effect::Again(error.to_string())),
-                _ => Err(failed(error)),
+                ErrorKind::NotFound
+                | ErrorKind::Denied
+                | ErrorKind::UnknownKey
+                | ErrorKind::Throttled
+                | ErrorKind::Conflict
+                | ErrorKind::LimitExceeded
+                | ErrorKind::Rejected => Err(failed(error)),
             }
         }
     }
@@ -362,7 +369,7 @@ async fn discard<C: Cloud>(cloud: &C, user: &UserName, key: &StoredKey) {
     match cloud.delete_key(user, &key.id).await {
         Ok(()) => info!(key = %key.id, "new key deleted again"),
         Err(error) => {
-            error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it")
+            error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it");
         }
     }
 }

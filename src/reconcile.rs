@@ -143,9 +143,12 @@ pub async fn fulfil<C: Cloud>(
             };
             let removed = match &name {
                 Some(name) => work.remove(name, *recovery).await,
-                None => Ok(warn!(
-                    "neither the id nor the properties name a user: there is nothing to delete"
-                )),
+                None => {
+                    warn!(
+                        "neither the id nor the properties name a user: there is nothing to delete"
+                    );
+                    Ok(())
+                }
             };
             match removed {
                 Ok(()) => Ok(Success {
