@@ -1,0 +1,69 @@
+//! CloudFormation as the handler asks it: how it sees the resource, and which way the stack goes.
+
+use std::collections::BTreeMap;
+
+use publisher_s3_access::cloud::{Direction, ErrorKind, Standing};
+
+use super::{Account, Effect, refusal};
+
+/// The stacks that are there, by id.
+#[derive(Default)]
+pub(crate) struct Stacks(BTreeMap<String, StackStatus>);
+
+#[derive(Default)]
+struct StackStatus {
+    status: String,
+    resources: BTreeMap<String, String>,
+}
+
+impl Stacks {
+    pub(crate) fn standing(&self, stack_id: &str, logical_id: &str) -> Effect<Standing> {
+        let Some(stack) = self.0.get(stack_id) else {
+            return Ok(Standing::Abandoned);
+        };
+        // A resource that the stack does not know yet is no clear answer.
+        let status = stack.resources.get(logical_id);
+        Ok(status.map_or(Standing::Wanted, |status| Standing::of_status(status)))
+    }
+
+    pub(crate) fn direction(&self, stack_id: &str) -> Effect<Direction> {
+        let Some(stack) = self.0.get(stack_id) else {
+            let message = format!("Stack with id {stack_id} does not exist");
+            return Err(refusal(ErrorKind::Rejected, "ValidationError", message));
+        };
+        Ok(if stack.status.contains("ROLLBACK") {
+            Direction::Rollback
+        } else {
+            Direction::Forward
+        })
+    }
+}
+
+impl Account {
+    /// Says how CloudFormation sees the stack.
+    pub(crate) fn set_stack(&self, stack_id: &str, status: &str) {
+        self.note(format_args!("-- stack {status}"));
+        self.state()
+            .stacks
+            .0
+            .entry(stack_id.to_owned())
+            .or_default()
+            .status = status.to_owned();
+    }
+
+    /// Says how CloudFormation sees the resource.
+    pub(crate) fn set_resource(&self, stack_id: &str, logical_id: &str, status: &str) {
+        self.note(format_args!("-- {logical_id} {status}"));
+        let mut state = self.state();
+        let stack = state.stacks.0.entry(stack_id.to_owned()).or_default();
+        stack
+            .resources
+            .insert(logical_id.to_owned(), status.to_owned());
+    }
+
+    /// Takes the stack away.
+    pub(crate) fn forget_stack(&self, stack_id: &str) {
+        self.note("-- stack gone");
+        self.state().stacks.0.remove(stack_id);
+    }
+}
