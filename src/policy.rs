@@ -1,5 +1,8 @@
 //! The user's inline policy: read the buckets, decrypt their objects, nothing else.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 
 use crate::buckets::{BucketName, Buckets, Prefix};
@@ -128,7 +131,7 @@ impl PolicyDocument {
     /// # Errors
     /// A refusal of `Buckets` that names the length, the limit and the way out.
     pub fn fits(&self) -> Result<(), Refusal> {
-        self.fits_beside(&[])
+        self.fits_beside::<&str>(&[])
     }
 
     /// Requires the policy and the user's `other` inline policies, each with its name and [`counted_length`], to be
@@ -136,7 +139,7 @@ impl PolicyDocument {
     ///
     /// # Errors
     /// As [`PolicyDocument::fits`]; it names the other policies too.
-    pub fn fits_beside(&self, others: &[(&str, usize)]) -> Result<(), Refusal> {
+    pub fn fits_beside<N: Display>(&self, others: &[(N, usize)]) -> Result<(), Refusal> {
         let length = self.length();
         let taken: usize = others.iter().map(|(_, length)| length).sum();
         if length + taken <= INLINE_POLICY_LIMIT {
@@ -186,15 +189,15 @@ pub fn same_meaning(wanted: &PolicyDocument, observed: &str) -> bool {
     }
 }
 
-/// Brings a policy into one form: every value in a list, lists sorted without repetitions, no `Sid`.
+/// Brings a policy into one form: names sorted, every value in a list, lists sorted without repetitions, no `Sid`.
 fn normal(policy: Value) -> Value {
     match policy {
         Value::Object(members) => {
             let kept = members.into_iter().filter(|(name, _)| name != "Sid");
-            Value::Object(
-                kept.map(|(name, value)| (name, listed(normal(value))))
-                    .collect(),
-            )
+            let sorted: BTreeMap<_, _> = kept
+                .map(|(name, value)| (name, listed(normal(value))))
+                .collect();
+            Value::Object(sorted.into_iter().collect())
         }
         Value::Array(values) => {
             let mut values: Vec<Value> = values.into_iter().map(normal).collect();

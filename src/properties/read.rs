@@ -39,14 +39,14 @@ pub(super) fn scalar<T>(
     parse: impl Fn(&str) -> Result<T, Rule>,
 ) -> Result<T, Refusal> {
     let text = text(path, value)?;
-    parse(&text).map_err(|rule| match text.is_empty() {
-        // A parameter left empty, most often: what to do is more help than what is wrong with no text.
-        true => Refusal::of_value(
-            path,
-            value,
-            "is empty; leave it out (`AWS::NoValue`) or give a value",
-        ),
-        false => Refusal::of_value(path, value, rule),
+    parse(&text).map_err(|rule| {
+        // Most often a parameter left empty: what to do helps more than what is wrong with no text.
+        let rule = if text.is_empty() {
+            "is empty; leave it out (`AWS::NoValue`) or give a value".into()
+        } else {
+            rule
+        };
+        Refusal::of_value(path, value, rule)
     })
 }
 

@@ -1,5 +1,6 @@
 //! What names tell beside their text.
 
+use publisher_s3_access::buckets::Prefix;
 use publisher_s3_access::names::{
     KeySerial, KmsKeyArn, Partition, PolicyArn, SecretKmsKey, SecretName, UserName,
 };
@@ -126,4 +127,21 @@ fn a_refused_value_is_shown_up_to_sixty_characters() {
     };
     assert!(shown(60).contains(&format!("`{}`", "é".repeat(60))));
     assert!(shown(61).contains(&format!("`{}…`", "é".repeat(60))));
+}
+
+#[test]
+fn a_prefix_has_as_many_bytes_as_a_key_can_its_slash_included() {
+    assert_eq!(
+        Prefix::parse(&"x".repeat(1023)).unwrap().as_str().len(),
+        1024
+    );
+    assert_eq!(
+        Prefix::parse(&format!("{}/", "é".repeat(511)))
+            .unwrap()
+            .as_str()
+            .len(),
+        1023
+    );
+    assert!(Prefix::parse(&"x".repeat(1024)).is_err());
+    assert!(Prefix::parse(&"é".repeat(512)).is_err());
 }

@@ -228,8 +228,8 @@ fn the_form_of_an_observed_policy_does_not_matter() {
         "Statement": [
             {"Sid": "Keys", "Effect": ["Allow"], "Action": ["kms:Decrypt"], "Resource": [KEY],
              "Condition": {"StringEquals": {"kms:ViaService": ["s3.us-east-1.amazonaws.com"]}}},
-            {"Effect": "Allow", "Action": "s3:GetObject",
-             "Resource": ["arn:aws:s3:::imaging/a/*", "arn:aws:s3:::genomics/*", "arn:aws:s3:::genomics/*"]},
+            {"Resource": ["arn:aws:s3:::imaging/a/*", "arn:aws:s3:::genomics/*", "arn:aws:s3:::genomics/*"],
+             "Effect": "Allow", "Action": "s3:GetObject"},
             {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::imaging",
              "Condition": {"StringLike": {"s3:prefix": ["a/*", "a/"]}}},
             {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::genomics"},
@@ -255,7 +255,7 @@ fn every_change_of_an_observed_policy_matters() {
         ("StringLike", "StringEquals"),
         ("us-east-1.amazonaws", "eu-west-1.amazonaws"),
         ("\"Action\"", "\"NotAction\""),
-        ("{\"Statement\"", "{\"Id\":\"x\",\"Statement\""),
+        ("\"Statement\"", "\"Id\":\"x\",\"Statement\""),
     ] {
         let observed = wanted.as_str().replace(was, is);
         assert_ne!(observed, wanted.as_str(), "{was} does not occur");

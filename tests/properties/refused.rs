@@ -60,6 +60,7 @@ fn rows() -> Vec<(&'static str, Value)> {
         ("Buckets", json!("s3://genomics/a\u{0}b/")),
         ("Buckets", json!("s3://genomics/a\u{85}b/")),
         ("Buckets", json!("s3://genomics/基因/")),
+        ("Buckets", json!("s3://genomics/\u{100}/")),
         ("Buckets", json!(format!("s3://genomics/{}", long(1024)))),
         ("Buckets", json!("arn:aws:s3:::genomics/*")),
         ("Buckets", json!("arn:aws:s3:::")),
