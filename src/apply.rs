@@ -1,19 +1,20 @@
 //! Apply: takes the steps of a plan, one stage after the other. It makes no choice but to stop.
 
+mod key;
+
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::join_all;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
 
-use crate::cloud::{Cloud, CloudError, Creation, ErrorKind, Minting, SecretArn, Standing, Storing};
+use crate::cloud::{Cloud, CloudError, Creation, ErrorKind, SecretArn, Standing};
 use crate::names::UserName;
 use crate::observe;
 use crate::ownership::Owner;
-use crate::plan::{Bearer, Demand, NewKey, Plan, Proof, Step};
+use crate::plan::{Plan, Step};
 use crate::secret::{Label, StoredKey};
-use crate::verify::{self, Patience, Target};
+use crate::verify::{Patience, Target};
 
 /// How long what IAM has just been told may take to be visible; fresh roles, tags and boundaries lag as well.
 pub const IAM_LAG: Duration = Duration::from_secs(20);
@@ -144,6 +145,16 @@ pub async fn apply<C: Cloud>(
     Ok(Applied::Done)
 }
 
+/// The pauses while IAM may lag.
+fn iam_lag() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(3))
+        .with_total_delay(Some(IAM_LAG))
+        .without_max_times()
+        .with_jitter()
+}
+
 /// Whether IAM may take its time until this step is seen everywhere.
 fn lags(step: &Step) -> bool {
     matches!(
@@ -158,22 +169,18 @@ fn lags(step: &Step) -> bool {
 
 async fn take<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<Effect, Stopped> {
     if let Step::MakeKey(new) = step {
-        return make_key(cloud, new, ground, step).await;
+        return key::make_key(cloud, new, ground, step).await;
     }
     if let Step::Prove(proof) = step {
-        return prove(cloud, proof, ground).await.map(|()| Effect::None);
+        return key::prove(cloud, proof, ground)
+            .await
+            .map(|()| Effect::None);
     }
     let attempt = || call(cloud, step, ground);
-    let patience = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(3))
-        .with_jitter()
-        .with_total_delay(Some(IAM_LAG))
-        .without_max_times();
     let not_visible_yet = |error: &CloudError| {
         ground.lag == Lag::Expected && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
     };
-    match attempt.retry(patience).when(not_visible_yet).await {
+    match attempt.retry(iam_lag()).when(not_visible_yet).await {
         Ok(effect) => Ok(effect),
         Err(error) if error.kind == ErrorKind::Conflict || overtaken(step, &error) => {
             Ok(Effect::Again(format!("could not {step} yet: {error}")))
@@ -283,142 +290,5 @@ impl Ground<'_> {
             message: "the secret went away".into(),
             request_id: None,
         })
-    }
-}
-
-/// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is deleted
-/// at once, because nobody will ever know its secret half.
-async fn make_key<C: Cloud>(
-    cloud: &C,
-    new: &NewKey,
-    ground: &Ground<'_>,
-    step: &Step,
-) -> Result<Effect, Stopped> {
-    let failed = |error| Stopped::Failed {
-        step: step.to_string(),
-        error,
-    };
-    let secret = ground.secret().map_err(failed)?;
-    if ground.deadline.saturating_duration_since(Instant::now()) < KEY_BUDGET {
-        return Err(Stopped::OutOfTime);
-    }
-    let minted = match mint(cloud, ground).await {
-        Ok(Minting::Minted { id, secret }) => StoredKey {
-            id,
-            secret,
-            user: ground.name.to_string(),
-            serial: new.serial,
-        },
-        Ok(Minting::LimitReached) => {
-            return Ok(Effect::Again("the user has two keys already".into()));
-        }
-        // A key may exist now that nobody knows: observing again finds it as an orphan.
-        Err(error) if error.kind == ErrorKind::Unclear => {
-            return Ok(Effect::Again(error.to_string()));
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    match cloud
-        .store_version(secret, &new.version, &minted.to_value(), new.label)
-        .await
-    {
-        Ok(Storing::Stored) => {
-            info!(key = %minted.id, version = %new.version, "key made and stored");
-            Ok(Effect::Key(minted))
-        }
-        Ok(Storing::TokenTaken) => {
-            discard(cloud, ground.name, &minted).await;
-            Ok(Effect::Again("another run was first to store a key".into()))
-        }
-        Err(error) => {
-            discard(cloud, ground.name, &minted).await;
-            match error.kind {
-                // The version may exist, with a key that is dead by now: observing again tells.
-                ErrorKind::Unclear => Ok(Effect::Again(error.to_string())),
-                ErrorKind::NotFound
-                | ErrorKind::Denied
-                | ErrorKind::UnknownKey
-                | ErrorKind::Throttled
-                | ErrorKind::Conflict
-                | ErrorKind::LimitExceeded
-                | ErrorKind::Rejected => Err(failed(error)),
-            }
-        }
-    }
-}
-
-/// `CreateAccessKey`, again only where AWS said that nothing happened and the user may not be visible yet.
-async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, CloudError> {
-    let patience = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(3))
-        .with_jitter()
-        .with_total_delay(Some(IAM_LAG))
-        .without_max_times();
-    let nothing_happened_yet = |error: &CloudError| {
-        ground.lag == Lag::Expected && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
-    };
-    (|| cloud.create_key(ground.name))
-        .retry(patience)
-        .when(nothing_happened_yet)
-        .await
-}
-
-/// Deletes a key that shall not live. If that fails too, the next observation finds it as an orphan.
-async fn discard<C: Cloud>(cloud: &C, user: &UserName, key: &StoredKey) {
-    match cloud.delete_key(user, &key.id).await {
-        Ok(()) => info!(key = %key.id, "new key deleted again"),
-        Err(error) => {
-            error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it");
-        }
-    }
-}
-
-/// Makes a proof. Where it fails and counts, what was made for it is removed before the answer.
-async fn prove<C: Cloud>(cloud: &C, proof: &Proof, ground: &Ground<'_>) -> Result<(), Stopped> {
-    let Proof { bearer, demand } = proof;
-    let key = match bearer {
-        Bearer::Made(_) => ground.made.as_ref(),
-        Bearer::Candidate(_, key) | Bearer::Current(key) => Some(key),
-    };
-    let Some(key) = key else { return Ok(()) };
-    let Ground {
-        name,
-        targets,
-        patience,
-        deadline,
-        ..
-    } = ground;
-    let Err(unproven) = verify::prove(cloud, name, key, targets, *patience, *deadline).await else {
-        return Ok(());
-    };
-    match demand {
-        Demand::Advisory => {
-            warn!(%unproven, "the proof failed; the stack is rolling back, so it does not count");
-            Ok(())
-        }
-        Demand::Required => {
-            withdraw(cloud, bearer, key, ground).await;
-            Err(Stopped::Unproven(unproven.to_string()))
-        }
-    }
-}
-
-/// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be taken off: on a Create it then
-/// names a dead key, and the Delete that follows removes it.
-async fn withdraw<C: Cloud>(cloud: &C, bearer: &Bearer, key: &StoredKey, ground: &Ground<'_>) {
-    let candidate = match bearer {
-        Bearer::Made(new) if new.label == Label::Candidate => Some(&new.version),
-        Bearer::Candidate(version, _) => Some(version),
-        Bearer::Made(_) => None,
-        Bearer::Current(_) => return,
-    };
-    discard(cloud, ground.name, key).await;
-    if let (Some(version), Some(secret)) = (candidate, &ground.secret)
-        && let Err(error) = cloud
-            .move_label(secret, Label::Candidate.as_str(), Some(version), None)
-            .await
-    {
-        error!(%error, "the candidate's label could not be taken off; the next event does it");
     }
 }

@@ -4,7 +4,9 @@
 //! can be repeated. Printed, a plan is the audit log.
 
 mod keys;
+mod lanes;
 mod presence;
+mod refusals;
 mod removal;
 
 use std::fmt;

@@ -21,10 +21,10 @@ pub fn removal(owner: &Owner, pair: &Pair, recovery: RecoveryWindow) -> Result<P
         renamed_to,
     } = pair;
     if let Some(renamed) = renamed_to {
-        return Err(super::presence::renamed_user(name, renamed));
+        return Err(super::refusals::renamed_user(name, renamed));
     }
     if let (Some(user), Some(secret)) = (user, secret) {
-        super::presence::refuse_stripped_tags(owner, name, user, secret)?;
+        super::refusals::refuse_stripped_tags(owner, name, user, secret)?;
     }
     let mut plan = Plan {
         notes: Vec::new(),

@@ -1,0 +1,147 @@
+//! The steps that are more than one call, because a key must not be left alone between two of them.
+
+use backon::Retryable;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::{Effect, Ground, KEY_BUDGET, Lag, Stopped, iam_lag};
+use crate::cloud::{Cloud, CloudError, ErrorKind, Minting, Storing};
+use crate::names::UserName;
+use crate::plan::{Bearer, Demand, NewKey, Proof, Step};
+use crate::secret::{Label, StoredKey};
+use crate::verify;
+
+/// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is deleted
+/// at once, because nobody will ever know its secret half.
+pub(super) async fn make_key<C: Cloud>(
+    cloud: &C,
+    new: &NewKey,
+    ground: &Ground<'_>,
+    step: &Step,
+) -> Result<Effect, Stopped> {
+    let failed = |error| Stopped::Failed {
+        step: step.to_string(),
+        error,
+    };
+    let secret = ground.secret().map_err(failed)?;
+    if ground.deadline.saturating_duration_since(Instant::now()) < KEY_BUDGET {
+        return Err(Stopped::OutOfTime);
+    }
+    let minted = match mint(cloud, ground).await {
+        Ok(Minting::Minted { id, secret }) => StoredKey {
+            id,
+            secret,
+            user: ground.name.to_string(),
+            serial: new.serial,
+        },
+        Ok(Minting::LimitReached) => {
+            return Ok(Effect::Again("the user has two keys already".into()));
+        }
+        // A key may exist now that nobody knows: observing again finds it as an orphan.
+        Err(error) if error.kind == ErrorKind::Unclear => {
+            return Ok(Effect::Again(error.to_string()));
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    match cloud
+        .store_version(secret, &new.version, &minted.to_value(), new.label)
+        .await
+    {
+        Ok(Storing::Stored) => {
+            info!(key = %minted.id, version = %new.version, "key made and stored");
+            Ok(Effect::Key(minted))
+        }
+        Ok(Storing::TokenTaken) => {
+            discard(cloud, ground.name, &minted).await;
+            Ok(Effect::Again("another run was first to store a key".into()))
+        }
+        Err(error) => {
+            discard(cloud, ground.name, &minted).await;
+            match error.kind {
+                // The version may exist, with a key that is dead by now: observing again tells.
+                ErrorKind::Unclear => Ok(Effect::Again(error.to_string())),
+                ErrorKind::NotFound
+                | ErrorKind::Denied
+                | ErrorKind::UnknownKey
+                | ErrorKind::Throttled
+                | ErrorKind::Conflict
+                | ErrorKind::LimitExceeded
+                | ErrorKind::Rejected => Err(failed(error)),
+            }
+        }
+    }
+}
+
+/// `CreateAccessKey`, again only where AWS said that nothing happened and the user may not be visible yet.
+async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, CloudError> {
+    let nothing_happened_yet = |error: &CloudError| {
+        ground.lag == Lag::Expected && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
+    };
+    (|| cloud.create_key(ground.name))
+        .retry(iam_lag())
+        .when(nothing_happened_yet)
+        .await
+}
+
+/// Deletes a key that shall not live. If that fails too, the next observation finds it as an orphan.
+async fn discard<C: Cloud>(cloud: &C, user: &UserName, key: &StoredKey) {
+    match cloud.delete_key(user, &key.id).await {
+        Ok(()) => info!(key = %key.id, "new key deleted again"),
+        Err(error) => {
+            error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it");
+        }
+    }
+}
+
+/// Makes a proof. Where it fails and counts, what was made for it is removed before the answer.
+pub(super) async fn prove<C: Cloud>(
+    cloud: &C,
+    proof: &Proof,
+    ground: &Ground<'_>,
+) -> Result<(), Stopped> {
+    let Proof { bearer, demand } = proof;
+    let key = match bearer {
+        Bearer::Made(_) => ground.made.as_ref(),
+        Bearer::Candidate(_, key) | Bearer::Current(key) => Some(key),
+    };
+    let Some(key) = key else { return Ok(()) };
+    let Ground {
+        name,
+        targets,
+        patience,
+        deadline,
+        ..
+    } = ground;
+    let Err(unproven) = verify::prove(cloud, name, key, targets, *patience, *deadline).await else {
+        return Ok(());
+    };
+    match demand {
+        Demand::Advisory => {
+            warn!(%unproven, "the proof failed; the stack is rolling back, so it does not count");
+            Ok(())
+        }
+        Demand::Required => {
+            withdraw(cloud, bearer, key, ground).await;
+            Err(Stopped::Unproven(unproven.to_string()))
+        }
+    }
+}
+
+/// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be taken off: on a Create it then
+/// names a dead key, and the Delete that follows removes it.
+async fn withdraw<C: Cloud>(cloud: &C, bearer: &Bearer, key: &StoredKey, ground: &Ground<'_>) {
+    let candidate = match bearer {
+        Bearer::Made(new) if new.label == Label::Candidate => Some(&new.version),
+        Bearer::Candidate(version, _) => Some(version),
+        Bearer::Made(_) => None,
+        Bearer::Current(_) => return,
+    };
+    discard(cloud, ground.name, key).await;
+    if let (Some(version), Some(secret)) = (candidate, &ground.secret)
+        && let Err(error) = cloud
+            .move_label(secret, Label::Candidate.as_str(), Some(version), None)
+            .await
+    {
+        error!(%error, "the candidate's label could not be taken off; the next event does it");
+    }
+}
