@@ -1,0 +1,541 @@
+//! What is planned for which state of the world. The states are built from a settled one by changing one thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use super::{Change, Want, presence, removal};
+use crate::cloud::{
+    Attachment, AttachmentKind, Direction, Key, KeyStatus, Rotation, Secret, SecretArn,
+    SecretState, Standing, TagMap, User, Version, VersionId,
+};
+use crate::names::RecoveryWindow;
+use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};
+use crate::ownership::{Owner, Ownership, StackId};
+use crate::properties::{Desired, Previous};
+use crate::secret::{AccessKeyId, Label, StoredKey};
+
+const STACK: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111";
+
+/// The world and the template before anything is changed by hand: one user, one key, one secret, all as wanted.
+struct World {
+    owner: Owner,
+    old: Value,
+    new: Value,
+    observed: Observed,
+}
+
+fn id(name: &str) -> AccessKeyId {
+    AccessKeyId::parse(&format!("AKIA{name:0>16}")).unwrap()
+}
+
+fn version(name: &str) -> VersionId {
+    VersionId(name.into())
+}
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+fn stored(key: &str, serial: u64) -> StoredKey {
+    StoredKey {
+        id: id(key),
+        secret: "canary".into(),
+        user: "publisher-connectors".into(),
+        serial,
+    }
+}
+
+impl World {
+    fn settled() -> Self {
+        let owner = Owner {
+            stack: StackId::parse(STACK).unwrap(),
+            logical_id: "Access".into(),
+        };
+        let properties = json!({ "Buckets": "cohort" });
+        let user = ObservedUser {
+            user: User {
+                name: "publisher-connectors".into(),
+                arn: "arn:aws:iam::123456789012:user/publisher-connectors".into(),
+                tags: owner.tags(),
+                boundary: None,
+            },
+            ownership: Ownership::Ours,
+            policies: BTreeMap::new(),
+            keys: Vec::new(),
+            attachments: Vec::new(),
+        };
+        let secret = ObservedSecret {
+            secret: Secret {
+                arn: SecretArn("arn:of:secret".into()),
+                tags: owner.tags(),
+                description: "Access key of IAM user publisher-connectors for DNAstack Publisher. \
+                              Bucket: s3://cohort/. Region: eu-west-1."
+                    .into(),
+                kms_key: None,
+                state: SecretState::Live,
+                labels: BTreeMap::new(),
+                replicas: Vec::new(),
+                rotation: Rotation::Off,
+            },
+            ownership: Ownership::Ours,
+            versions: Vec::new(),
+            stored: BTreeMap::new(),
+        };
+        let desired = Desired::parse(&properties, owner.stack.partition()).unwrap();
+        let pair = Pair {
+            name: desired.user.clone(),
+            user: Some(user),
+            secret: Some(secret),
+            renamed_to: None,
+        };
+        let observed = Observed {
+            now: now(),
+            standing: Standing::Wanted,
+            direction: Direction::Forward,
+            regions: BTreeMap::from([(
+                desired.buckets.first().bucket.clone(),
+                BucketRegion::In("eu-west-1".into()),
+            )]),
+            pair,
+        };
+        let mut world = Self {
+            owner,
+            old: properties.clone(),
+            new: properties,
+            observed,
+        };
+        let document = desired
+            .policy_document(world.owner.stack.partition(), "amazonaws.com")
+            .unwrap();
+        world
+            .user()
+            .policies
+            .insert(desired.policy, document.as_str().into());
+        world.store("v1", Label::Current, stored("K1", 1));
+        world
+    }
+
+    fn user(&mut self) -> &mut ObservedUser {
+        self.observed.pair.user.as_mut().unwrap()
+    }
+
+    fn secret(&mut self) -> &mut ObservedSecret {
+        self.observed.pair.secret.as_mut().unwrap()
+    }
+
+    /// Stores a key in a version under a label, and gives the user that key.
+    fn store(&mut self, name: &str, label: Label, key: StoredKey) {
+        self.list(&key.id, KeyStatus::Active);
+        let secret = self.secret();
+        secret.versions.push(Version {
+            id: version(name),
+            created: now() - Duration::from_secs(3600),
+        });
+        secret
+            .secret
+            .labels
+            .insert(version(name), BTreeSet::from([label.as_str().to_owned()]));
+        secret.stored.insert(version(name), Some(key));
+    }
+
+    fn list(&mut self, id: &AccessKeyId, status: KeyStatus) {
+        self.user().keys.push(Key {
+            id: id.clone(),
+            status,
+            created: now() - Duration::from_secs(3600),
+        });
+    }
+
+    /// The world after one rotation: K2 in use, K1 the one before.
+    fn rotated() -> Self {
+        let mut world = Self::settled();
+        world.secret().secret.labels.clear();
+        world
+            .secret()
+            .secret
+            .labels
+            .insert(version("v1"), BTreeSet::from(["AWSPREVIOUS".to_owned()]));
+        world.store("v2", Label::Current, stored("K2", 2));
+        world.old["KeySerial"] = json!(2);
+        world.new["KeySerial"] = json!(2);
+        world
+    }
+
+    fn stored_ago(&mut self, name: &str, age: Duration) {
+        for version in &mut self.secret().versions {
+            if version.id.0 == name {
+                version.created = now() - age;
+            }
+        }
+    }
+
+    /// The plan of an Update, as it is logged, with version ids of new keys shortened.
+    fn plan(&self) -> String {
+        let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
+        let previous = Previous::read(&self.old);
+        self.plan_of(&desired, Change::InPlace(&previous))
+    }
+
+    fn plan_fresh(&self) -> String {
+        let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
+        self.plan_of(&desired, Change::Fresh)
+    }
+
+    fn plan_of(&self, desired: &Desired, change: Change<'_>) -> String {
+        let document = desired
+            .policy_document(self.owner.stack.partition(), "amazonaws.com")
+            .unwrap();
+        let want = Want {
+            owner: &self.owner,
+            desired,
+            document: &document,
+            change,
+        };
+        match presence(&want, &self.observed) {
+            Ok(plan) => shorten(&plan.to_string()),
+            Err(reason) => format!("refused: {reason}"),
+        }
+    }
+
+    fn removal(&self) -> String {
+        match removal(&self.owner, &self.observed.pair, RecoveryWindow::None) {
+            Ok(plan) => plan.to_string(),
+            Err(reason) => format!("refused: {reason}"),
+        }
+    }
+}
+
+/// Version ids are hashes: their first part tells them apart.
+fn shorten(plan: &str) -> String {
+    let words = plan.split(' ').map(|word| {
+        let version = word.trim_end_matches(';');
+        let hash = version.len() == 36 && version.matches('-').count() == 4;
+        if hash {
+            word.replace(&version[8..], "")
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn nothing_is_done_where_all_is_as_wanted() {
+    assert_snapshot!(World::settled().plan(), @"nothing to do");
+}
+
+#[test]
+fn a_create_makes_user_and_secret_side_by_side_and_one_key() {
+    let mut world = World::settled();
+    world.observed.pair.user = None;
+    world.observed.pair.secret = None;
+    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required)");
+}
+
+#[test]
+fn a_create_repeated_after_the_key_was_stored_makes_no_second_one() {
+    assert_snapshot!(World::settled().plan_fresh(), @"prove the current key on every bucket (Required)");
+}
+
+#[test]
+fn an_orphan_of_a_crash_is_deleted_before_a_key_is_made() {
+    let mut world = World::settled();
+    let secret = world.secret();
+    (secret.secret.labels, secret.stored, secret.versions) = Default::default();
+    assert_snapshot!(world.plan_fresh(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required)");
+}
+
+#[test]
+fn a_raised_serial_makes_a_candidate_and_keeps_the_key_in_use() {
+    let mut world = World::settled();
+    world.new["KeySerial"] = json!("2");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+}
+
+#[test]
+fn a_second_rotation_deletes_the_key_before_the_one_in_use() {
+    let mut world = World::rotated();
+    world.new["KeySerial"] = json!("3");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+}
+
+#[test]
+fn a_serial_repeated_or_lowered_makes_no_key() {
+    let mut world = World::rotated();
+    assert_snapshot!(world.plan(), @"nothing to do");
+    world.new["KeySerial"] = json!("1");
+    assert_snapshot!(world.plan(), @"nothing to do");
+}
+
+#[test]
+fn a_candidate_of_an_interrupted_rotation_is_taken_up_by_its_repetition() {
+    let mut world = World::settled();
+    world.new["KeySerial"] = json!("2");
+    world.store("v2", Label::Candidate, stored("K2", 2));
+    assert_snapshot!(world.plan(), @"prove the candidate key on every bucket (Required); then move AWSCURRENT from version v1 to v2; then take PublisherCandidate off version v2");
+}
+
+#[test]
+fn a_candidate_that_nobody_asks_for_any_more_is_removed() {
+    let mut world = World::settled();
+    world.old["KeySerial"] = json!("2");
+    world.store("v2", Label::Candidate, stored("K2", 2));
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take PublisherCandidate off version v2");
+}
+
+#[test]
+fn a_key_that_somebody_deactivated_is_replaced_and_never_activated() {
+    let mut world = World::settled();
+    world.user().keys[0].status = KeyStatus::Inactive;
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+}
+
+#[test]
+fn a_key_that_somebody_deactivated_goes_before_the_previous_one_when_both_slots_are_taken() {
+    let mut world = World::rotated();
+    world.user().keys[1].status = KeyStatus::Inactive;
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+}
+
+#[test]
+fn a_key_that_somebody_deleted_is_replaced() {
+    let mut world = World::settled();
+    world.user().keys.clear();
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+}
+
+#[test]
+fn a_key_stored_a_moment_ago_is_not_judged_gone_because_it_is_not_listed() {
+    let mut world = World::settled();
+    world.user().keys.clear();
+    world.stored_ago("v1", Duration::from_secs(5));
+    assert_snapshot!(world.plan(), @"nothing to do; then observe again");
+}
+
+#[test]
+fn an_edited_secret_goes_back_to_the_version_whose_key_lives() {
+    let mut world = World::settled();
+    world.secret().secret.labels.clear();
+    world
+        .secret()
+        .secret
+        .labels
+        .insert(version("v1"), BTreeSet::from(["AWSPREVIOUS".to_owned()]));
+    let secret = world.secret();
+    secret
+        .secret
+        .labels
+        .insert(version("edit"), BTreeSet::from(["AWSCURRENT".to_owned()]));
+    secret.stored.insert(version("edit"), None);
+    assert_snapshot!(world.plan(), @"move AWSCURRENT from version edit to v1; then observe again");
+}
+
+#[test]
+fn an_edited_secret_without_a_way_back_gets_a_new_key() {
+    let mut world = World::settled();
+    world.secret().stored.insert(version("v1"), None);
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+}
+
+#[test]
+fn no_key_is_made_while_secrets_manager_rotates_and_a_stale_rotation_is_cleared() {
+    let mut world = World::settled();
+    world.new["KeySerial"] = json!("2");
+    world.store("v2", Label::Pending, stored("K2", 1));
+    world.stored_ago("v2", Duration::from_secs(14 * 60));
+    assert_snapshot!(world.plan(), @"nothing to do; then refuse: Secrets Manager is rotating the secret right now (version `v2` is AWSPENDING): try again in 15 minutes");
+    world.stored_ago("v2", Duration::from_secs(16 * 60));
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take AWSPENDING off version v2 and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v1 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+}
+
+#[test]
+fn a_renamed_policy_is_put_before_the_old_one_goes() {
+    let mut world = World::settled();
+    world.new["PolicyName"] = json!("Readers");
+    assert_snapshot!(world.plan(), @"put policy `Readers` of 193 characters; then delete policy `S3AccessPolicy`; then prove the current key on every bucket (Required)");
+}
+
+#[test]
+fn a_renamed_policy_goes_first_where_the_quota_has_no_room_for_both() {
+    let mut world = World::settled();
+    let buckets: Vec<String> = (0..20)
+        .map(|n| format!("a-rather-long-bucket-name-{n:02}"))
+        .collect();
+    world.old["Buckets"] = json!(buckets);
+    world.new["Buckets"] = json!(buckets);
+    let desired = Desired::parse(&world.new, world.owner.stack.partition()).unwrap();
+    let document = desired
+        .policy_document(world.owner.stack.partition(), "amazonaws.com")
+        .unwrap();
+    world
+        .user()
+        .policies
+        .insert(desired.policy, document.as_str().into());
+    world.new["PolicyName"] = json!("Readers");
+    assert_snapshot!(world.plan(), @"delete policy `S3AccessPolicy` and update the secret's description and its AWS-managed key; then put policy `Readers` of 1951 characters; then prove the current key on every bucket (Required)");
+}
+
+#[test]
+fn a_policy_of_somebody_else_counts_and_is_named_when_there_is_no_room() {
+    let mut world = World::settled();
+    let name = crate::names::PolicyName::parse("ByHand").unwrap();
+    world.user().policies.insert(name, "x".repeat(1900));
+    assert_snapshot!(world.plan(), @"refused: property `Buckets` makes a policy of 193 characters and its other inline policies 1900: `ByHand` (1900), but IAM allows a user 2048; remove those, give fewer entries, wider prefixes, or a second resource with another `UserName`");
+}
+
+#[test]
+fn tags_are_removed_before_others_are_written_and_only_those_the_old_properties_name() {
+    let mut world = World::settled();
+    world.old["Tags"] = json!([{ "Key": "team", "Value": "a" }]);
+    world.new["Tags"] = json!([{ "Key": "Team", "Value": "a" }]);
+    let theirs = TagMap::from([("team".into(), "a".into()), ("by-hand".into(), "x".into())]);
+    world.user().user.tags.extend(theirs.clone());
+    world.secret().secret.tags.extend(theirs);
+    assert_snapshot!(world.plan(), @"untag the user of `team` and untag the secret of `team`; then tag the user with `Team` and tag the secret with `Team`");
+}
+
+#[test]
+fn an_encryption_key_is_compared_in_whatever_form_it_is_described() {
+    let mut world = World::settled();
+    world.new["SecretKmsKeyId"] = json!("alias/secrets");
+    world.secret().secret.kms_key = Some("arn:aws:kms:eu-west-1:123456789012:alias/secrets".into());
+    assert_snapshot!(world.plan(), @"nothing to do");
+    world.secret().secret.kms_key = None;
+    assert_snapshot!(world.plan(), @"update the secret's description and its key `alias/secrets`");
+}
+
+#[test]
+fn an_earlier_life_is_taken_over_with_the_user_tagged_before_the_secret() {
+    let mut world = World::settled();
+    let earlier = Owner {
+        stack: StackId::parse(&STACK.replace("1111", "0000")).unwrap(),
+        logical_id: "Access".into(),
+    };
+    world.user().user.tags = earlier.tags();
+    world.user().ownership = Ownership::EarlierLife;
+    world.secret().secret.tags = earlier.tags();
+    world.secret().ownership = Ownership::EarlierLife;
+    assert_snapshot!(world.plan_fresh(), @"tag the user with `publisher-s3-access:stack-id`; then tag the secret with `publisher-s3-access:stack-id`; then prove the current key on every bucket (Required)");
+    world.secret().secret.state = SecretState::PendingDeletion;
+    assert_snapshot!(world.plan_fresh(), @"tag the user with `publisher-s3-access:stack-id`; then restore secret `arn:of:secret`; then observe again");
+}
+
+#[test]
+fn what_is_not_ours_is_refused_with_what_to_do() {
+    let mut world = World::settled();
+    world.user().ownership = Ownership::Foreign("resource `Access` of stack `other`".into());
+    assert_snapshot!(world.plan_fresh(), @"refused: user `publisher-connectors` exists and belongs to resource `Access` of stack `other`: IAM user names are account-wide over all regions, so every stack needs a `UserName` of its own");
+    world.user().ownership = Ownership::Untagged;
+    world.observed.pair.secret = None;
+    assert_snapshot!(world.plan_fresh(), @"refused: user `publisher-connectors` exists and was not made by this stack, so it stays untouched: deploy with another `UserName`, paste the new key into Publisher, then delete the old user");
+    let mut world = World::settled();
+    world.observed.pair.user = None;
+    world.secret().ownership = Ownership::Untagged;
+    assert_snapshot!(world.plan_fresh(), @"refused: secret `publisher/publisher-connectors` exists and was not made by this stack, so it stays untouched: deploy with another `UserName`, or delete that secret");
+}
+
+#[test]
+fn stripped_tags_are_mended_by_a_person_and_nothing_is_changed_before() {
+    let mut world = World::settled();
+    world.user().ownership = Ownership::Untagged;
+    assert_snapshot!(world.plan(), @"refused: user `publisher-connectors` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this stack's, run `aws iam tag-user --user-name publisher-connectors --tags Key=publisher-s3-access:logical-id,Value=Access Key=publisher-s3-access:stack-id,Value=arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111` and try again");
+    assert_eq!(world.plan(), world.removal());
+}
+
+#[test]
+fn a_renamed_user_is_renamed_back_by_a_person() {
+    let mut world = World::settled();
+    world.observed.pair.user = None;
+    world.observed.pair.renamed_to = Some("somebody".into());
+    assert_snapshot!(world.plan(), @"refused: user `publisher-connectors` was renamed to `somebody`, which has its key; nothing was changed: run `aws iam update-user --user-name somebody --new-user-name publisher-connectors` and try again");
+    assert_eq!(world.plan(), world.removal());
+}
+
+#[test]
+fn a_missing_bucket_is_refused_only_where_a_proof_is_asked_for() {
+    let mut world = World::settled();
+    for region in world.observed.regions.values_mut() {
+        *region = BucketRegion::NoSuchBucket;
+    }
+    assert_snapshot!(world.plan_fresh(), @"refused: there is no bucket `cohort`: correct `Buckets`, create the bucket, or set `VerifyAccess: false`");
+    world.observed.direction = Direction::Rollback;
+    assert!(
+        world.plan_fresh().contains("(Advisory)"),
+        "{}",
+        world.plan_fresh()
+    );
+    world.observed.direction = Direction::Forward;
+    world.new["VerifyAccess"] = json!(false);
+    assert!(
+        !world.plan_fresh().contains("refused"),
+        "{}",
+        world.plan_fresh()
+    );
+}
+
+#[test]
+fn a_removal_takes_keys_first_then_what_hangs_on_the_user_and_the_secret_then_the_user() {
+    let mut world = World::rotated();
+    world.user().attachments = vec![
+        Attachment {
+            kind: AttachmentKind::ManagedPolicy,
+            id: "arn:of:quarantine".into(),
+        },
+        Attachment {
+            kind: AttachmentKind::LoginProfile,
+            id: "publisher-connectors".into(),
+        },
+    ];
+    world.secret().secret.replicas = vec!["eu-west-2".into()];
+    assert_snapshot!(world.removal(), @"delete key `AKIA00000000000000K1` and delete key `AKIA00000000000000K2` and remove the replicas in eu-west-2; then delete policy `S3AccessPolicy` and detach ManagedPolicy `arn:of:quarantine` and detach LoginProfile `publisher-connectors` and delete secret `arn:of:secret` at once; then delete the user");
+}
+
+#[test]
+fn a_removal_ends_access_and_asks_a_person_to_take_the_user_out_of_its_group() {
+    let mut world = World::settled();
+    world.user().attachments = vec![Attachment {
+        kind: AttachmentKind::Group,
+        id: "staff".into(),
+    }];
+    assert_snapshot!(world.removal(), @"delete key `AKIA00000000000000K1`; then delete policy `S3AccessPolicy` and delete secret `arn:of:secret` at once; then refuse: user `publisher-connectors` is in a group, which this function has no permission to change: run `aws iam remove-user-from-group --group-name staff --user-name publisher-connectors`, then delete again");
+}
+
+#[test]
+fn a_removal_leaves_what_is_not_ours() {
+    let mut world = World::settled();
+    world.user().ownership = Ownership::Foreign("somebody".into());
+    world.secret().ownership = Ownership::Untagged;
+    assert_snapshot!(world.removal(), @"nothing to do");
+}
+
+#[test]
+fn a_half_taken_over_pair_is_removed_as_a_whole_and_an_earlier_life_stays() {
+    for (user, secret, removed) in [
+        (Ownership::Ours, Ownership::EarlierLife, 2),
+        (Ownership::EarlierLife, Ownership::Ours, 2),
+        (Ownership::EarlierLife, Ownership::EarlierLife, 0),
+    ] {
+        let mut world = World::settled();
+        world.user().ownership = user.clone();
+        world.secret().ownership = secret.clone();
+        let plan = world.removal();
+        let found = plan.matches("delete the user").count() + plan.matches("delete secret").count();
+        assert_eq!(found, removed, "{user:?} {secret:?}: {plan}");
+    }
+}
+
+#[test]
+fn two_runs_that_see_the_same_state_store_in_the_same_version_and_a_later_attempt_in_another() {
+    let mut world = World::settled();
+    world.new["KeySerial"] = json!("2");
+    let first = world.plan();
+    assert_eq!(first, world.plan());
+    world.secret().versions.push(Version {
+        id: version("failed-attempt"),
+        created: now(),
+    });
+    assert_ne!(first, world.plan());
+}
