@@ -1,8 +1,156 @@
-//! lib
+//! One CloudFormation custom resource, `Custom::PublisherS3Access`, gives DNAstack Publisher read access to S3 buckets:
+//! an IAM user with a least-privilege policy, and its access key in Secrets Manager.
+//!
+//! # The flow
+//! ```text
+//! event ─ Envelope ─► Request ─► observe ─► plan (pure) ─► apply ─► Outcome ─► Reply ─► one PUT
+//! ```
+//! [`handle`] is that line: it reads whom to answer and what to do ([`event`]), has it done ([`reconcile`]), and gives one
+//! answer ([`reply`]) in time ([`deadline`]) and to the right address ([`delivery`]). CloudFormation is the coordinator:
+//! every step can be repeated, and what one invocation leaves undone the next one finds by looking.
+//!
+//! # Modules, in reading order
+//! - [`event`], [`properties`] with [`names`] and [`buckets`], [`settings`]: what comes in, parsed once.
+//! - [`reconcile`]: [`observe`], [`plan`], [`apply`] and [`verify`], until nothing is left to do; [`ownership`] tells what
+//!   may be touched, [`policy`] and [`secret`] what is made.
+//! - [`cloud`]: what is needed of AWS, in our own words; [`aws`] does it with the SDK.
+//! - [`reply`], [`delivery`], [`deadline`], [`logging`]: what goes out.
+
+pub mod apply;
 pub mod aws;
 pub mod buckets;
 pub mod cloud;
+pub mod deadline;
+pub mod delivery;
+pub mod event;
+pub mod logging;
 pub mod names;
+pub mod observe;
+pub mod ownership;
+pub mod plan;
 pub mod policy;
 pub mod properties;
+pub mod reconcile;
+pub mod reply;
 pub mod secret;
+pub mod settings;
+pub mod verify;
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::SystemTime;
+
+use futures_util::FutureExt;
+use tokio::time::timeout_at;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use cloud::Cloud;
+use deadline::Deadline;
+use delivery::{Sink, Undelivered, deliver};
+use event::{Envelope, Request};
+use reconcile::{Failure, Success, fulfil};
+use reply::{Outcome, Reply};
+use settings::Settings;
+
+/// Handles one event, given as its JSON text, and answers it exactly once before the deadline: on success, on every error,
+/// on a panic, on an event of any form, and when AWS hangs. `cloud` is awaited with the work, so that a failure to start
+/// is answered as well.
+///
+/// `Ok` once the answer is delivered, or where repetition cannot get it delivered.
+///
+/// # Errors
+/// The answer did not arrive; Lambda then invokes again.
+pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
+    event: &str,
+    deadline: Deadline,
+    settings: &Settings,
+    cloud: impl Future<Output = &'c C>,
+    sink: &S,
+) -> Result<(), Undelivered> {
+    let envelope = match Envelope::read(event, settings) {
+        Ok(envelope) => envelope,
+        Err(unanswerable) => {
+            error!(invocation_id = settings.invocation_id, %unanswerable, "the event is ignored");
+            return Ok(());
+        }
+    };
+    let span = info_span!(
+        "request",
+        invocation_id = settings.invocation_id,
+        request_id = envelope.request_id,
+        stack_id = envelope.stack_id,
+        logical_id = envelope.logical_id,
+    );
+    let answer = async {
+        let outcome = decide(event, &envelope, deadline, settings, cloud).await;
+        let reply = reply(&envelope, &outcome, settings).await;
+        deliver(sink, &envelope.url, &reply, deadline.of_answer()).await
+    };
+    answer.instrument(span).await
+}
+
+/// What is answered. Work that is too slow is dropped, hence stopped, before its failure is answered.
+async fn decide<'c, C: Cloud + 'c>(
+    event: &str,
+    envelope: &Envelope,
+    deadline: Deadline,
+    settings: &Settings,
+    cloud: impl Future<Output = &'c C>,
+) -> Outcome {
+    let request = match guarded(async { Request::parse(event, envelope, settings) }).await {
+        Ok(Ok(request)) => request,
+        Ok(Err(outcome)) => return outcome,
+        Err(panicked) => return Err(envelope.failure(panicked.to_string())),
+    };
+    let kind = request.kind();
+    info!(kind, physical_id = envelope.physical_id, "request");
+    if let Some(overdue) = envelope.url.overdue(SystemTime::now(), envelope.waits) {
+        warn!(
+            overdue_seconds = overdue.as_secs(),
+            "CloudFormation no longer waits for this answer"
+        );
+    }
+    // On the heap: nested in its callers, its type would be too deep for the compiler.
+    let work =
+        Box::pin(async { fulfil(&request, cloud.await, settings, deadline.of_work()).await });
+    let failure = |reason: String| {
+        Err(Failure {
+            id: request.failure_id(),
+            reason,
+        })
+    };
+    match guarded(async { timeout_at(deadline.of_work(), work).await }).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => failure(format!(
+            "the {kind} did not end within {:.0} seconds and was stopped; it is safe to repeat it",
+            deadline.work_time().as_secs_f64()
+        )),
+        Err(panicked) => failure(panicked.to_string()),
+    }
+}
+
+/// Writes the answer, and logs it.
+async fn reply(envelope: &Envelope, outcome: &Outcome, settings: &Settings) -> Reply {
+    match outcome {
+        Ok(Success { id, attributes: _ }) => info!(physical_id = id, "answering SUCCESS"),
+        Err(Failure { id, reason }) => error!(physical_id = id, reason, "answering FAILED"),
+    }
+    let write = |outcome: &Outcome| Reply::new(envelope, outcome, &settings.log_stream);
+    match guarded(async { write(outcome) }).await {
+        Ok(reply) => reply,
+        Err(panicked) => write(&Err(envelope.failure(panicked.to_string()))),
+    }
+}
+
+/// The code panicked. What it said is not shown: it may hold anything that was at hand.
+#[derive(Debug, thiserror::Error)]
+#[error("the function has a defect: it panicked, and its log says where; please report it")]
+struct Panicked;
+
+/// Runs a future and turns a panic, also one while it is dropped, into an error.
+async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
+    AssertUnwindSafe(future)
+        .catch_unwind()
+        .await
+        .map_err(|_| Panicked)
+}

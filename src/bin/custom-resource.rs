@@ -1,1 +1,33 @@
-fn main() {}
+//! The function behind `Custom::PublisherS3Access`: joins Lambda, the library and AWS.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use publisher_s3_access::aws::Aws;
+use publisher_s3_access::deadline::Deadline;
+use publisher_s3_access::delivery::Https;
+use publisher_s3_access::settings::{Invocation, Settings};
+use publisher_s3_access::{handle, logging};
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logging::install(variable);
+    let (aws, sink) = (OnceCell::new(), Https::default());
+    // The event stays text until there is somebody to answer: what the runtime cannot decode, nobody would answer.
+    let invoke = async |LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>| {
+        let invocation = Invocation {
+            id: &context.request_id,
+            function_arn: &context.invoked_function_arn,
+        };
+        let settings = Settings::read(variable, invocation);
+        let deadline = Deadline::at(context.deadline());
+        let cloud = aws.get_or_init(Aws::load);
+        let answered = handle(payload.get(), deadline, &settings, cloud, &sink).await;
+        answered.map_err(Error::from)
+    };
+    lambda_runtime::run(service_fn(invoke)).await
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -216,10 +216,16 @@ fn admit(envelope: &Envelope, settings: &Settings) -> Result<Owner, String> {
             stack.account()
         ));
     }
-    if envelope.logical_id.is_empty() {
-        return Err(
-            "the request is malformed: `LogicalResourceId` is missing or is no text".into(),
-        );
+    for (field, text) in [
+        ("RequestType", &envelope.request_type),
+        ("RequestId", &envelope.request_id),
+        ("LogicalResourceId", &envelope.logical_id),
+    ] {
+        if text.is_empty() {
+            return Err(format!(
+                "the request is malformed: `{field}` is missing or is no text"
+            ));
+        }
     }
     Ok(Owner {
         stack,
@@ -243,6 +249,10 @@ fn untyped(event: &str, envelope: &Envelope) -> serde_json::Result<Untyped> {
         ("LogicalResourceId", &envelope.logical_id),
     ] {
         event.insert(field.to_owned(), text.as_str().into());
+    }
+    // An empty id, or one that is no text, is none.
+    if envelope.physical_id.is_none() {
+        event.remove("PhysicalResourceId");
     }
     // The envelope has the URL; the resource's type and the function's name decide nothing.
     for field in ["ResponseURL", "ResourceType", "ServiceToken"] {
