@@ -8,6 +8,8 @@ mod lanes;
 mod presence;
 mod refusals;
 mod removal;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
