@@ -1,0 +1,164 @@
+//! What the function's role can do, and with what of other stacks it cannot.
+
+use publisher_s3_access::names::SecretName;
+use serde_json::{Value, json};
+
+use super::policy::{allowed_actions, allowing, allowing_service, denying, of_role};
+use super::rendering::{ACCOUNT, NAME, Stack};
+
+/// The ids of this stack in all its lives: same name, region and account.
+fn own_stack(stack: &Stack) -> String {
+    let id = stack.id();
+    let (name, _guid) = id.rsplit_once('/').expect("an ARN ends in a GUID");
+    assert!(name.ends_with(NAME));
+    format!("{name}/*")
+}
+
+#[test]
+fn the_role_allows_no_action_and_no_resource_by_a_lone_wildcard() {
+    let statements = of_role(&Stack::usual());
+    for statement in statements.iter().filter(|statement| statement.allows()) {
+        let (actions, resources) = (statement.actions(), statement.resources());
+        assert!(
+            !actions.is_empty() && !resources.is_empty(),
+            "{statement:?}"
+        );
+        assert!(
+            actions.iter().all(|action| !action.contains('*')),
+            "{statement:?}"
+        );
+        assert!(
+            resources.iter().all(|resource| resource != "*"),
+            "{statement:?}"
+        );
+    }
+}
+
+#[test]
+fn no_action_is_allowed_twice() {
+    let mut actions = allowed_actions(&Stack::usual());
+    actions.sort();
+    let again = actions.windows(2).find(|pair| pair[0] == pair[1]);
+    assert_eq!(again, None);
+}
+
+#[test]
+fn what_is_created_carries_the_stacks_tag_and_no_other_stacks() {
+    let stack = Stack::usual();
+    let tag = "aws:RequestTag/publisher-s3-access:stack-id";
+    for action in ["iam:CreateUser", "secretsmanager:CreateSecret"] {
+        for statement in allowing(&stack, action) {
+            assert_eq!(
+                statement.condition()["StringLike"][tag],
+                own_stack(&stack),
+                "{action}"
+            );
+        }
+    }
+    for action in ["iam:TagUser", "secretsmanager:TagResource"] {
+        for statement in allowing(&stack, action) {
+            let condition = &statement.condition()["StringLikeIfExists"];
+            assert_eq!(condition[tag], own_stack(&stack), "{action}");
+        }
+    }
+}
+
+#[test]
+fn the_tags_of_ownership_cannot_be_removed() {
+    let stack = Stack::usual();
+    for action in ["iam:UntagUser", "secretsmanager:UntagResource"] {
+        for statement in allowing(&stack, action) {
+            let kept = &statement.condition()["ForAllValues:StringNotEqualsIgnoreCase"];
+            let keys = json!([
+                "publisher-s3-access:stack-id",
+                "publisher-s3-access:logical-id"
+            ]);
+            assert_eq!(kept["aws:TagKeys"], keys, "{action}");
+        }
+    }
+}
+
+#[test]
+fn what_carries_another_stacks_tag_can_only_be_read_about() {
+    let stack = Stack::usual();
+    let tag = "aws:ResourceTag/publisher-s3-access:stack-id";
+    let condition = json!({
+        "Null": { tag: "false" },
+        "StringNotLike": { tag: own_stack(&stack) },
+    });
+    let statements = of_role(&stack);
+    let users = format!("arn:aws:iam::{ACCOUNT}:user/*");
+    let secrets = format!("arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:*");
+    for (resource, reads) in [
+        (users, vec!["iam:Get*", "iam:List*"]),
+        (
+            secrets,
+            vec![
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:ListSecretVersionIds",
+            ],
+        ),
+    ] {
+        let denied = denying(&statements, &resource);
+        let [denied] = denied[..] else {
+            panic!("{denied:?}");
+        };
+        assert_eq!(denied.other_actions_than(), reads);
+        assert_eq!(*denied.condition(), condition);
+    }
+}
+
+#[test]
+fn secrets_are_reached_only_under_the_name_they_are_made_with() {
+    let stack = Stack::usual();
+    let prefix = SecretName::PREFIX;
+    let reach = format!("arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:{prefix}*");
+    for statement in allowing_service(&stack, "secretsmanager") {
+        assert_eq!(statement.resources(), [reach.as_str()], "{statement:?}");
+    }
+}
+
+#[test]
+fn keys_of_kms_are_used_only_by_secrets_manager_on_the_roles_behalf() {
+    for statement in allowing_service(&Stack::usual(), "kms") {
+        let via = json!({ "StringEquals": { "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com" } });
+        assert_eq!(*statement.condition(), via);
+    }
+}
+
+#[test]
+fn the_own_stack_is_read_and_no_other() {
+    let stack = Stack::usual();
+    for statement in allowing_service(&stack, "cloudformation") {
+        assert_eq!(statement.resources(), [stack.id()]);
+        assert!(
+            statement
+                .actions()
+                .iter()
+                .all(|action| action.starts_with("cloudformation:Describe"))
+        );
+    }
+}
+
+#[test]
+fn logs_go_to_the_own_group_which_cannot_be_made_anew() {
+    let stack = Stack::usual();
+    let group = stack.template.only("AWS::Logs::LogGroup");
+    for statement in allowing_service(&stack, "logs") {
+        assert_eq!(statement.resources(), [stack.attribute(group, "Arn")]);
+        assert!(!statement.names("logs:CreateLogGroup"));
+    }
+}
+
+#[test]
+fn only_lambda_takes_the_role() {
+    let role = Stack::usual().properties_of("AWS::IAM::Role");
+    let trust = &role["AssumeRolePolicyDocument"]["Statement"];
+    assert_eq!(trust.as_array().map(Vec::len), Some(1));
+    assert_eq!(trust[0]["Action"], "sts:AssumeRole");
+    assert_eq!(
+        trust[0]["Principal"],
+        json!({ "Service": "lambda.amazonaws.com" })
+    );
+    assert_eq!(role["PermissionsBoundary"], Value::Null);
+}

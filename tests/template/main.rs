@@ -1,0 +1,22 @@
+//! What the template promises, read from `template.yaml` itself.
+//!
+//! Most tests look at a [`rendering::Stack`]: the template with `CloudFormation`'s functions resolved, so that they hold
+//! for what is deployed, however it is written.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a template that cannot be read fails the test"
+)]
+
+mod boundary;
+mod calls;
+mod document;
+mod environment;
+mod least_privilege;
+mod lifecycle;
+mod outputs;
+mod parameters;
+mod policy;
+mod portability;
+mod rendering;
+mod users;
