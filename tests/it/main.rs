@@ -6,4 +6,7 @@
 )]
 
 mod doubles;
+mod faults;
+mod life;
+mod scene;
 mod support;

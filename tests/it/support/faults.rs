@@ -151,9 +151,9 @@ impl<C> Faulty<C> {
         self.script().calls.clone()
     }
 
-    /// Whether any fault has happened.
-    pub(crate) fn struck(&self) -> bool {
-        !self.script().struck.is_empty()
+    /// How many faults have happened.
+    pub(crate) fn struck(&self) -> usize {
+        self.script().struck.len()
     }
 
     /// Runs until the run ends, or its process dies (`None`). A dead run is dropped as it is.
@@ -181,6 +181,11 @@ impl<C> Faulty<C> {
             Poll::Pending => Poll::Pending,
         })
         .await
+    }
+
+    /// Starts the process again after it died; its calls are counted on.
+    pub(crate) fn revive(&self) {
+        self.script().process = Process::Alive;
     }
 
     /// Lets the held call go on.

@@ -2,5 +2,6 @@
 
 pub(crate) mod account;
 pub(crate) mod faults;
+pub(crate) mod function;
 pub(crate) mod policy_check;
 pub(crate) mod stack;

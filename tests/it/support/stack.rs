@@ -356,11 +356,21 @@ impl Stack {
             &good.properties,
             Some(&tried.properties),
         );
-        let answer = self.deliver(event, run).await;
-        let Some(answer) = answer.filter(Answer::succeeded) else {
-            self.set("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED");
-            self.stuck = Some(Attempt { good, tried });
-            return Outcome::Blocked;
+        let answer = match self.deliver(event, run).await {
+            Some(answer) if answer.succeeded() => answer,
+            failed => {
+                self.set("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED");
+                let physical_id =
+                    failed.map_or(tried.physical_id, |failed| failed.physical_id().to_owned());
+                self.stuck = Some(Attempt {
+                    good,
+                    tried: Resource {
+                        physical_id,
+                        ..tried
+                    },
+                });
+                return Outcome::Blocked;
+            }
         };
         self.set(
             "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",

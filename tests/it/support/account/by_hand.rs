@@ -42,6 +42,16 @@ impl Account {
         .collect()
     }
 
+    /// The key that `AWSCURRENT` of this secret holds, as Publisher gets it.
+    pub(crate) fn stored_key(&self, secret: &str) -> Option<StoredKey> {
+        let state = self.state();
+        let secret = state.secrets.named(secret)?;
+        let value = secret.versions[secret.holder(Label::Current.as_str())?]
+            .value
+            .clone();
+        StoredKey::from_value(&value.into())
+    }
+
     /// The id of the key that `AWSCURRENT` of this secret names, if it names one.
     pub(crate) fn current_key(&self, secret: &str) -> Option<String> {
         self.key_under(secret, Label::Current)

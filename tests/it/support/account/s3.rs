@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use publisher_s3_access::buckets::BucketUri;
 use publisher_s3_access::cloud::{ErrorKind, KeyStatus};
 use publisher_s3_access::secret::StoredKey;
 use secrecy::ExposeSecret;
@@ -206,5 +207,20 @@ impl State {
             request.action,
             &format!("on resource: {} {why}", request.resource),
         ))
+    }
+}
+
+impl Account {
+    /// Whether this key can list the bucket where it is.
+    pub(crate) fn can_list(&self, key: &StoredKey, bucket: &BucketUri) -> bool {
+        let state = self.state();
+        let at = state.at();
+        let region = state
+            .bucket_region(bucket.bucket.as_str())
+            .unwrap_or_default();
+        let prefix = bucket.prefix.as_ref().map_or("", |prefix| prefix.as_str());
+        state
+            .first_object(key, &region, bucket.bucket.as_str(), prefix, at)
+            .is_ok()
     }
 }
