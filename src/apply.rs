@@ -19,8 +19,9 @@ use crate::verify::{Patience, Target};
 /// How long what IAM has just been told may take to be visible; fresh roles, tags and boundaries lag as well.
 pub const IAM_LAG: Duration = Duration::from_secs(20);
 
-/// Less than this before the deadline no key is made: making, storing, and removing it again must fit.
-const KEY_BUDGET: Duration = Duration::from_secs(15);
+/// Less than this before the deadline no key is made: one attempt to make it (10 s at most) and storing it with all
+/// repetitions (30 s at most) must fit.
+const KEY_BUDGET: Duration = Duration::from_secs(45);
 
 /// What a plan acts on. Filled in as the steps make things.
 #[derive(Debug)]

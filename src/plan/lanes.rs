@@ -1,5 +1,7 @@
 //! The steps on the user and the steps on the secret, apart from its keys: two lanes that run side by side.
 
+use std::collections::BTreeMap;
+
 use super::Step;
 use super::presence::{Change, Want};
 use crate::buckets::BucketName;
@@ -23,10 +25,6 @@ pub(super) fn user_lane(
         change,
     } = want;
     let wanted = wanted_tags(owner, desired);
-    let put = Step::PutPolicy {
-        name: desired.policy.clone(),
-        document: document.as_str().to_owned(),
-    };
     let Some(ObservedUser {
         user,
         ownership,
@@ -46,7 +44,7 @@ pub(super) fn user_lane(
             boundary,
             tags: wanted,
         };
-        return Ok(vec![Step::CreateUser(user), put]);
+        return Ok(vec![Step::CreateUser(user), put_policy(want)]);
     };
     let mut lane = Vec::new();
     if let Some(boundary) = &desired.boundary
@@ -62,6 +60,23 @@ pub(super) fn user_lane(
         lane.push(Step::TagUser(write));
     }
 
+    lane.extend(policy_steps(want, ownership, policies, notes)?);
+    Ok(lane)
+}
+
+/// Puts the policy and removes the one it takes the place of.
+fn policy_steps(
+    want: &Want<'_>,
+    ownership: &Ownership,
+    policies: &BTreeMap<PolicyName, String>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Step>, String> {
+    let Want {
+        owner: _,
+        desired,
+        document,
+        change,
+    } = want;
     // Another policy goes if it is ours: named by the old properties, or of an earlier life, whose grants have ended.
     let ours = |name: &PolicyName| match (ownership, change) {
         (Ownership::EarlierLife, _) => true,
@@ -69,40 +84,35 @@ pub(super) fn user_lane(
         (_, Change::Fresh) => false,
     };
     let others = policies.iter().filter(|(name, _)| **name != desired.policy);
+    let others = others.map(|(name, text)| (name, counted_length(text)));
     let (old, by_hand): (Vec<_>, Vec<_>) = others.partition(|(name, _)| ours(name));
-    let lengths = |of: &[(&PolicyName, &String)]| -> Vec<(String, usize)> {
-        of.iter()
-            .map(|(name, text)| (name.to_string(), counted_length(text)))
-            .collect()
-    };
-    let fits_beside = |others: &[(String, usize)]| {
-        document.fits_beside(
-            &others
-                .iter()
-                .map(|(name, length)| (name.as_str(), *length))
-                .collect::<Vec<_>>(),
-        )
-    };
-    fits_beside(&lengths(&by_hand)).map_err(|refusal| refusal.to_string())?;
-    let room_for_all = fits_beside(&[lengths(&by_hand), lengths(&old)].concat()).is_ok();
-    let removal: Vec<Step> = old
-        .iter()
-        .map(|(name, _)| Step::DeletePolicy((*name).clone()))
-        .collect();
+    document
+        .fits_beside(&by_hand)
+        .map_err(|refusal| refusal.to_string())?;
+    let room_for_all = document
+        .fits_beside(&[by_hand, old.clone()].concat())
+        .is_ok();
+
+    let removals = old
+        .into_iter()
+        .map(|(name, _)| Step::DeletePolicy(name.clone()));
     let current = policies.get(&desired.policy);
-    let put = current
-        .is_none_or(|observed| !same_meaning(document, observed))
-        .then_some(put);
+    let outdated = current.is_none_or(|observed| !same_meaning(document, observed));
+    let put = outdated.then(|| put_policy(want));
     if room_for_all {
-        lane.extend(put.into_iter().chain(removal));
-    } else {
-        notes.push(
-            "IAM's quota has no room for old and new policy together: the old one goes first"
-                .into(),
-        );
-        lane.extend(removal.into_iter().chain(put));
+        return Ok(put.into_iter().chain(removals).collect());
     }
-    Ok(lane)
+    notes.push(
+        "IAM's quota has no room for old and new policy together: the old one goes first".into(),
+    );
+    Ok(removals.chain(put).collect())
+}
+
+fn put_policy(want: &Want<'_>) -> Step {
+    Step::PutPolicy {
+        name: want.desired.policy.clone(),
+        document: want.document.as_str().to_owned(),
+    }
 }
 
 /// What is to be done to a secret that is absent or live.
