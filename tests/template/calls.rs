@@ -8,7 +8,7 @@ use super::policy::allowed_actions;
 use super::rendering::Stack;
 
 /// The services whose calls the function makes with its role. It calls S3 and STS with the new key or unsigned; KMS is
-/// called by Secrets Manager and CloudWatch Logs by Lambda, both on the role's behalf.
+/// called by Secrets Manager and `CloudWatch` Logs by Lambda, both on the role's behalf.
 const CALLED: [&str; 3] = ["cloudformation", "iam", "secretsmanager"];
 
 /// The source of the one module that names the SDK.

@@ -45,10 +45,8 @@ impl Stack {
             .section("Parameters")
             .iter()
             .map(|(name, parameter)| {
-                let default = match &parameter["Default"] {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
+                let default = &parameter["Default"];
+                let default = (default.as_str()).map_or_else(|| default.to_string(), str::to_owned);
                 (name.clone(), default)
             });
         let mut parameters: BTreeMap<String, String> = defaults.collect();
@@ -188,10 +186,8 @@ impl Stack {
     }
 
     fn substitute(&self, argument: &Value) -> String {
-        let (template, given) = match argument {
-            Value::String(text) => (text.as_str(), &Value::Null),
-            list => (text(&list[0]), &list[1]),
-        };
+        let template = argument.as_str().unwrap_or_else(|| text(&argument[0]));
+        let given = &argument[1];
         let mut parts = template.split("${");
         let mut result = parts.next().unwrap_or_default().to_owned();
         for part in parts {
