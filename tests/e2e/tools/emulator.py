@@ -97,13 +97,66 @@ def require_decrypt(iam_actions):
     iam_actions.s3_additional_checks, iam_actions.s3_access_point_resources = with_decrypt, with_via_service
 
 
+def tell_bucket_region():
+    """Name the region when an unsigned look at a bucket is refused, as S3 does: that is how anyone finds it out."""
+    from ministack.services import s3
+
+    gate = s3._apply_bucket_scope
+
+    def with_region(method, bucket, key, *rest, **named):
+        refusal = gate(method, bucket, key, *rest, **named)
+        region = s3.bucket_region(bucket) if refusal and not key else None
+        if not region:
+            return refusal
+        status, headers, body = refusal
+        return status, {**headers, "x-amz-bucket-region": region}, body
+
+    s3._apply_bucket_scope = with_region
+
+
+def list_absent_credentials():
+    """Answer empty lists for the kinds of credentials that MiniStack cannot make, where it says `InvalidAction`."""
+    from ministack.services import iam
+
+    def empty(action, member):
+        def handler(parameters):
+            name = iam._p(parameters, "UserName")
+            if name not in iam._users:
+                return iam._error(404, "NoSuchEntity", f"The user with name {name} cannot be found.", ns="iam")
+            result = f"<{action}Result><{member}/><IsTruncated>false</IsTruncated></{action}Result>"
+            return iam._xml(200, f"{action}Response", result, ns="iam")
+        return handler
+
+    for action, member in (
+        ("ListSSHPublicKeys", "SSHPublicKeys"),
+        ("ListServiceSpecificCredentials", "ServiceSpecificCredentials"),
+        ("ListSigningCertificates", "Certificates"),
+    ):
+        iam._IAM_HANDLERS.setdefault(action, empty(action, member))
+
+
 def key_arn(key_id, region):
     """The ARN of a KMS key that a request named by ARN or by bare id."""
     return key_id if key_id.startswith("arn:") else f"arn:aws:kms:{region}:000000000000:key/{key_id}"
 
 
+def echo_function_logs():
+    """Copy what functions print to standard error: their log groups are gone with the stack."""
+    from ministack.services import lambda_svc
+
+    emit = lambda_svc._emit_lambda_logs
+
+    def with_echo(func, request_id, log_text, *rest, **named):
+        if log_text:
+            print(log_text.rstrip(), file=sys.stderr, flush=True)
+        return emit(func, request_id, log_text, *rest, **named)
+
+    lambda_svc._emit_lambda_logs = with_echo
+
+
 def stop_at_eof():
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not sys.stdin: its lock, held here, would abort the interpreter's end
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -137,6 +190,9 @@ def main():
 
         fill_permissions_boundary(iam_actions)
         require_decrypt(iam_actions)
+        tell_bucket_region()
+        list_absent_credentials()
+        echo_function_logs()
         threading.Thread(target=announce, args=(port,), daemon=True).start()
         if arguments.stop_at_eof:
             threading.Thread(target=stop_at_eof, daemon=True).start()
