@@ -46,6 +46,10 @@ impl fmt::Display for PhysicalId {
 }
 
 /// What to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one request in an invocation: its size does not matter"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Make the resource.

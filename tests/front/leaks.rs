@@ -7,9 +7,9 @@ use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::{handle, logging};
 use serde_json::Value;
 
-use crate::binary::{CANARY, Function, to_sink};
 use crate::support::cloud::{Fake, Manner, PANIC_MESSAGE};
 use crate::support::events::{sample, through_topic, with};
+use crate::support::function::{CANARY, Function, to_sink};
 use crate::support::server::Reaction;
 use crate::support::{Kept, at_once, settings};
 

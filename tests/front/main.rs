@@ -2,8 +2,8 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
+    clippy::print_stdout,
+    reason = "a test fails by panicking and may tell what it counted"
 )]
 
 mod binary;
@@ -13,6 +13,8 @@ mod leaks;
 mod malformed;
 mod refusals;
 mod reply;
+mod response_url;
 mod samples;
+mod settings;
 mod support;
 mod time;

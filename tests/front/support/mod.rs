@@ -3,6 +3,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod events;
+pub(crate) mod function;
 pub(crate) mod server;
 
 use std::cell::RefCell;
