@@ -59,7 +59,7 @@ fn refused(
     status: u16,
     answer: &aws_smithy_types::error::ErrorMetadata,
 ) -> (ErrorKind, Option<String>, String) {
-    match answer.code().filter(|_| status >= 300) {
+    match answer.code() {
         None if status >= 300 => (
             ErrorKind::Unclear,
             None,

@@ -5,9 +5,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
-use aws_smithy_runtime_api::client::retries::classifiers::{
-    ClassifyRetry, RetryAction, RetryClassifierPriority,
-};
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use serde::Deserialize;
 
 /// The SDK waits for ever by default. AWS's control plane answers within a second or two; what takes longer than this
@@ -41,7 +39,7 @@ impl ClassifyRetry for IamAsksToRepeat {
             "<Code>ConcurrentModification</Code>",
             "<Code>EntityTemporarilyUnmodifiable</Code>",
         ];
-        let answer = String::from_utf8_lossy(refusal(ctx));
+        let answer = String::from_utf8_lossy(answer(ctx));
         if codes.iter().any(|code| answer.contains(code)) {
             RetryAction::server_error()
         } else {
@@ -66,12 +64,8 @@ impl ClassifyRetry for SecretsQuotaIsFinal {
         "Secrets Manager's quota is final"
     }
 
-    fn priority(&self) -> RetryClassifierPriority {
-        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
-    }
-
     fn classify_retry(&self, ctx: &InterceptorContext) -> RetryAction {
-        match serde_json::from_slice(refusal(ctx)) {
+        match serde_json::from_slice(answer(ctx)) {
             // The code can stand behind its name space: `com.amazonaws.secretsmanager#LimitExceededException`.
             Ok(JsonError { code }) if code.ends_with("LimitExceededException") => {
                 RetryAction::RetryForbidden
@@ -81,10 +75,9 @@ impl ClassifyRetry for SecretsQuotaIsFinal {
     }
 }
 
-/// The body of an answer that says 4xx; empty otherwise.
-fn refusal(ctx: &InterceptorContext) -> &[u8] {
+/// The body of the answer, if one came.
+fn answer(ctx: &InterceptorContext) -> &[u8] {
     ctx.response()
-        .filter(|response| response.status().is_client_error())
         .and_then(|response| response.body().bytes())
         .unwrap_or_default()
 }

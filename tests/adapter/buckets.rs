@@ -1,5 +1,6 @@
 //! The bucket's region, and what the user's own key reads.
 
+use publisher_s3_access::buckets::BucketName;
 use publisher_s3_access::cloud::{Cloud, ErrorKind};
 
 use crate::wire::{
@@ -29,6 +30,17 @@ async fn the_region_of_a_bucket_comes_with_every_answer_and_the_question_is_not_
             )
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_is_named_in_the_path_whether_or_not_its_name_has_dots() {
+    let wire = Wire::playing([header_only(200, REGION, "eu-west-1")]);
+    let plain = BucketName::parse("genomes").unwrap();
+    wire.aws().bucket_region(&plain).await.unwrap();
+    assert_eq!(
+        wire.sent()[0].uri,
+        "https://s3.eu-west-1.amazonaws.com/genomes/"
+    );
 }
 
 #[tokio::test(start_paused = true)]
