@@ -107,7 +107,7 @@ pub async fn deliver<S: Sink>(
         .without_max_times()
         .with_jitter();
     let attempts = attempt.retry(pauses).when(Attempt::may_pass).notify(|failed, pause| {
-        warn!(host = %url, %failed, pause_ms = pause.as_millis(), "the answer did not arrive; trying again");
+        warn!(host = %url, %failed, pause_seconds = pause.as_secs_f64(), "the answer did not arrive; trying again");
         last = *failed;
     });
     let failed = match timeout_at(deadline, attempts).await {
@@ -126,6 +126,6 @@ pub async fn deliver<S: Sink>(
         host: url.to_string(),
         last: failed,
     };
-    error!(%undelivered, "Lambda may invoke again");
+    error!(host = undelivered.host, failed = %undelivered.last, "the answer was not delivered; Lambda may invoke again");
     Err(undelivered)
 }

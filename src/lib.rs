@@ -42,7 +42,7 @@ use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, error, error_span, info, warn};
 
 use cloud::Cloud;
 use deadline::Deadline;
@@ -74,7 +74,8 @@ pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
             return Ok(());
         }
     };
-    let span = info_span!(
+    // At the highest level, so that no setting takes the ids off a line.
+    let span = error_span!(
         "request",
         invocation_id = settings.invocation_id,
         request_id = envelope.request_id,

@@ -1,6 +1,6 @@
 //! The function behind `Custom::PublisherS3Access`: joins Lambda, the library and AWS.
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use publisher_s3_access::aws::Aws;
 use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::delivery::Https;
@@ -23,7 +23,10 @@ async fn main() -> Result<(), Error> {
         let deadline = Deadline::at(context.deadline());
         let cloud = aws.get_or_init(Aws::load);
         let answered = handle(payload.get(), deadline, &settings, cloud, &sink).await;
-        answered.map_err(Error::from)
+        answered.map_err(|undelivered| Diagnostic {
+            error_type: "Undelivered".to_owned(),
+            error_message: undelivered.to_string(),
+        })
     };
     lambda_runtime::run(service_fn(invoke)).await
 }

@@ -32,6 +32,8 @@ impl Https {
                 .build();
             Connector::builder()
                 .connector_settings(settings)
+                // Lambda freezes the process between invocations: a kept connection would be dead by then.
+                .pool_max_idle_per_host(0)
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
                 .build()
         })

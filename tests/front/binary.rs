@@ -108,7 +108,9 @@ fn an_answer_that_cannot_be_delivered_is_an_error_for_lambda_and_the_next_event_
     for (kind, body) in &outcome.reports {
         assert_eq!(kind, "error");
         assert!(
-            body.contains("HTTP status 503") && !body.contains(CANARY),
+            body.contains("HTTP status 503")
+                && body.contains("\"Undelivered\"")
+                && !body.contains(CANARY),
             "{body}"
         );
     }

@@ -222,6 +222,22 @@ async fn the_request_is_a_put_of_the_exact_bytes_to_the_exact_url_without_a_cont
 }
 
 #[tokio::test]
+async fn no_connection_outlives_its_answer() {
+    let server = Server::start(|_| Reaction::status(200));
+    let (sink, target) = (Https::default(), url_under(&server.origin()));
+    for _ in 0..2 {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        assert_eq!(deliver(&sink, &target, &reply(), deadline).await, Ok(()));
+    }
+    let connections: Vec<usize> = server
+        .requests()
+        .iter()
+        .map(|request| request.connection)
+        .collect();
+    assert_eq!(connections, [0, 1]);
+}
+
+#[tokio::test]
 async fn servers_that_refuse_close_break_off_or_redirect_are_tried_again() {
     for reaction in [
         Reaction::status(500),

@@ -164,6 +164,33 @@ fn the_level_is_lambdas_or_else_rust_logs() {
     }
 }
 
+#[test]
+fn at_the_highest_level_the_lines_still_have_the_ids() {
+    let events = [to_sink("unknown-property").to_string()];
+    let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
+    let function = Function::start(
+        &events,
+        3,
+        |_| Reaction::status(200),
+        |_| Reaction::Silence,
+        &level,
+    );
+    let lines: Vec<Value> = function
+        .outcome(1)
+        .lines
+        .iter()
+        .map(|text| line(text))
+        .collect();
+    let [line] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(line["message"], "answering FAILED");
+    assert_eq!(
+        line["span"]["stack_id"],
+        sample("unknown-property")["StackId"]
+    );
+}
+
 /// Not a test by itself: panics inside the flow with logging installed, for the one below.
 #[test]
 #[ignore = "run by `a_panic_is_logged_with_its_place_and_without_its_message` in a process of its own"]

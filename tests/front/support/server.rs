@@ -10,6 +10,8 @@ use std::time::Duration;
 /// A request as it came over the wire; header names in lower case.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
+    /// Which of the server's connections it came on, counted from 0.
+    pub(crate) connection: usize,
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: HashMap<String, String>,
@@ -57,9 +59,9 @@ impl Server {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (react, kept) = (Arc::new(react), Arc::clone(&requests));
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for (connection, stream) in listener.incoming().flatten().enumerate() {
                 let (react, kept) = (Arc::clone(&react), Arc::clone(&kept));
-                thread::spawn(move || serve(stream, &*react, &kept));
+                thread::spawn(move || serve(connection, stream, &*react, &kept));
             }
         });
         Self { address, requests }
@@ -83,6 +85,7 @@ impl Server {
 
 /// Serves one connection until somebody closes it.
 fn serve(
+    connection: usize,
     stream: TcpStream,
     react: &dyn Fn(&Request) -> Reaction,
     kept: &Mutex<Vec<Request>>,
@@ -90,7 +93,7 @@ fn serve(
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {
-        let request = read(&mut reader)?;
+        let request = read(connection, &mut reader)?;
         kept.lock().expect("the requests").push(request.clone());
         match react(&request) {
             Reaction::Answer {
@@ -122,7 +125,7 @@ fn serve(
     }
 }
 
-fn read(reader: &mut impl BufRead) -> Option<Request> {
+fn read(connection: usize, reader: &mut impl BufRead) -> Option<Request> {
     let mut line = || {
         let mut line = String::new();
         let read = reader.read_line(&mut line).ok()?;
@@ -145,6 +148,7 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Request {
+        connection,
         method,
         path,
         headers,
