@@ -292,3 +292,17 @@ async fn a_key_that_is_not_known_yet_is_told_as_that() {
         .expect_err("no ARN");
     assert_eq!(error.kind, ErrorKind::Unclear);
 }
+
+#[tokio::test(start_paused = true)]
+async fn half_a_callers_name_is_no_callers_name() {
+    let arn = "arn:aws:iam::111122223333:user/publisher-connectors";
+    let Answer::Reply { body, .. } =
+        query_result("GetCallerIdentity", &format!("<Arn>{arn}</Arn>"))
+    else {
+        panic!("a reply")
+    };
+    let cut = body.find("-connectors").unwrap();
+    let wire = Wire::playing([reply(200, &body[..cut])]);
+    let told = wire.aws().caller_of(&stored_key()).await;
+    assert_eq!(told.map_err(|error| error.kind), Err(ErrorKind::Unclear));
+}

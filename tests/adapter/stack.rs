@@ -2,7 +2,7 @@
 
 use publisher_s3_access::cloud::{Cloud, Direction, ErrorKind, Standing};
 
-use crate::wire::{Answer, Wire, query_error, query_result};
+use crate::wire::{Answer, Wire, query_error, query_result, reply};
 
 const STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/access/6b1d3ad0-2f3a-11f0-8e0e-0affd1f3a0c1";
 
@@ -124,6 +124,18 @@ async fn every_rolling_back_status_is_a_rollback() {
             .direction(STACK)
             .await
             .map_err(|error| error.kind),
+        Err(ErrorKind::Unclear)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_an_answer_is_none() {
+    let Answer::Reply { body, .. } = resource("DELETE_COMPLETE") else {
+        panic!("a reply")
+    };
+    let cut = body.find("_COMPLETE").unwrap();
+    assert_eq!(
+        standing(reply(200, &body[..cut])).await,
         Err(ErrorKind::Unclear)
     );
 }
