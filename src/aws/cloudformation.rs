@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::StackResourceDetail;
 
 use super::error::{failed, unwhole};
 use super::whole::WholeDocument;
@@ -27,11 +28,12 @@ impl CloudFormation {
             .logical_resource_id(logical_id);
         match call.send().await.map_err(failed(OPERATION)) {
             Ok(answer) => {
-                let status = answer
-                    .stack_resource_detail
-                    .and_then(|resource| resource.resource_status);
-                let status = status.ok_or_else(|| unwhole(OPERATION, "the resource's status"))?;
-                Ok(Standing::of_status(status.as_str()))
+                let resource = answer.stack_resource_detail.unwrap_or_else(|| StackResourceDetail::builder().build());
+                let status = resource
+                    .resource_status
+                    .ok_or_else(|| unwhole(OPERATION, "the resource's status"))?;
+                let physical_id = resource.physical_resource_id.unwrap_or_default();
+                Ok(Standing::of_status(status.as_str(), &physical_id))
             }
             Err(error) => missing(&error).ok_or(error),
         }

@@ -6,7 +6,7 @@
 use aws_sdk_iam::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use crate::cloud::{CloudError, ErrorKind, Result};
 
@@ -55,10 +55,7 @@ fn dispatch_message(timed_out: bool) -> String {
 
 /// An answer that says no. Without a code it is not AWS's own word (a proxy's page, a `200` that does not parse), so it
 /// proves nothing, and its text is not shown.
-fn refused(
-    status: u16,
-    answer: &aws_smithy_types::error::ErrorMetadata,
-) -> (ErrorKind, Option<String>, String) {
+fn refused(status: u16, answer: &ErrorMetadata) -> (ErrorKind, Option<String>, String) {
     match answer.code() {
         None if status >= 300 => (
             ErrorKind::Unclear,

@@ -15,6 +15,7 @@ mod removal;
 mod repetition;
 mod secrets;
 mod stack;
+mod versions;
 mod wire;
 
 use publisher_s3_access::buckets::{BucketName, BucketUri};
