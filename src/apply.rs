@@ -221,8 +221,8 @@ async fn call<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<E
             return Ok(match observe::standing(cloud, ground.owner).await {
                 Standing::Wanted => Effect::None,
                 // After a key was made, a duplicate that has answered meanwhile wanted the same key.
-                Standing::Settled if ground.made.is_some() => Effect::None,
-                Standing::Settled | Standing::Abandoned => {
+                Standing::Settled(_) if ground.made.is_some() => Effect::None,
+                Standing::Settled(_) | Standing::Abandoned => {
                     Effect::Again("CloudFormation no longer waits".into())
                 }
             });

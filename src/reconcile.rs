@@ -69,7 +69,7 @@ pub async fn fulfil<C: Cloud>(
             match presence {
                 Ok(attributes) => Ok(Success { id, attributes }),
                 Err(error) => {
-                    if matches!(error, Unfulfilled::Abandoned) {
+                    if matches!(error, Unfulfilled::Abandoned | Unfulfilled::Superseded(_)) {
                         work.remove(&desired.user, desired.recovery)
                             .await
                             .map_err(failed)?;
@@ -192,6 +192,12 @@ impl<C: Cloud> Work<'_, C> {
                     self.remove(name, desired.recovery).await.map_err(failed)?;
                 }
                 return Err(failed(Unfulfilled::Abandoned));
+            }
+            Err(error @ Unfulfilled::Superseded(_)) => {
+                self.remove(&desired.user, desired.recovery)
+                    .await
+                    .map_err(failed)?;
+                return Err(failed(error));
             }
             Err(error) if replacement && before == Before::Nothing => {
                 return Err(

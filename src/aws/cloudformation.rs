@@ -28,7 +28,9 @@ impl CloudFormation {
             .logical_resource_id(logical_id);
         match call.send().await.map_err(failed(OPERATION)) {
             Ok(answer) => {
-                let resource = answer.stack_resource_detail.unwrap_or_else(|| StackResourceDetail::builder().build());
+                let resource = answer
+                    .stack_resource_detail
+                    .unwrap_or_else(|| StackResourceDetail::builder().build());
                 let status = resource
                     .resource_status
                     .ok_or_else(|| unwhole(OPERATION, "the resource's status"))?;

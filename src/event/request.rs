@@ -110,7 +110,9 @@ impl Request {
                 let desired = desired(&owner, &event.resource_properties, settings)
                     .map_err(|refusal| Err(envelope.failure(refusal.to_string())))?;
                 let id = PhysicalId::parse(&event.physical_resource_id);
-                let previous = Previous::read(&event.old_resource_properties);
+                let mut previous = Previous::read(&event.old_resource_properties);
+                // A replacement by a name out of reach was refused; asking for its user would only be denied.
+                previous.user = previous.user.filter(|user| within_reach(user, settings));
                 Ok(Self::Update {
                     owner,
                     id,

@@ -29,6 +29,10 @@ pub(super) enum Unfulfilled {
     Unsettled(String),
     #[error("CloudFormation no longer wants this resource: what this request had made was removed")]
     Abandoned,
+    #[error(
+        "CloudFormation has settled on `{0}` meanwhile: what this request had made was removed"
+    )]
+    Superseded(String),
 }
 
 /// What stays the same throughout a request.
@@ -83,26 +87,10 @@ impl<C: Cloud> Work<'_, C> {
     /// One round on what was observed.
     async fn step(&self, want: &Want<'_>, observed: &Observed) -> Result<Round, Unfulfilled> {
         let desired = want.desired;
-        match observed.standing {
+        match &observed.standing {
             Standing::Wanted => {}
-            Standing::Settled => {
-                info!("a late duplicate: this request was answered already, nothing is changed");
-                let Pair { user, secret, .. } = &observed.pair;
-                let (Some(user), Some(secret)) = (user, secret) else {
-                    return Err(Unfulfilled::Refused(
-                        "this request was answered before; nothing was changed".into(),
-                    ));
-                };
-                let ours =
-                    (&user.ownership, &secret.ownership) == (&Ownership::Ours, &Ownership::Ours);
-                let attributes = attributes(want, observed, &user.user.arn, &secret.secret.arn.0);
-                return if ours {
-                    Ok(Round::Done(attributes))
-                } else {
-                    Err(Unfulfilled::Refused(
-                        "this request was answered before; nothing was changed".into(),
-                    ))
-                };
+            Standing::Settled(physical_id) => {
+                return self.answer_again(want, observed, physical_id);
             }
             Standing::Abandoned => return Err(Unfulfilled::Abandoned),
         }
@@ -135,6 +123,41 @@ impl<C: Cloud> Work<'_, C> {
             (End::Done | End::ObserveAgain, _, _) => {
                 Ok(Round::Again("there is more to be seen now".into()))
             }
+        }
+    }
+
+    /// Answers a late duplicate: this request was answered already, nothing is changed. Unless the resource is another
+    /// pair by now: then what is ours under this name is what late requests have left.
+    fn answer_again(
+        &self,
+        want: &Want<'_>,
+        observed: &Observed,
+        physical_id: &str,
+    ) -> Result<Round, Unfulfilled> {
+        let Pair {
+            name,
+            user,
+            secret,
+            renamed_to: _,
+        } = &observed.pair;
+        if !physical_id.is_empty() && physical_id != name.secret_name().as_str() {
+            return Err(Unfulfilled::Superseded(physical_id.to_owned()));
+        }
+        info!("a late duplicate: this request was answered already, nothing is changed");
+        match (user, secret) {
+            (Some(user), Some(secret))
+                if user.ownership == Ownership::Ours && secret.ownership == Ownership::Ours =>
+            {
+                Ok(Round::Done(attributes(
+                    want,
+                    observed,
+                    &user.user.arn,
+                    &secret.secret.arn.0,
+                )))
+            }
+            _ => Err(Unfulfilled::Refused(
+                "this request was answered before; nothing was changed".into(),
+            )),
         }
     }
 

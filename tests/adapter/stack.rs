@@ -11,7 +11,7 @@ fn resource(status: &str) -> Answer {
         "DescribeStackResource",
         &format!(
             "<StackResourceDetail><StackId>{STACK}</StackId><LogicalResourceId>Access</LogicalResourceId>\
-             <ResourceStatus>{status}</ResourceStatus></StackResourceDetail>"
+             <PhysicalResourceId>publisher/x</PhysicalResourceId><ResourceStatus>{status}</ResourceStatus></StackResourceDetail>"
         ),
     )
 }
@@ -39,8 +39,8 @@ async fn the_status_of_the_resource_says_whether_it_is_wanted() {
         ("CREATE_IN_PROGRESS", Standing::Wanted),
         ("UPDATE_IN_PROGRESS", Standing::Wanted),
         ("SOMETHING_NEW", Standing::Wanted),
-        ("CREATE_COMPLETE", Standing::Settled),
-        ("UPDATE_COMPLETE", Standing::Settled),
+        ("CREATE_COMPLETE", Standing::Settled("publisher/x".into())),
+        ("UPDATE_COMPLETE", Standing::Settled("publisher/x".into())),
         ("CREATE_FAILED", Standing::Abandoned),
         ("DELETE_IN_PROGRESS", Standing::Abandoned),
         ("DELETE_COMPLETE", Standing::Abandoned),

@@ -229,10 +229,10 @@ async fn standing_and_direction_are_what_cloudformation_shows() {
         account.standing(&stack_id, &logical_id).await.unwrap(),
         Standing::Wanted
     );
-    account.set_resource(&stack_id, &logical_id, "CREATE_COMPLETE");
+    account.set_resource(&stack_id, &logical_id, "CREATE_COMPLETE", "publisher/x");
     assert_eq!(
         account.standing(&stack_id, &logical_id).await.unwrap(),
-        Standing::Settled
+        Standing::Settled("publisher/x".to_owned())
     );
     assert_eq!(
         account.direction(&stack_id).await.unwrap(),

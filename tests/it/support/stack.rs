@@ -262,8 +262,16 @@ impl Stack {
     /// Says how CloudFormation sees stack and resource.
     pub(crate) fn set(&self, stack: &str, resource: &str) {
         self.stack_is(stack);
-        self.account
-            .set_resource(&self.owner.stack_id, &self.owner.logical_id, resource);
+        let physical_id = self
+            .resource
+            .as_ref()
+            .map_or("", |resource| resource.physical_id.as_str());
+        self.account.set_resource(
+            &self.owner.stack_id,
+            &self.owner.logical_id,
+            resource,
+            physical_id,
+        );
     }
 
     /// A request as CloudFormation writes it: every scalar is a string.
@@ -416,6 +424,7 @@ impl Stack {
             &self.owner.stack_id,
             &self.owner.logical_id,
             "DELETE_IN_PROGRESS",
+            &physical_id,
         );
         let event = self.request("Delete", Some(&physical_id), &properties, None);
         let gone = self

@@ -13,7 +13,8 @@ pub(crate) struct Stacks(BTreeMap<String, StackStatus>);
 #[derive(Default)]
 struct StackStatus {
     status: String,
-    resources: BTreeMap<String, String>,
+    /// Status and physical id, by logical id.
+    resources: BTreeMap<String, (String, String)>,
 }
 
 impl Stacks {
@@ -22,8 +23,10 @@ impl Stacks {
             return Ok(Standing::Abandoned);
         };
         // A resource that the stack does not know yet is no clear answer.
-        let status = stack.resources.get(logical_id);
-        Ok(status.map_or(Standing::Wanted, |status| Standing::of_status(status)))
+        let resource = stack.resources.get(logical_id);
+        Ok(resource.map_or(Standing::Wanted, |(status, physical_id)| {
+            Standing::of_status(status, physical_id)
+        }))
     }
 
     pub(crate) fn direction(&self, stack_id: &str) -> Effect<Direction> {
@@ -52,13 +55,20 @@ impl Account {
     }
 
     /// Says how CloudFormation sees the resource.
-    pub(crate) fn set_resource(&self, stack_id: &str, logical_id: &str, status: &str) {
+    pub(crate) fn set_resource(
+        &self,
+        stack_id: &str,
+        logical_id: &str,
+        status: &str,
+        physical_id: &str,
+    ) {
         self.note(format_args!("-- {logical_id} {status}"));
         let mut state = self.state();
         let stack = state.stacks.0.entry(stack_id.to_owned()).or_default();
-        stack
-            .resources
-            .insert(logical_id.to_owned(), status.to_owned());
+        stack.resources.insert(
+            logical_id.to_owned(),
+            (status.to_owned(), physical_id.to_owned()),
+        );
     }
 
     /// Takes the stack away.
