@@ -108,8 +108,9 @@ pub trait Cloud {
         secret: &SecretArn,
         version: &VersionId,
     ) -> impl Future<Output = Result<Option<SecretString>>>;
-    /// `secretsmanager:CreateSecret` without a value, with tags. A name that is pending deletion, or not yet free
-    /// after a forced deletion, is waited for in the adapter and then answered [`Creation::AlreadyThere`].
+    /// `secretsmanager:CreateSecret` without a value, with tags. A name whose secret is pending deletion is
+    /// [`Creation::AlreadyThere`]; one that is not yet free after a forced deletion is waited for, for half a minute at
+    /// most, and then answered [`ErrorKind::Conflict`].
     fn create_secret(
         &self,
         secret: &NewSecret,
