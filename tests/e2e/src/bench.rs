@@ -126,9 +126,7 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// If it does not become `CREATE_COMPLETE`.
     pub(crate) fn create(&self) -> anyhow::Result<Settled> {
-        let settled = self
-            .stack
-            .create(self.bench.workplace, &self.template(), &[])?;
+        let settled = self.stack.create(self.bench.workplace, &self.template())?;
         self.expect(settled, "CREATE_COMPLETE")
     }
 
@@ -137,17 +135,13 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// If it does not become `UPDATE_COMPLETE`.
     pub(crate) fn update(&self) -> anyhow::Result<Settled> {
-        let settled = self
-            .stack
-            .update(self.bench.workplace, &self.template(), &[])?;
+        let settled = self.stack.update(self.bench.workplace, &self.template())?;
         self.expect(settled, "UPDATE_COMPLETE")
     }
 
     /// Creates the stack, which must fail; gives the resource's `Reason`.
     pub(crate) fn fail_to_create(&self) -> anyhow::Result<String> {
-        let settled = self
-            .stack
-            .create(self.bench.workplace, &self.template(), &[])?;
+        let settled = self.stack.create(self.bench.workplace, &self.template())?;
         ensure!(
             settled.status == "CREATE_FAILED",
             "the stack is {}",
@@ -156,16 +150,10 @@ impl<'a> Deployment<'a> {
         self.stack.reason()
     }
 
-    /// Updates the stack, which must fail; gives the resource's `Reason`.
-    pub(crate) fn fail_to_update(&self) -> anyhow::Result<String> {
-        let settled = self
-            .stack
-            .update(self.bench.workplace, &self.template(), &[])?;
-        ensure!(
-            settled.status == "UPDATE_FAILED",
-            "the stack is {}",
-            settled.status
-        );
+    /// Updates the stack, which must fail and end as `status`; gives the resource's `Reason`.
+    pub(crate) fn fail_to_update(&self, status: &str) -> anyhow::Result<String> {
+        let settled = self.stack.update(self.bench.workplace, &self.template())?;
+        self.expect(settled, status)?;
         self.stack.reason()
     }
 

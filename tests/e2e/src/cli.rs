@@ -24,7 +24,16 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// Take what the last `sam build` made, even if the source has changed since
+    #[arg(long)]
+    pub(crate) no_build: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Demo {
+    #[command(flatten)]
+    pub(crate) build: Build,
     /// Leave the emulator and the stack up, and say how to look around
     #[arg(long, env = "KEEP", value_parser = FalseyValueParser::new())]
     pub(crate) keep: bool,
@@ -32,6 +41,8 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
+    #[command(flatten)]
+    pub(crate) build: Build,
     /// Run only the tests whose name contains this
     pub(crate) filter: Option<String>,
     /// How many tests run side by side; the command line tools are what takes the time
@@ -41,6 +52,8 @@ pub(crate) struct Test {
 
 #[derive(Debug, Args)]
 pub(crate) struct Acceptance {
+    #[command(flatten)]
+    pub(crate) build: Build,
     /// A bucket of the account with at least one object; nothing in it is changed
     #[arg(long, env = "BUCKET")]
     pub(crate) bucket: String,

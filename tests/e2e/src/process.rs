@@ -3,10 +3,12 @@
 use std::{
     ffi::{OsStr, OsString},
     fmt,
-    io::Read,
+    fs::OpenOptions,
+    io::{Read, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -21,6 +23,15 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// How long a group may take to end in its own way.
 const GRACE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
+
+/// Where every command of the run is written down.
+static RECORD: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on writes every command, its time and how it ended to `file`.
+pub(crate) fn record_to(file: PathBuf) {
+    // A run has one workplace; a second file would only be another name for it.
+    let _first = RECORD.set(file);
+}
 /// So much of a failed command's output is shown.
 const SHOWN_LINES: usize = 20;
 
@@ -129,13 +140,15 @@ impl Invocation {
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
         let status = self.wait(&mut child, start)?;
-        Ok(Finished {
+        let finished = Finished {
             shown: self.shown(),
             status,
             stdout: stdout.join().unwrap_or_default(),
             stderr: stderr.join().unwrap_or_default(),
             elapsed: start.elapsed(),
-        })
+        };
+        finished.record();
+        Ok(finished)
     }
 
     /// Runs to the end.
@@ -179,6 +192,23 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    fn record(&self) {
+        let Self {
+            shown,
+            status,
+            elapsed,
+            ..
+        } = self;
+        let line = format!("{:6.1} s  {status}  {shown}\n", elapsed.as_secs_f32());
+        let file = RECORD
+            .get()
+            .map(|file| OpenOptions::new().create(true).append(true).open(file));
+        if let Some(Ok(mut file)) = file {
+            // The record helps a person; a full disk must not fail the run.
+            let _full = file.write_all(line.as_bytes());
+        }
+    }
+
     /// The command and all it printed, secrets masked, for a log.
     pub(crate) fn whole(&self) -> String {
         let Self {

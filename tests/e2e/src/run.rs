@@ -47,7 +47,7 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
     };
     let user = names.user.clone();
     let mut story = Lifecycle::new(&workplace, &account, names);
-    if build(&report, &workplace, &account) == Verdict::Passed {
+    if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
         story.tell(&report, until);
     }
     report.line(format!(
@@ -80,7 +80,7 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
     let Some((_emulator, account)) = emulate(&report, &workplace, &sink, After::Stop) else {
         return Ok(report.conclude());
     };
-    if build(&report, &workplace, &account) == Verdict::Passed {
+    if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
         let bench = Bench::prepare(&workplace, &account, &sink)?;
         let chosen = |name: &str| {
             arguments
@@ -151,7 +151,7 @@ pub(crate) fn acceptance(arguments: &cli::Acceptance) -> anyhow::Result<bool> {
         artifacts: format!("{name}-artifacts"),
     };
     let mut story = Lifecycle::new(&workplace, &account, names);
-    if build(&report, &workplace, &account) == Verdict::Passed {
+    if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
         story.tell(&report, Until::Deleted);
         interrupt::begin_clean_up();
         report.step("Everything that was made is removed", |_| story.clean_up());
@@ -186,7 +186,10 @@ fn emulate(
     started
 }
 
-fn build(report: &Report, workplace: &Workplace, account: &Account) -> Verdict {
+fn build(report: &Report, workplace: &Workplace, account: &Account, build: &cli::Build) -> Verdict {
+    if build.no_build {
+        return Verdict::Passed;
+    }
     report.step("`sam build` builds the function", |_| {
         account.sam_build(workplace)?;
         Ok(())

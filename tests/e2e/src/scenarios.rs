@@ -8,6 +8,7 @@ mod ownership;
 mod refusals;
 mod repair;
 mod replacement;
+mod rotation;
 
 /// A test: its sentence, and what shows it.
 pub(crate) type Scenario = (
@@ -23,6 +24,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         documented::SCENARIOS,
         repair::SCENARIOS,
         replacement::SCENARIOS,
+        rotation::SCENARIOS,
         deletion::SCENARIOS,
     ]
     .into_iter()

@@ -7,11 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     account::{Account, path_text, text},
-    sam::Parameters,
     workplace::Workplace,
 };
 
@@ -24,7 +23,8 @@ pub(crate) const BOUNDARY: &str = "Boundary";
 
 /// `ServiceTimeout` is 600 seconds; the rest of the stack takes a minute.
 const LIMIT: Duration = Duration::from_secs(12 * 60);
-const POLL: Duration = Duration::from_millis(100);
+/// Each look costs half a second of processor time.
+const POLL: Duration = Duration::from_millis(700);
 
 /// A stack that may or may not exist.
 #[derive(Clone, Debug)]
@@ -47,54 +47,53 @@ impl<'a> Stack<'a> {
         Self { account, name }
     }
 
-    /// Creates the stack and waits. What failed stays as it is, as with `--on-failure DO_NOTHING`: the
-    /// function is then still there for the request that CloudFormation would send next.
+    /// Creates the stack and waits. What failed stays as it is: the function is then still there for the
+    /// request that CloudFormation would send next.
     pub(crate) fn create(
         &self,
         workplace: &Workplace,
         template: &Value,
-        parameters: Parameters<'_>,
     ) -> anyhow::Result<Settled> {
-        self.submit("create-stack", workplace, template, parameters)
+        let operation = ["create-stack", "--on-failure", "DO_NOTHING"];
+        self.submit(&operation, workplace, template)
     }
 
-    /// Updates the stack and waits; what failed stays as it is.
+    /// Updates the stack and waits; what failed is rolled back.
     pub(crate) fn update(
         &self,
         workplace: &Workplace,
         template: &Value,
-        parameters: Parameters<'_>,
     ) -> anyhow::Result<Settled> {
-        self.submit("update-stack", workplace, template, parameters)
+        self.submit(&["update-stack"], workplace, template)
+    }
+
+    /// Tries again to roll back an update whose rollback failed.
+    pub(crate) fn continue_rollback(&self) -> anyhow::Result<Settled> {
+        let command = [
+            "cloudformation",
+            "continue-update-rollback",
+            "--stack-name",
+            &self.name,
+        ];
+        self.account.json(command)?;
+        self.settle()
     }
 
     fn submit(
         &self,
-        operation: &str,
+        operation: &[&str],
         workplace: &Workplace,
         template: &Value,
-        parameters: Parameters<'_>,
     ) -> anyhow::Result<Settled> {
         let body = workplace.scratch().join(format!("{}.json", self.name));
         fs::write(&body, serde_json::to_vec(template)?)?;
         let body = format!("file://{}", path_text(&body)?);
-        let parameters: Vec<Value> = parameters
-            .iter()
-            .map(|(key, value)| json!({"ParameterKey": key, "ParameterValue": value}))
-            .collect();
-        let parameters = Value::from(parameters).to_string();
-        let command = [
-            "cloudformation",
-            operation,
-            "--stack-name",
-            &self.name,
-            "--disable-rollback",
-        ];
-        let input = ["--template-body", &body, "--parameters", &parameters];
+        let operation = ["cloudformation"].iter().chain(operation).copied();
+        let input = ["--stack-name", &self.name, "--template-body", &body];
         // The template has a transform: SAM's.
         let capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
-        let all = command.into_iter().chain(input).chain(capabilities);
-        self.account.json(all)?;
+        self.account
+            .json(operation.chain(input).chain(capabilities))?;
         self.settle()
     }
 

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-use crate::process::Invocation;
+use crate::process::{Invocation, record_to};
 
 /// Where the environment that `make tools` creates has its programs, below the repository.
 const TOOLS: &str = ".tools/python/bin";
@@ -43,6 +43,7 @@ impl Workplace {
             fs::remove_dir_all(&logs)?;
         }
         fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+        record_to(logs.join("commands.log"));
         let scratch = tempfile::Builder::new()
             .prefix("publisher-e2e-")
             .tempdir()?;

@@ -135,6 +135,22 @@ def list_absent_credentials():
         iam._IAM_HANDLERS.setdefault(action, empty(action, member))
 
 
+def tell_progress():
+    """Show a resource's latest event as its status: MiniStack shows how the operation before ended until this one has."""
+    from ministack.services import cloudformation
+    from ministack.services.cloudformation import stacks
+
+    add_event = stacks._add_event
+
+    def with_status(stack_id, stack_name, logical_id, resource_type, status, *rest, **named):
+        resources = (cloudformation._stacks.get(stack_name) or {}).get("_resources", {})
+        if logical_id in resources:
+            resources[logical_id]["ResourceStatus"] = status
+        return add_event(stack_id, stack_name, logical_id, resource_type, status, *rest, **named)
+
+    stacks._add_event = with_status
+
+
 def key_arn(key_id, region):
     """The ARN of a KMS key that a request named by ARN or by bare id."""
     return key_id if key_id.startswith("arn:") else f"arn:aws:kms:{region}:000000000000:key/{key_id}"
@@ -192,6 +208,7 @@ def main():
         require_decrypt(iam_actions)
         tell_bucket_region()
         list_absent_credentials()
+        tell_progress()
         echo_function_logs()
         threading.Thread(target=announce, args=(port,), daemon=True).start()
         if arguments.stop_at_eof:

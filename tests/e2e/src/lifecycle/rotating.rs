@@ -39,15 +39,3 @@ pub(super) fn raise_key_serial(story: &mut Lifecycle<'_>, notes: &mut Notes) -> 
     story.keys.push(current);
     Ok(())
 }
-
-pub(super) fn deploy_again(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
-    let buckets = format!("{},{}", story.first_bucket(), story.names.second);
-    story.sam_deploy(&buckets, "2")?;
-    let stored = story.account.stored_key(&story.secret(), "AWSCURRENT")?;
-    ensure!(
-        stored.version_id == story.current_key()?.version_id,
-        "the key is another one"
-    );
-    notes.add(format!("{} is still the key in use", stored.key.id));
-    Ok(())
-}
