@@ -7,6 +7,7 @@ mod operation;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use publisher_s3_access::cloud::ErrorKind;
@@ -14,20 +15,35 @@ use serde_json::Value;
 
 use self::operation::Operation;
 use crate::scene::Scene;
+use crate::support::account::{Lags, Missing};
 use crate::support::faults::{Fault, Faulty};
 use crate::support::function::invoke;
 use crate::support::stack::Others::{Fail, Succeed};
 use crate::support::stack::Outcome;
 
-/// Faults in an operation.
+/// Faults in an operation, in a world that lags or does not.
 #[derive(Clone, Debug)]
-enum Strike {
+struct Strike {
+    faults: Faults,
+    lags: Lags,
+}
+
+#[derive(Clone, Debug)]
+enum Faults {
     /// These calls fail, once; what is repeated then works.
     Once(Vec<(usize, Fault)>),
     /// In every attempt at the first request this call fails; what CloudFormation sends after it works.
     EveryAttempt(usize, Fault),
     /// From this call on nothing works until CloudFormation is done; then a person tries again.
     Outage(usize, ErrorKind),
+}
+
+/// In a world without lags.
+fn promptly(faults: Faults) -> Strike {
+    Strike {
+        faults,
+        lags: Lags::default(),
+    }
 }
 
 /// How a run with faults went.
@@ -41,19 +57,23 @@ struct Run {
 impl Strike {
     async fn run(&self, operation: Operation) -> Run {
         let mut scene = operation.scene().await;
+        tokio::time::sleep(SETTLED).await;
+        scene.account.lag(self.lags);
         let (account, cloud) = (scene.account.clone(), scene.stack.cloud());
-        let lasting = match self {
-            Self::Once(faults) => Faulty::with_all(cloud.clone(), faults.iter().copied()),
-            Self::Outage(from, kind) => Faulty::with_outage(cloud.clone(), *from, *kind),
-            Self::EveryAttempt(..) => Faulty::new(cloud.clone()),
+        let lasting = match &self.faults {
+            Faults::Once(faults) => Faulty::with_all(cloud.clone(), faults.iter().copied()),
+            Faults::Outage(from, kind) => Faulty::with_outage(cloud.clone(), *from, *kind),
+            Faults::EveryAttempt(..) => Faulty::new(cloud.clone()),
         };
         let mut first = None;
         let mut struck = 0;
         let run = async |event: Value| {
             let is_first = *first.get_or_insert_with(|| event.clone()) == event;
-            let process = match self {
-                Self::EveryAttempt(k, fault) if is_first => Faulty::with(cloud.clone(), *k, *fault),
-                Self::Once(_) | Self::Outage(..) | Self::EveryAttempt(..) => lasting.clone(),
+            let process = match &self.faults {
+                Faults::EveryAttempt(k, fault) if is_first => {
+                    Faulty::with(cloud.clone(), *k, *fault)
+                }
+                Faults::Once(_) | Faults::Outage(..) | Faults::EveryAttempt(..) => lasting.clone(),
             };
             let answer = invoke(&account, &process, &event).await;
             struck = struck.max(process.struck());
@@ -80,8 +100,10 @@ impl Strike {
             "{}",
             scene.reason()
         );
+        tokio::time::sleep(SETTLED).await;
         let outcome = operation.mend(&mut scene, outcome).await;
         operation.check(&scene, outcome);
+        tokio::time::sleep(SETTLED).await;
         let ended = scene.delete().await;
         assert_eq!(ended, Outcome::Complete, "{}", scene.reason());
         operation.check_removed(&scene);
@@ -132,12 +154,15 @@ fn words(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("a panic without words")
 }
 
+/// Longer than anything lags.
+const SETTLED: Duration = Duration::from_secs(60);
+
 /// More calls than any operation has.
 const ENDLESS: usize = 1000;
 
 /// Every call meets every fault, once.
 async fn every_fault_at_every_call(operation: Operation) {
-    let at_every_call = |fault| (0..ENDLESS).map(move |k| Strike::Once(vec![(k, fault)]));
+    let at_every_call = |fault| (0..ENDLESS).map(move |k| promptly(Faults::Once(vec![(k, fault)])));
     let faults = survive_all(operation, Fault::ALL.map(at_every_call)).await;
     assert!(
         faults >= 10 * Fault::ALL.len(),
@@ -146,8 +171,9 @@ async fn every_fault_at_every_call(operation: Operation) {
 }
 
 macro_rules! operations {
-    ($check:ident: $($name:ident = $operation:expr;)*) => {
+    ($check:ident: $($(#[$meta:meta])* $name:ident = $operation:expr;)*) => {
         $(
+            $(#[$meta])*
             #[tokio::test(start_paused = true)]
             async fn $name() {
                 $check($operation).await;
@@ -172,7 +198,7 @@ operations! { every_fault_at_every_call:
 
 /// The process dies in every attempt at the same call: nobody answers, and CloudFormation gives up.
 async fn nobody_answers(operation: Operation) {
-    let at_every_call = |fault| (0..ENDLESS).map(move |k| Strike::EveryAttempt(k, fault));
+    let at_every_call = |fault| (0..ENDLESS).map(move |k| promptly(Faults::EveryAttempt(k, fault)));
     let faults = survive_all(
         operation,
         [Fault::Kill, Fault::KillAfter].map(at_every_call),
@@ -192,7 +218,7 @@ operations! { nobody_answers:
 
 /// From some call on the role may do nothing more, or IAM is down, until CloudFormation has given up as well.
 async fn outage(operation: Operation) {
-    let from_every_call = |kind| (0..ENDLESS).map(move |k| Strike::Outage(k, kind));
+    let from_every_call = |kind| (0..ENDLESS).map(move |k| promptly(Faults::Outage(k, kind)));
     let kinds = [ErrorKind::Denied, ErrorKind::Unclear, ErrorKind::Throttled];
     let faults = survive_all(operation, kinds.map(from_every_call)).await;
     assert!(faults >= 30, "{operation:?} met only {faults} faults");
@@ -205,4 +231,37 @@ operations! { outage:
     a_second_rotation_in_an_outage_can_be_rolled_back = Operation::RotateAgain(Succeed);
     a_replacement_in_an_outage_can_be_rolled_back = Operation::Replace(Succeed);
     a_deletion_in_an_outage_can_be_repeated = Operation::Delete;
+}
+
+/// In a world that lags, where it matters most: the answer is lost, or the process dies after the call.
+async fn lagging(operation: Operation) {
+    let second = Duration::from_secs(1);
+    let lags = Lags {
+        user: 3 * second,
+        tags: 5 * second,
+        key: 4 * second,
+        key_list: 6 * second,
+        policy: 7 * second,
+        missing: Missing::IsDenied,
+    };
+    let at_every_call = |fault| {
+        (0..ENDLESS).map(move |k| Strike {
+            faults: Faults::Once(vec![(k, fault)]),
+            lags,
+        })
+    };
+    let faults = [Fault::LoseAnswer, Fault::KillAfter, Fault::HangAfter].map(at_every_call);
+    let faults = survive_all(operation, faults).await;
+    assert!(faults >= 30, "{operation:?} met only {faults} faults");
+}
+
+operations! { lagging:
+    #[ignore = "red: after a lost answer of CreateAccessKey a second key is made while the list does not show the first"]
+    a_create_survives_lags_and_faults = Operation::Create(Succeed);
+    a_change_survives_lags_and_faults = Operation::Change(Succeed);
+    a_rotation_survives_lags_and_faults = Operation::Rotate(Succeed);
+    a_second_rotation_survives_lags_and_faults = Operation::RotateAgain(Succeed);
+    #[ignore = "red: after a lost answer of CreateAccessKey a second key is made while the list does not show the first"]
+    a_replacement_survives_lags_and_faults = Operation::Replace(Succeed);
+    a_deletion_survives_lags_and_faults = Operation::Delete;
 }

@@ -6,7 +6,9 @@
 )]
 
 mod doubles;
+mod drift;
 mod faults;
+mod interleaved;
 mod life;
 mod scene;
 mod support;

@@ -61,7 +61,7 @@ pub(crate) struct State {
 }
 
 /// How far reads lag behind writes. Nothing lags unless a test says so.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lags {
     /// A fresh user is not found by anything but `CreateUser`.
     pub(crate) user: Duration,
@@ -78,7 +78,7 @@ pub(crate) struct Lags {
 }
 
 /// What a removing call on a missing user gets.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Missing {
     /// `NoSuchEntity`, which the port turns into success.
     #[default]

@@ -237,6 +237,24 @@ impl Person<'_> {
         });
     }
 
+    /// Takes it off again.
+    pub(crate) fn detach(&self, user: &str, kind: AttachmentKind, id: &str) {
+        self.user(format!("detach {kind:?} {id}"), user, |user, _| {
+            user.attachments.remove(&Attachment {
+                kind,
+                id: id.to_owned(),
+            });
+        });
+    }
+
+    /// Adds so many small inline policies.
+    pub(crate) fn add_policies(&self, user: &str, count: usize) {
+        let small = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:PutObject","Resource":"*"}}"#;
+        for number in 0..count {
+            self.put_policy(user, &format!("ByHand{number}"), small);
+        }
+    }
+
     /// What AWS itself does when it finds the key in public.
     pub(crate) fn quarantine(&self, user: &str) {
         self.attach(
@@ -313,6 +331,17 @@ impl Person<'_> {
     pub(crate) fn enable_rotation(&self, secret: &str) {
         self.secret("enable rotation".to_owned(), secret, |secret, _| {
             secret.rotation = Rotation::Enabled
+        });
+    }
+
+    /// Begins what Secrets Manager's own rotation begins: a version without a key of ours under `AWSPENDING`.
+    pub(crate) fn begin_rotation(&self, secret: &str) {
+        let number = self.0.state().next();
+        self.secret("begin rotation".to_owned(), secret, |secret, at| {
+            let id = VersionId(format!("{number:0>36}"));
+            secret
+                .store(&id, "{}", Label::Pending, at)
+                .expect("the version is new");
         });
     }
 

@@ -405,16 +405,21 @@ impl Cloud for Account {
     }
 
     async fn remove_replicas(&self, secret: &SecretArn, regions: &[String]) -> Result<()> {
+        let operation = "secretsmanager:RemoveRegionsFromReplication";
         let what = format!("{secret} {regions:?}");
-        self.change_secret(
-            "secretsmanager:RemoveRegionsFromReplication",
-            secret,
-            what,
-            |secret, _| {
-                secret.replicas.retain(|region| !regions.contains(region));
-                Ok(())
-            },
-        )
+        self.act(operation, what, By::Role, |state, at| {
+            if state.secrets.with_arn(secret).is_none() {
+                return Ok(());
+            }
+            state.may_change_secret(operation, secret, self.actor.as_ref(), at)?;
+            let secret = state
+                .secrets
+                .with_arn_mut(secret)
+                .ok_or_else(no_such_secret)?;
+            secret.must_live()?;
+            secret.replicas.retain(|region| !regions.contains(region));
+            Ok(())
+        })
         .await
     }
 
