@@ -114,19 +114,20 @@ async fn decide<'c, C: Cloud + 'c>(
     // On the heap: nested in its callers, its type would be too deep for the compiler.
     let work =
         Box::pin(async { fulfil(&request, cloud.await, settings, deadline.of_work()).await });
-    let failure = |reason: String| {
-        Err(Failure {
-            id: request.failure_id(),
-            reason,
-        })
-    };
+    let id = request.failure_id();
     match guarded(async { timeout_at(deadline.of_work(), work).await }).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => failure(format!(
-            "the {kind} did not end within {:.0} seconds and was stopped; it is safe to repeat it",
-            deadline.work_time().as_secs_f64()
-        )),
-        Err(panicked) => failure(panicked.to_string()),
+        Ok(Err(_)) => {
+            let seconds = deadline.work_time().as_secs_f64();
+            let reason = format!(
+                "the {kind} of `{id}` did not end within {seconds:.0} seconds and was stopped; it is safe to repeat it"
+            );
+            Err(Failure { id, reason })
+        }
+        Err(panicked) => Err(Failure {
+            id,
+            reason: panicked.to_string(),
+        }),
     }
 }
 

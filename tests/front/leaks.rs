@@ -24,7 +24,7 @@ fn line(text: &str) -> Value {
 
 #[test]
 fn at_trace_no_path_writes_a_canary_and_every_line_is_json_with_the_ids() {
-    let refusal = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+    let refusal = "<ErrorResponse><Error><Code>MalformedInput</Code><Message>no</Message></Error></ErrorResponse>";
     let levels = [
         ("RUST_LOG", "trace,lambda_runtime=trace,hyper=trace"),
         ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
@@ -42,25 +42,27 @@ fn at_trace_no_path_writes_a_canary_and_every_line_is_json_with_the_ids() {
         elsewhere,
         format!("not JSON {CANARY}"),
     ];
-    for (sink_status, aws) in [
+    for (seconds, sink_status, aws) in [
         (
+            120,
             200,
             Reaction::Answer {
-                status: 403,
+                status: 400,
                 headers: vec![("content-type".into(), "text/xml".into())],
                 body: refusal.into(),
             },
         ),
         (
+            2,
             503,
             Reaction::Raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{garbage}"),
         ),
-        (403, Reaction::Silence),
+        (2, 403, Reaction::Silence),
     ] {
         let aws = move |_: &_| aws.clone();
         let function = Function::start(
             &events,
-            1,
+            seconds,
             move |_| Reaction::status(sink_status),
             aws,
             &levels,
@@ -109,7 +111,7 @@ fn no_setting_lets_other_crates_log_more_than_warnings() {
         let events = [to_sink("delete").to_string()];
         let function = Function::start(
             &events,
-            1,
+            2,
             |_| Reaction::status(200),
             |_| Reaction::status(500),
             &[(name, level)],
@@ -133,7 +135,7 @@ fn the_level_is_lambdas_or_else_rust_logs() {
         let events = [to_sink("unknown-property").to_string()];
         let function = Function::start(
             &events,
-            1,
+            120,
             |_| Reaction::status(200),
             |_| Reaction::Silence,
             variables,
@@ -170,7 +172,7 @@ fn at_the_highest_level_the_lines_still_have_the_ids() {
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
     let function = Function::start(
         &events,
-        3,
+        120,
         |_| Reaction::status(200),
         |_| Reaction::Silence,
         &level,
