@@ -13,7 +13,7 @@ use crate::names::UserName;
 use crate::observe;
 use crate::ownership::Owner;
 use crate::plan::{Plan, Step};
-use crate::secret::{Label, StoredKey};
+use crate::secret::StoredKey;
 use crate::verify::{Patience, Target};
 
 /// How long what IAM has just been told may take to be visible; fresh roles, tags and boundaries lag as well.
@@ -255,15 +255,8 @@ async fn call<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<E
         }
         Step::TagSecret(tags) => cloud.tag_secret(ground.secret()?, tags).await?,
         Step::UntagSecret(keys) => cloud.untag_secret(ground.secret()?, keys).await?,
-        Step::Promote { from, to } => {
-            cloud
-                .move_label(
-                    ground.secret()?,
-                    Label::Current.as_str(),
-                    Some(from),
-                    Some(to),
-                )
-                .await?;
+        Step::Promote { from, to, key } => {
+            return key::promote(cloud, ground, from, to, key.as_ref()).await;
         }
         Step::DropLabel { label, version } => {
             cloud

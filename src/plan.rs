@@ -27,8 +27,20 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// The steps.
     pub stages: Vec<Vec<Step>>,
+    /// Whether a step changes what the user may do.
+    pub access: Access,
     /// What comes after the last step.
     pub end: End,
+}
+
+/// Whether what the user may do has changed, so that a proof has something to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// It is as it was.
+    #[default]
+    Same,
+    /// User, policy or boundary was made or changed.
+    Changed,
 }
 
 /// What comes after the last step of a plan.
@@ -89,6 +101,8 @@ pub enum Step {
         from: VersionId,
         /// Where it shall be.
         to: VersionId,
+        /// The key stored there; `None`: the one that this plan made.
+        key: Option<AccessKeyId>,
     },
     /// Take a label off a version.
     DropLabel {
@@ -227,7 +241,9 @@ impl fmt::Display for Step {
             },
             Self::TagSecret(tags) => write!(f, "tag the secret with {}", names(tags)),
             Self::UntagSecret(keys) => write!(f, "untag the secret of `{}`", keys.join("`, `")),
-            Self::Promote { from, to } => write!(f, "move AWSCURRENT from version {from} to {to}"),
+            Self::Promote { from, to, .. } => {
+                write!(f, "move AWSCURRENT from version {from} to {to}")
+            }
             Self::DropLabel { label, version } => write!(f, "take {label} off version {version}"),
             Self::AskStanding => f.write_str("ask CloudFormation"),
             Self::MakeKey(NewKey {

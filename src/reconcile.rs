@@ -12,7 +12,7 @@ use crate::cloud::Cloud;
 use crate::event::{PhysicalId, Request};
 use crate::names::{RecoveryWindow, UserName};
 use crate::ownership::Owner;
-use crate::plan::{Change, Want};
+use crate::plan::{Access, Change, Want};
 use crate::policy::PolicyDocument;
 use crate::properties::{Desired, Previous};
 use crate::settings::Settings;
@@ -58,6 +58,7 @@ pub async fn fulfil<C: Cloud>(
                 desired,
                 document: &document,
                 change: Change::Fresh,
+                access: Access::Same,
             };
             let work = Work {
                 cloud,
@@ -180,6 +181,7 @@ impl<C: Cloud> Work<'_, C> {
             desired,
             document: &document,
             change,
+            access: Access::Same,
         };
         let (presence, before) = self.establish(&want).await;
         let attributes = match presence {

@@ -1,14 +1,14 @@
 //! The steps that are more than one call, because a key must not be left alone between two of them.
 
 use backon::Retryable;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
-use super::{Effect, Ground, KEY_BUDGET, Lag, Stopped, iam_lag};
-use crate::cloud::{Cloud, CloudError, ErrorKind, Minting, Storing};
+use super::{Effect, Ground, IAM_LAG, KEY_BUDGET, Lag, Stopped, iam_lag};
+use crate::cloud::{Cloud, CloudError, ErrorKind, Minting, Storing, VersionId};
 use crate::names::UserName;
 use crate::plan::{Bearer, Demand, NewKey, Proof, Step};
-use crate::secret::{Label, StoredKey};
+use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::verify;
 
 /// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is deleted
@@ -37,8 +37,9 @@ pub(super) async fn make_key<C: Cloud>(
         Ok(Minting::LimitReached) => {
             return Ok(Effect::Again("the user has two keys already".into()));
         }
-        // A key may exist now that nobody knows: observing again finds it as an orphan.
+        // A key may exist now that nobody knows. IAM's list shows it late; then observing again finds it as an orphan.
         Err(error) if error.kind == ErrorKind::Unclear => {
+            sleep(IAM_LAG).await;
             return Ok(Effect::Again(error.to_string()));
         }
         Err(error) => return Err(failed(error)),
@@ -81,6 +82,31 @@ async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, Cloud
         .retry(iam_lag())
         .when(nothing_happened_yet)
         .await
+}
+
+/// Moves `AWSCURRENT`, and back again if the key there was deleted meanwhile: another run took it for one that nobody
+/// wants any more, and may have ended before it could see that it was taken into use.
+pub(super) async fn promote<C: Cloud>(
+    cloud: &C,
+    ground: &Ground<'_>,
+    from: &VersionId,
+    to: &VersionId,
+    key: Option<&AccessKeyId>,
+) -> Result<Effect, CloudError> {
+    let secret = ground.secret()?;
+    let label = Label::Current.as_str();
+    cloud
+        .move_label(secret, label, Some(from), Some(to))
+        .await?;
+    let key = key.or(ground.made.as_ref().map(|made| &made.id));
+    let listed = cloud.list_keys(ground.name).await?;
+    if key.is_none_or(|key| listed.iter().any(|listed| listed.id == *key)) {
+        return Ok(Effect::None);
+    }
+    cloud
+        .move_label(secret, label, Some(to), Some(from))
+        .await?;
+    Ok(Effect::Again("the new key was deleted meanwhile".into()))
 }
 
 /// Deletes a key that shall not live. If that fails too, the next observation finds it as an orphan.

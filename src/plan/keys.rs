@@ -24,7 +24,7 @@ const KEYS_PER_USER: usize = 2;
 /// What becomes of the keys.
 #[derive(Debug)]
 pub(super) struct KeyPlan {
-    /// What goes first: orphans, failed candidates, and room for a new key.
+    /// What goes first: orphans and failed attempts.
     pub(super) clearing: Vec<Step>,
     /// What a person should know.
     pub(super) notes: Vec<String>,
@@ -37,10 +37,11 @@ pub(super) struct KeyPlan {
 pub(super) enum Outcome {
     /// It stays.
     Keep(StoredKey),
-    /// A new key becomes the one in use; `replaces` holds `AWSCURRENT` until then.
+    /// A new key becomes the one in use; `replaces` holds `AWSCURRENT` until then, and `room` is made before.
     Make {
         new: NewKey,
         replaces: Option<VersionId>,
+        room: Vec<Step>,
     },
     /// A new key that an earlier run has stored becomes the one in use.
     Adopt {
@@ -49,7 +50,11 @@ pub(super) enum Outcome {
         replaces: VersionId,
     },
     /// Somebody edited the secret: `AWSCURRENT` goes back to a version whose key lives.
-    MoveBack { from: VersionId, to: VersionId },
+    MoveBack {
+        from: VersionId,
+        to: VersionId,
+        key: AccessKeyId,
+    },
     /// IAM's list may not show a new key yet.
     Wait,
     /// Secrets Manager is rotating right now.
@@ -75,9 +80,6 @@ pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan 
     let outcome = keys.outcome(&pair.name.secret_name(), desired.get());
     let mut clearing = keys.orphans();
     clearing.extend(keys.failed_attempts(&outcome));
-    if matches!(outcome, Outcome::Make { .. }) {
-        clearing.extend(keys.room_for_one(&clearing));
-    }
     KeyPlan {
         clearing,
         notes: keys.notes(desired.get()),
@@ -133,6 +135,7 @@ impl<'a> Keys<'a> {
             return Outcome::Make {
                 new: self.new_key(name, Label::Current, desired),
                 replaces: None,
+                room: self.room_for_one(),
             };
         };
         if self.may_lag(current)
@@ -147,10 +150,11 @@ impl<'a> Keys<'a> {
         {
             return Outcome::Keep(key.clone());
         }
-        if let Some(to) = self.way_back(current) {
+        if let Some((to, key)) = self.way_back(current) {
             return Outcome::MoveBack {
                 from: current.clone(),
                 to: to.clone(),
+                key: key.id.clone(),
             };
         }
         // The serial never falls, so that a number once reached (say, before a rollback) makes no second key.
@@ -173,13 +177,14 @@ impl<'a> Keys<'a> {
             _ => Outcome::Make {
                 new: self.new_key(name, Label::Candidate, serial),
                 replaces: Some(replaces),
+                room: self.room_for_one(),
             },
         }
     }
 
     /// Where `AWSCURRENT` goes back to, if the version that holds it is somebody's edit: its value is none of ours or
     /// names a key that is not on the user. A key that is merely inactive is a person's decision, and is replaced.
-    fn way_back(&self, current: &VersionId) -> Option<&'a VersionId> {
+    fn way_back(&self, current: &VersionId) -> Option<(&'a VersionId, &'a StoredKey)> {
         let inactive = self
             .key_in(current)
             .is_some_and(|key| key.user == self.user.as_str() && self.status(&key.id).is_some());
@@ -194,7 +199,8 @@ impl<'a> Keys<'a> {
         let others = self.secret?.secret.labels.keys();
         previous
             .chain(others)
-            .find(|version| !unproved.contains(&Some(*version)) && self.living(version).is_some())
+            .filter(|version| !unproved.contains(&Some(*version)))
+            .find_map(|version| Some((version, self.living(version)?)))
     }
 
     fn highest_serial(&self) -> u64 {
@@ -293,13 +299,8 @@ impl<'a> Keys<'a> {
 
     /// Makes room where both slots are taken: a dead key goes before the previous one, the one in use never while it
     /// works.
-    fn room_for_one(&self, clearing: &[Step]) -> Vec<Step> {
-        let going = |key: &&Key| {
-            clearing
-                .iter()
-                .any(|step| matches!(step, Step::DeleteKey(id) if *id == key.id))
-        };
-        let mut staying: Vec<&Key> = self.listed.iter().filter(|key| !going(key)).collect();
+    fn room_for_one(&self) -> Vec<Step> {
+        let mut staying: Vec<&Key> = self.listed.iter().collect();
         let current = self
             .labelled(Label::Current)
             .and_then(|version| self.key_in(version));

@@ -23,6 +23,7 @@ pub(super) fn user_lane(
         desired,
         document,
         change,
+        access: _,
     } = want;
     let wanted = wanted_tags(owner, desired);
     let Some(ObservedUser {
@@ -76,6 +77,7 @@ fn policy_steps(
         desired,
         document,
         change,
+        access: _,
     } = want;
     // Another policy goes if it is ours: named by the old properties, or of an earlier life, whose grants have ended.
     let ours = |name: &PolicyName| match (ownership, change) {
@@ -122,6 +124,7 @@ pub(super) fn secret_lane(want: &Want<'_>, observed: &Observed) -> Vec<Step> {
         desired,
         document: _,
         change,
+        access: _,
     } = want;
     let wanted = wanted_tags(owner, desired);
     let description = description(want, observed);

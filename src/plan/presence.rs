@@ -3,17 +3,17 @@
 use super::keys::{KeyPlan, Outcome, keys};
 use super::lanes::{in_turn, secret_lane, side_by_side, user_lane};
 use super::refusals::{refuse_missing_buckets, refuse_strangers};
-use super::{Bearer, Demand, End, Plan, Proof, Step};
+use super::{Access, Bearer, Demand, End, Plan, Proof, Step};
 use crate::cloud::{Direction, SecretState, VersionId};
 use crate::names::Verification;
 use crate::observe::{Observed, ObservedSecret};
 use crate::ownership::{Owner, Ownership};
 use crate::policy::PolicyDocument;
 use crate::properties::{Desired, Previous};
-use crate::secret::Label;
+use crate::secret::{AccessKeyId, Label};
 
 /// What is wanted, by whom, and since when.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Want<'a> {
     /// Who asks.
     pub owner: &'a Owner,
@@ -23,6 +23,8 @@ pub struct Want<'a> {
     pub document: &'a PolicyDocument,
     /// What it is a change of.
     pub change: Change<'a>,
+    /// Whether an earlier plan of this request has changed what the user may do.
+    pub access: Access,
 }
 
 /// What a request is a change of.
@@ -50,13 +52,14 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
     let mut plan = Plan {
         notes: Vec::new(),
         stages: Vec::new(),
+        access: want.access,
         end: End::Done,
     };
     let user_lane = user_lane(want, pair, &mut plan.notes)?;
-    // What a proof would say may have changed with any step on the user but its tags.
-    let access_changed = user_lane
-        .iter()
-        .any(|step| !matches!(step, Step::TagUser(_) | Step::UntagUser(_)));
+    let only_tags = |step: &Step| matches!(step, Step::TagUser(_) | Step::UntagUser(_));
+    if !user_lane.iter().all(only_tags) {
+        plan.access = Access::Changed;
+    }
 
     if let Some(ObservedSecret { secret, .. }) = &pair.secret
         && secret.state == SecretState::PendingDeletion
@@ -86,28 +89,45 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
         outcome,
     } = keys(pair, want.desired.key_serial, *now);
     plan.notes.extend(notes);
-    // One after the other: a key goes before the label that tells of it.
-    plan.stages
-        .extend(clearing.into_iter().map(|step| vec![step]));
-    let prove = prove(want, access_changed);
+    if !clearing.is_empty() {
+        // One after the other: a key goes before the label that tells of it. Then all is looked at anew, for another run
+        // may have stored such a key, or taken it into use, since it was observed.
+        plan.stages
+            .extend(clearing.into_iter().map(|step| vec![step]));
+        plan.end = End::ObserveAgain;
+        return Ok(plan);
+    }
+    let prove = prove(want, plan.access);
     let demand = match direction {
         Direction::Forward => Demand::Required,
         Direction::Rollback => Demand::Advisory,
     };
-    finish(&mut plan, outcome, prove, demand);
+    finish(&mut plan, outcome, prove, demand)?;
     refuse_missing_buckets(&plan, observed)?;
     Ok(plan)
 }
 
 /// Adds what becomes of the key in use.
-fn finish(plan: &mut Plan, outcome: Outcome, prove: ProveWhen, demand: Demand) {
+fn finish(
+    plan: &mut Plan,
+    outcome: Outcome,
+    prove: ProveWhen,
+    demand: Demand,
+) -> Result<(), String> {
     let proof = |bearer| vec![Step::Prove(Proof { bearer, demand })];
     match outcome {
         Outcome::Keep(key) => match prove {
             ProveWhen::Always => plan.stages.push(proof(Bearer::Current(key))),
             ProveWhen::KeyIsNew | ProveWhen::Never => {}
         },
-        Outcome::Make { new, replaces } => {
+        Outcome::Make {
+            new,
+            replaces,
+            room,
+        } => {
+            if !room.is_empty() {
+                plan.stages.push(room);
+            }
             // Asking waits for nothing: it joins whatever is last before the key.
             match plan.stages.last_mut() {
                 Some(stage) => stage.push(Step::AskStanding),
@@ -119,7 +139,7 @@ fn finish(plan: &mut Plan, outcome: Outcome, prove: ProveWhen, demand: Demand) {
                 plan.stages.push(proof(Bearer::Made(new.clone())));
             }
             if let Some(from) = replaces {
-                promote(plan, from, new.version);
+                promote(plan, from, new.version, None);
             }
         }
         Outcome::Adopt {
@@ -127,31 +147,35 @@ fn finish(plan: &mut Plan, outcome: Outcome, prove: ProveWhen, demand: Demand) {
             key,
             replaces,
         } => {
+            let id = key.id.clone();
             if prove != ProveWhen::Never {
                 plan.stages
                     .push(proof(Bearer::Candidate(candidate.clone(), key)));
             }
-            promote(plan, replaces, candidate);
+            promote(plan, replaces, candidate, Some(id));
         }
-        Outcome::MoveBack { from, to } => {
-            plan.stages.push(vec![Step::Promote { from, to }]);
+        Outcome::MoveBack { from, to, key } => {
+            let key = Some(key);
+            plan.stages.push(vec![Step::Promote { from, to, key }]);
             plan.end = End::ObserveAgain;
         }
         Outcome::Wait => plan.end = End::ObserveAgain,
         Outcome::Rotating(pending) => {
-            plan.end = End::Refuse(format!(
-                "Secrets Manager is rotating the secret right now (version `{}` is {}): try again in 15 minutes",
-                pending,
+            return Err(format!(
+                "Secrets Manager is rotating the secret right now (version `{pending}` is {}), so no other key is made: \
+                 try again in 15 minutes",
                 Label::Pending
             ));
         }
     }
+    Ok(())
 }
 
-fn promote(plan: &mut Plan, from: VersionId, to: VersionId) {
+fn promote(plan: &mut Plan, from: VersionId, to: VersionId, key: Option<AccessKeyId>) {
     plan.stages.push(vec![Step::Promote {
         from,
         to: to.clone(),
+        key,
     }]);
     plan.stages.push(vec![Step::DropLabel {
         label: Label::Candidate,
@@ -167,7 +191,7 @@ enum ProveWhen {
     Never,
 }
 
-fn prove(want: &Want<'_>, access_changed: bool) -> ProveWhen {
+fn prove(want: &Want<'_>, access: Access) -> ProveWhen {
     let Want {
         desired, change, ..
     } = want;
@@ -182,7 +206,7 @@ fn prove(want: &Want<'_>, access_changed: bool) -> ProveWhen {
                 || previous.revision != desired.revision
         }
     };
-    if asked || access_changed {
+    if asked || access == Access::Changed {
         ProveWhen::Always
     } else {
         ProveWhen::KeyIsNew

@@ -29,6 +29,7 @@ pub fn removal(owner: &Owner, pair: &Pair, recovery: RecoveryWindow) -> Result<P
     let mut plan = Plan {
         notes: Vec::new(),
         stages: Vec::new(),
+        access: super::Access::Changed,
         end: End::Done,
     };
     let (user, secret) = ours(user.as_ref(), secret.as_ref(), &mut plan.notes);

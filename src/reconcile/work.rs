@@ -13,7 +13,7 @@ use crate::cloud::{Cloud, CloudError, ErrorKind, Standing};
 use crate::names::{RecoveryWindow, UserName, Verification};
 use crate::observe::{self, Observed, Pair, Scope};
 use crate::ownership::{Owner, Ownership};
-use crate::plan::{self, End, Want};
+use crate::plan::{self, Access, End, Want};
 use crate::verify::{Patience, Target};
 
 /// Why a pair is not as wanted.
@@ -56,11 +56,12 @@ impl<C: Cloud> Work<'_, C> {
         &self,
         want: &Want<'_>,
     ) -> (Result<BTreeMap<&'static str, String>, Unfulfilled>, Before) {
+        let mut want = *want;
         let mut before = Before::Something;
         let mut first = true;
         let mut pauses = pauses();
         loop {
-            let observed = match self.observe(want).await {
+            let observed = match self.observe(&want).await {
                 Ok(observed) => observed,
                 Err(error) => return (Err(error.into()), before),
             };
@@ -70,9 +71,10 @@ impl<C: Cloud> Work<'_, C> {
             {
                 before = Before::Nothing;
             }
-            match self.step(want, &observed).await {
+            match self.step(&want, &observed).await {
                 Ok(Round::Done(attributes)) => return (Ok(attributes), before),
-                Ok(Round::Again(why)) => {
+                Ok(Round::Again(why, access)) => {
+                    want.access = access;
                     info!(why, "observing again");
                     match pauses.next() {
                         Some(pause) => sleep(pause).await,
@@ -113,16 +115,17 @@ impl<C: Cloud> Work<'_, C> {
             self.deadline,
         );
         if let Applied::ObserveAgain(why) = apply(self.cloud, &plan, &mut ground).await? {
-            return Ok(Round::Again(why));
+            return Ok(Round::Again(why, plan.access));
         }
         match (plan.end, &ground.user_arn, &ground.secret) {
             (End::Refuse(reason), _, _) => Err(Unfulfilled::Refused(reason)),
             (End::Done, Some(user), Some(secret)) => {
                 Ok(Round::Done(attributes(want, observed, user, &secret.0)))
             }
-            (End::Done | End::ObserveAgain, _, _) => {
-                Ok(Round::Again("there is more to be seen now".into()))
-            }
+            (End::Done | End::ObserveAgain, _, _) => Ok(Round::Again(
+                "there is more to be seen now".into(),
+                plan.access,
+            )),
         }
     }
 
@@ -226,7 +229,7 @@ impl<C: Cloud> Work<'_, C> {
 /// How a round ended.
 enum Round {
     Done(BTreeMap<&'static str, String>),
-    Again(String),
+    Again(String, Access),
 }
 
 /// All attributes, on every success: a missing one fails `Fn::GetAtt`.
