@@ -8,7 +8,11 @@
 mod doubles;
 mod drift;
 mod faults;
+mod ids;
 mod interleaved;
+mod lags;
 mod life;
+mod proofs;
 mod scene;
+mod strangers;
 mod support;

@@ -76,6 +76,17 @@ impl Scene {
         }
     }
 
+    /// A copy: what happens in one does not happen in the other.
+    pub(crate) fn fork(&self) -> Self {
+        let account = self.account.fork();
+        Self {
+            stack: self.stack.fork(&account),
+            account,
+            neighbours: self.neighbours.clone(),
+            first_key: self.first_key.clone(),
+        }
+    }
+
     /// With the stack created as [`properties`] say.
     pub(crate) async fn created() -> Self {
         let mut scene = Self::new().await;
@@ -135,6 +146,25 @@ impl Scene {
         let cloud = self.process();
         let mut run = async |event| invoke(&self.account, &cloud, &event).await;
         self.stack.delete(&mut run).await
+    }
+
+    /// Sends the Delete of a resource whose Create was never answered, without faults.
+    pub(crate) async fn delete_created(&mut self, id: &str) -> Outcome {
+        let event = self.stack.request("Delete", Some(id), &properties(), None);
+        self.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS");
+        let cloud = self.process();
+        let mut run = async |event| invoke(&self.account, &cloud, &event).await;
+        let answer = self.stack.deliver(event, &mut run).await;
+        if answer.is_some_and(|answer| answer.succeeded()) {
+            Outcome::Complete
+        } else {
+            Outcome::Blocked
+        }
+    }
+
+    /// Takes what is not the stack's as it is now.
+    pub(crate) fn look_around(&mut self) {
+        self.neighbours = self.account.foreign_to(self.owner());
     }
 
     /// The reason of the last answer.

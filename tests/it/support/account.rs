@@ -14,7 +14,7 @@ mod port;
 pub(crate) mod s3;
 pub(crate) mod secrets;
 
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -44,6 +44,7 @@ pub(crate) struct Account {
 }
 
 /// Everything there is.
+#[derive(Clone)]
 pub(crate) struct State {
     started: Instant,
     /// The wall clock at the start; tokio's clock goes on from there.
@@ -167,6 +168,15 @@ impl Account {
         }
     }
 
+    /// A copy of the account: what happens in one does not happen in the other.
+    pub(crate) fn fork(&self) -> Self {
+        let state = self.state().clone();
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            actor: self.actor.clone(),
+        }
+    }
+
     /// Sets the lags from now on.
     pub(crate) fn lag(&self, lags: Lags) {
         self.state().lags = lags;
@@ -249,7 +259,7 @@ impl State {
             effect(self, at)
         };
         let outcome = match &result {
-            Ok(value) => short(&format!("{value:?}")),
+            Ok(value) => short(value),
             Err(refusal) => refusal.code.to_owned(),
         };
         self.log.push(format!("{operation} {what} -> {outcome}"));
@@ -292,10 +302,27 @@ pub(crate) fn denied(action: &str, why: &str) -> Refusal {
     )
 }
 
-fn short(text: &str) -> String {
-    match text.char_indices().nth(120) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
+/// The beginning of what a thing prints as.
+fn short(value: &impl std::fmt::Debug) -> String {
+    let mut text = Beginning(String::new());
+    let whole = write!(text, "{value:?}").is_ok();
+    let Beginning(mut text) = text;
+    text.push_str(if whole { "" } else { "…" });
+    text
+}
+
+/// Takes text until it has enough, and then refuses more: formatting the rest would be most of a test's time.
+struct Beginning(String);
+
+impl Write for Beginning {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let room = 120_usize.saturating_sub(self.0.chars().count());
+        self.0.extend(text.chars().take(room));
+        if text.chars().count() > room {
+            Err(std::fmt::Error)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -88,6 +88,8 @@ enum Hold {
     None,
     /// The call of this number is to wait before its effect.
     At(usize),
+    /// The first call of this name is to.
+    AtFirst(&'static str),
     /// It waits.
     Held(Waker),
 }
@@ -188,6 +190,13 @@ impl<C> Faulty<C> {
         self.script().process = Process::Alive;
     }
 
+    /// Holds the first call of this name instead.
+    pub(crate) fn holding_first(inner: C, name: &'static str) -> Self {
+        let faulty = Self::new(inner);
+        faulty.script().hold = Hold::AtFirst(name);
+        faulty
+    }
+
     /// Lets the held call go on.
     pub(crate) fn release(&self) {
         if let Hold::Held(waker) = std::mem::take(&mut self.script().hold) {
@@ -223,7 +232,7 @@ impl<C> Faulty<C> {
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let (k, fault) = self.count(name);
-        self.wait_if_held(k).await;
+        self.wait_if_held(k, name).await;
         match fault {
             None => self.while_alive(call).await,
             Some(Fault::Refuse(kind)) => Err(injected(name, kind)),
@@ -263,16 +272,20 @@ impl<C> Faulty<C> {
         .await
     }
 
-    async fn wait_if_held(&self, k: usize) {
-        let mut mine = matches!(self.script().hold, Hold::At(at) if at == k);
+    async fn wait_if_held(&self, k: usize, name: &str) {
+        let mut mine = match self.script().hold {
+            Hold::At(at) => at == k,
+            Hold::AtFirst(first) => first == name,
+            Hold::None | Hold::Held(_) => false,
+        };
         poll_fn(|context| {
             let mut script = self.script();
             match script.hold {
-                Hold::At(_) | Hold::Held(_) if mine => {
+                Hold::At(_) | Hold::AtFirst(_) | Hold::Held(_) if mine => {
                     script.hold = Hold::Held(context.waker().clone());
                     Poll::Pending
                 }
-                Hold::None | Hold::At(_) | Hold::Held(_) => {
+                Hold::None | Hold::At(_) | Hold::AtFirst(_) | Hold::Held(_) => {
                     mine = false;
                     Poll::Ready(())
                 }

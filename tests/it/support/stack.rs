@@ -46,6 +46,7 @@ struct Attempt {
 }
 
 /// A request and what was answered in time.
+#[derive(Clone)]
 pub(crate) struct Exchange {
     pub(crate) event: Value,
     pub(crate) answer: Option<Answer>,
@@ -109,6 +110,19 @@ impl Stack {
             resource,
             stuck,
             history,
+        }
+    }
+
+    /// The same stack in a copy of its account.
+    pub(crate) fn fork(&self, account: &Account) -> Self {
+        Self {
+            account: account.clone(),
+            owner: self.owner.clone(),
+            life: self.life,
+            requests: self.requests,
+            resource: self.resource.clone(),
+            stuck: self.stuck.clone(),
+            history: self.history.clone(),
         }
     }
 

@@ -7,10 +7,10 @@ use publisher_s3_access::cloud::{Direction, ErrorKind, Standing};
 use super::{Account, Effect, refusal};
 
 /// The stacks that are there, by id.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Stacks(BTreeMap<String, StackStatus>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct StackStatus {
     status: String,
     /// Status and physical id, by logical id.

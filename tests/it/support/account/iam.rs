@@ -16,7 +16,7 @@ use super::{ACCOUNT, At, Effect, Missing, check_tags, denied, refusal};
 const INLINE_QUOTA: usize = 2048;
 
 /// IAM of the account.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Iam {
     /// By name in lower case: names are unique ignoring case.
     users: BTreeMap<String, IamUser>,
@@ -25,6 +25,7 @@ pub(crate) struct Iam {
 }
 
 /// A user.
+#[derive(Clone)]
 pub(crate) struct IamUser {
     pub(crate) name: String,
     pub(crate) tags: TagMap,
@@ -38,6 +39,7 @@ pub(crate) struct IamUser {
 }
 
 /// An inline policy, with the document that counted before a change.
+#[derive(Clone)]
 pub(crate) struct InlinePolicy {
     pub(crate) document: String,
     pub(crate) before: Option<String>,
@@ -45,6 +47,7 @@ pub(crate) struct InlinePolicy {
 }
 
 /// An access key.
+#[derive(Clone)]
 pub(crate) struct IamKey {
     pub(crate) id: AccessKeyId,
     pub(crate) secret: String,

@@ -220,6 +220,17 @@ impl Account {
         self.assert_no(&faults);
     }
 
+    /// Records every key that no secret holds and that no person is to blame for.
+    pub(crate) fn check_all_stored(&self) {
+        let mut state = self.state();
+        let orphans: Vec<_> = (state.iam.users())
+            .flat_map(|user| state.unstored(user).map(move |key| (key, &user.name)))
+            .filter(|(key, _)| !key.persons)
+            .map(|(key, user)| format!("key {} of {user} is left to nobody", key.id))
+            .collect();
+        state.violations.extend(orphans);
+    }
+
     /// What is not this owner's, thing by thing, to be compared with a later look.
     pub(crate) fn foreign_to(&self, owner: &Owner) -> BTreeMap<String, String> {
         let state = self.state();

@@ -12,10 +12,11 @@ use super::{Account, At, Effect, State, denied, refusal};
 use crate::support::policy_check::{Decision, Request};
 
 /// All buckets of the world, by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Buckets(pub(crate) BTreeMap<String, Bucket>);
 
 /// A bucket.
+#[derive(Clone)]
 pub(crate) struct Bucket {
     region: String,
     objects: BTreeMap<String, Object>,

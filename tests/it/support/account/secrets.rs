@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{ACCOUNT, At, Effect, REGION, Refusal, check_tags, refusal};
 
 /// Secrets Manager of the account's region.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Secrets {
     by_name: BTreeMap<String, StoredSecret>,
     /// KMS keys that cannot be used to encrypt a secret.
@@ -21,6 +21,7 @@ pub(crate) struct Secrets {
 }
 
 /// A secret.
+#[derive(Clone)]
 pub(crate) struct StoredSecret {
     pub(crate) name: String,
     pub(crate) arn: SecretArn,
@@ -36,6 +37,7 @@ pub(crate) struct StoredSecret {
 }
 
 /// A version, labelled or deprecated.
+#[derive(Clone)]
 pub(crate) struct StoredVersion {
     pub(crate) value: String,
     pub(crate) created: SystemTime,

@@ -1,0 +1,207 @@
+//! IAM is seen late: nothing fails that only needs waiting, and nothing waits in vain.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
+use crate::support::account::{Lags, Missing};
+use crate::support::faults::Faulty;
+use crate::support::function::invoke;
+use crate::support::stack::{Answer, Outcome};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Whatever lags, a whole life goes well.
+async fn lives(lags: Lags) {
+    let mut scene = Scene::new().await;
+    scene.account.lag(lags);
+    assert_eq!(
+        scene.create(properties()).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    sleep(seconds(60)).await;
+    for changes in [
+        json!({"KeySerial": 2}),
+        json!({"KeySerial": 3, "Buckets": "others"}),
+        json!({"UserName": OTHER_USER}),
+    ] {
+        assert_eq!(
+            scene.update(properties_with(changes.clone())).await,
+            Outcome::Complete,
+            "{changes}: {}",
+            scene.reason()
+        );
+        sleep(seconds(60)).await;
+    }
+    scene.assert_works(OTHER_USER, "reads");
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn fresh_users_may_be_seen_late() {
+    lives(Lags {
+        user: seconds(10),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fresh_tags_may_be_seen_late() {
+    lives(Lags {
+        tags: seconds(10),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fresh_keys_may_be_known_late() {
+    lives(Lags {
+        key: seconds(30),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_of_keys_may_lag() {
+    lives(Lags {
+        key_list: seconds(10),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_may_count_late() {
+    lives(Lags {
+        policy: seconds(20),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_may_be_denied() {
+    lives(Lags {
+        missing: Missing::IsDenied,
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_it_may_lag_at_once() {
+    let (user, tags, key, key_list, policy) =
+        (seconds(5), seconds(8), seconds(15), seconds(8), seconds(20));
+    lives(Lags {
+        user,
+        tags,
+        key,
+        key_list,
+        policy,
+        missing: Missing::IsDenied,
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_role_is_waited_for_at_the_start_of_every_request() {
+    let mut scene = Scene::new().await;
+    scene.account.role_is_fresh_for(seconds(15));
+    assert_eq!(
+        scene.create(properties()).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.account.role_is_fresh_for(seconds(15));
+    assert_eq!(
+        scene.update(properties_with(json!({"KeySerial": 2}))).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.account.role_is_fresh_for(seconds(15));
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_stays_denied_is_named_in_the_reason() {
+    let mut scene = Scene::created().await;
+    scene.account.role_is_fresh_for(seconds(100_000));
+    assert_eq!(scene.delete().await, Outcome::Blocked);
+    let reason = scene.reason();
+    assert!(
+        reason.contains("AccessDenied")
+            && (reason.contains("iam:") || reason.contains("secretsmanager:")),
+        "{reason}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_right_after_a_create_waits_for_the_tags() {
+    let mut scene = Scene::new().await;
+    scene.account.lag(Lags {
+        tags: seconds(10),
+        ..Lags::default()
+    });
+    let create = scene.stack.begin_create(&properties());
+    let process = Faulty::holding_first(scene.stack.cloud(), "create_key");
+    let mut run = Box::pin(invoke(&scene.account, &process, &create));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    drop(run);
+    assert_eq!(
+        scene.delete_created(SECRET).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_is_begun_when_there_is_too_little_time_to_store_it() {
+    let mut scene = Scene::created().await;
+    let keys = scene.account.keys(USER);
+    let process = Faulty::holding_first(scene.stack.cloud(), "standing");
+    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+    let event = scene.stack.request(
+        "Update",
+        Some(SECRET),
+        &properties_with(json!({"KeySerial": 2})),
+        Some(&properties()),
+    );
+    let mut run = Box::pin(invoke(&scene.account, &process, &event));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    sleep(seconds(90)).await;
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    assert!(
+        answer.reason().contains("too little time"),
+        "{}",
+        answer.reason()
+    );
+    assert!(!process.calls().contains(&"create_key"));
+    assert_eq!(scene.account.keys(USER), keys);
+    scene.assert_works(USER, "reads");
+}
