@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     account::{Account, path_text, secrets::StoredKey},
+    process::join,
     publisher::Publisher,
     sink::Sink,
     stack::{BOUNDARY, FUNCTION, RESOURCE, Settled, Stack},
@@ -86,24 +87,21 @@ impl<'a> Bench<'a> {
     pub(crate) fn assert_reads(&self, user: &str) -> anyhow::Result<()> {
         let publisher = self.publisher(user)?;
         let content = fs::read(self.workplace.data().join("first").join(OBJECT))?;
-        let read = publisher.get(BUCKET, OBJECT)?;
+        let (read, listed) = join(
+            || publisher.get(BUCKET, OBJECT),
+            || publisher.list(BUCKET, "", 1),
+        )?;
         ensure!(read == content, "{user} read another content");
-        ensure!(
-            !publisher.list(BUCKET, "", 1)?.is_empty(),
-            "{user} listed nothing"
-        );
+        ensure!(!listed.is_empty(), "{user} listed nothing");
         Ok(())
     }
 
     /// Whether neither user nor secret of that name is there.
     pub(crate) fn assert_nothing_of(&self, user: &str) -> anyhow::Result<()> {
-        let found = self.account.user(user)?;
-        ensure!(found.is_none(), "user {user} is there: {found:?}");
-        let found = self.account.secret(&format!("publisher/{user}"))?;
-        ensure!(
-            found.is_none(),
-            "secret publisher/{user} is there: {found:?}"
-        );
+        let secret = format!("publisher/{user}");
+        let (user, secret) = join(|| self.account.user(user), || self.account.secret(&secret))?;
+        ensure!(user.is_none(), "a user is there: {user:?}");
+        ensure!(secret.is_none(), "a secret is there: {secret:?}");
         Ok(())
     }
 }

@@ -240,6 +240,24 @@ impl fmt::Display for Finished {
     }
 }
 
+/// Does two things side by side: a command line tool keeps one processor busy for most of its time.
+///
+/// # Errors
+/// The first one's, else the second one's, after both have ended.
+pub(crate) fn join<A: Send, B>(
+    first: impl FnOnce() -> anyhow::Result<A> + Send,
+    second: impl FnOnce() -> anyhow::Result<B>,
+) -> anyhow::Result<(A, B)> {
+    thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        let first = first
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((first?, second?))
+    })
+}
+
 /// Ends the group that `child` leads: SIGTERM first, SIGKILL for what remains.
 pub(crate) fn end_group(child: &mut Child) {
     end_group_within(child, GRACE);

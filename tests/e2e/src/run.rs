@@ -64,7 +64,8 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
         ));
         look_around(&report, &account, &publisher)?;
         report.line(format!("The emulator's log: {}", emulator.log().display()));
-        report.line(format!("To stop it: kill -- -{}", emulator.keep()));
+        let (group, scratch) = (emulator.keep(), workplace.scratch().display());
+        report.line(format!("To stop it: kill -- -{group} && rm -r {scratch}"));
         workplace.keep_scratch();
     } else if !as_expected {
         report.line(format!("Logs: {}", workplace.logs().display()));

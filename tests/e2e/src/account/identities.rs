@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Account, texts};
+use crate::process::join;
 
 impl Account {
     /// What `get-user` says, `None` if there is no such user.
@@ -50,13 +51,16 @@ impl Account {
     pub(crate) fn inventory(&self) -> anyhow::Result<BTreeSet<String>> {
         let filter = ["User", "Role", "LocalManagedPolicy"];
         let command = ["iam", "get-account-authorization-details", "--filter"];
-        let iam = self.json(command.into_iter().chain(filter))?;
-        let secrets = [
-            "secretsmanager",
-            "list-secrets",
-            "--include-planned-deletion",
-        ];
-        let secrets = self.json(secrets)?;
+        let (iam, secrets) = join(
+            || self.json(command.into_iter().chain(filter)),
+            || {
+                self.json([
+                    "secretsmanager",
+                    "list-secrets",
+                    "--include-planned-deletion",
+                ])
+            },
+        )?;
         let kinds = [
             ("user", texts(&iam["UserDetailList"], "UserName")),
             ("role", texts(&iam["RoleDetailList"], "RoleName")),

@@ -1,9 +1,9 @@
 //! Nothing stays behind.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 
 use super::Lifecycle;
-use crate::{publisher::Publisher, report::Notes};
+use crate::{account::secrets::StoredKey, process::join, publisher::Publisher, report::Notes};
 
 pub(super) fn delete_stack(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
     let names = &story.names;
@@ -25,15 +25,12 @@ pub(super) fn find_nothing(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyh
         Ok(())
     })?;
     notes.add("users, roles, managed policies, secrets: as before");
-    for stored in &story.keys {
-        let publisher = Publisher::with_key(story.account, story.workplace, &stored.key);
-        let refusal = story
-            .account
-            .eventually(|| publisher.list_refusal(story.first_bucket(), ""))?;
-        let dead = ["InvalidAccessKeyId", "InvalidClientTokenId"].contains(&refusal.code.as_str());
-        ensure!(dead, "{}: {refusal}", stored.key.id);
-        notes.add(format!("{}: {}", stored.key.id, refusal.code));
-    }
+    let [old, new] = story.keys.as_slice() else {
+        bail!("two keys were to be made: {:?}", story.keys);
+    };
+    let (old, new) = join(|| expect_dead(story, old), || expect_dead(story, new))?;
+    notes.add(old);
+    notes.add(new);
     Ok(())
 }
 
@@ -47,4 +44,18 @@ fn left_behind(story: &Lifecycle<'_>) -> anyhow::Result<Vec<String>> {
         .filter(|name| ours(name))
         .cloned()
         .collect())
+}
+
+/// How AWS refuses a key that is gone.
+fn expect_dead(story: &Lifecycle<'_>, stored: &StoredKey) -> anyhow::Result<String> {
+    let publisher = Publisher::with_key(story.account, story.workplace, &stored.key);
+    story.account.eventually(|| {
+        let refusal = publisher.list_refusal(story.first_bucket(), "")?;
+        ensure!(
+            refusal.code == "InvalidAccessKeyId",
+            "{}: {refusal}",
+            stored.key.id
+        );
+        Ok(format!("{}  {}", stored.key.id, refusal.code))
+    })
 }

@@ -5,42 +5,37 @@ use std::{fs, path::Path};
 use anyhow::{Context, ensure};
 
 use super::{First, Lifecycle};
-use crate::{account::Refusal, publisher::Publisher, report::Notes};
+use crate::{account::Refusal, process::join, publisher::Publisher, report::Notes};
 
 /// More than the samples; a real bucket has more than anybody wants to see.
 const LISTED: usize = 20;
 
 pub(super) fn fill_buckets(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
-    story.before = story.account.inventory()?;
-    let account = story.account;
-    match &story.names.first {
-        First::Samples(bucket) => {
-            account.create_bucket(bucket)?;
-            account.upload(&story.samples("first"), &format!("s3://{bucket}"))?;
-            notes.add(format!(
-                "s3://{bucket}: {} files",
-                files_below(&story.samples("first"))?
-            ));
-        }
-        First::Existing(bucket) => notes.add(format!("s3://{bucket}: as it is")),
-    }
-    account.create_bucket(&story.names.second)?;
-    account.upload(
-        &story.samples("second"),
-        &format!("s3://{}", story.names.second),
+    let (account, names) = (story.account, &story.names);
+    let fill = |bucket: &str, samples: &str| {
+        account.create_bucket(bucket)?;
+        account.upload(&story.samples(samples), &format!("s3://{bucket}"))?;
+        files_below(&story.samples(samples))
+    };
+    let fill_first = || match &names.first {
+        First::Samples(bucket) => Ok(format!("s3://{bucket}: {} files", fill(bucket, "first")?)),
+        First::Existing(bucket) => Ok(format!("s3://{bucket}: as it is")),
+    };
+    let before = account.inventory()?;
+    let ((first, second), _) = join(
+        || join(fill_first, || fill(&names.second, "second")),
+        || {
+            join(
+                || fill(&names.other, "second"),
+                || account.create_bucket(&names.artifacts),
+            )
+        },
     )?;
-    notes.add(format!(
-        "s3://{}: {} file",
-        story.names.second,
-        files_below(&story.samples("second"))?
-    ));
-    account.create_bucket(&story.names.other)?;
-    account.upload(
-        &story.samples("second"),
-        &format!("s3://{}", story.names.other),
-    )?;
-    notes.add(format!("s3://{}: not for Publisher", story.names.other));
-    account.create_bucket(&story.names.artifacts)
+    notes.add(first);
+    notes.add(format!("s3://{}: {second} file", names.second));
+    notes.add(format!("s3://{}: not for Publisher", names.other));
+    story.before = before;
+    Ok(())
 }
 
 pub(super) fn deploy(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
@@ -87,40 +82,23 @@ pub(super) fn fetch_secret(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyh
 
 pub(super) fn read_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
     let publisher = story.publisher()?;
-    let identity = story.account.eventually(|| publisher.identity())?;
+    let bucket = story.first_bucket();
+    let (key, content) = something_to_read(story)?;
+    let (identity, (listed, read)) = join(
+        || story.account.eventually(|| publisher.identity()),
+        || {
+            join(
+                || publisher.list(bucket, "", LISTED),
+                || publisher.get(bucket, &key),
+            )
+        },
+    )?;
     ensure!(
         identity.ends_with(&format!(":user/{}", story.names.user)),
         "it acts as {identity}"
     );
-    let bucket = story.first_bucket();
-    let listed = publisher.list(bucket, "", LISTED)?;
-    let (key, content) = match &story.names.first {
-        First::Samples(_) => {
-            let folder = story.samples("first");
-            ensure!(
-                listed.len() == files_below(&folder)?,
-                "it listed {listed:?}"
-            );
-            let key = listed
-                .iter()
-                .find(|key| key.ends_with(".vcf"))
-                .context("no VCF is listed")?;
-            (key.clone(), fs::read(folder.join(key))?)
-        }
-        First::Existing(_) => {
-            let key = story
-                .account
-                .first_key(bucket)?
-                .context("the bucket is empty")?;
-            ensure!(listed.contains(&key), "it listed {listed:?}");
-            let content = story.account.first_bytes(story.workplace, bucket, &key)?;
-            (key, content)
-        }
-    };
-    ensure!(
-        publisher.get(bucket, &key)? == content,
-        "{key} has another content"
-    );
+    ensure!(listed.contains(&key), "it listed {listed:?}");
+    ensure!(read == content, "{key} has another content");
     notes.add(format!("list  s3://{bucket}  {} objects", listed.len()));
     notes.add(format!(
         "get   s3://{bucket}/{key}  {} bytes",
@@ -129,21 +107,64 @@ pub(super) fn read_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyho
     Ok(())
 }
 
+/// An object of the first bucket, and what is in it.
+fn something_to_read(story: &Lifecycle<'_>) -> anyhow::Result<(String, Vec<u8>)> {
+    match &story.names.first {
+        First::Samples(_) => {
+            let key = "cohort-a/sample-001/sample-001.chr20.vcf";
+            Ok((key.to_owned(), fs::read(story.samples("first").join(key))?))
+        }
+        First::Existing(bucket) => {
+            let key = story
+                .account
+                .first_key(bucket)?
+                .context("the bucket is empty")?;
+            let content = story.account.first_bytes(story.workplace, bucket, &key)?;
+            Ok((key, content))
+        }
+    }
+}
+
 pub(super) fn meet_refusals(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
     let publisher = story.publisher()?;
-    let bucket = story.first_bucket();
-    let file = story.samples("first").join("targets/exome.chr20.bed");
+    let (bucket, other) = (story.first_bucket(), &story.names.other);
     let key = format!("{}-must-not-be-written", story.names.stack);
-    let put = publisher.put_refusal(&file, bucket, &key)?;
-    expect_denied(&put, &format!("put   s3://{bucket}/{key}"), notes)?;
-    let other = &story.names.other;
-    let list = publisher.list_refusal(other, "")?;
-    expect_denied(&list, &format!("list  s3://{other}"), notes)?;
     let (_, sample, _) = story.sample()?;
-    let get = publisher.get_refusal(other, &sample)?;
+    let ((put, list), (get, users)) = join(
+        || {
+            join(
+                || refused_put(story, &publisher, &key),
+                || publisher.list_refusal(other, ""),
+            )
+        },
+        || {
+            join(
+                || publisher.get_refusal(other, &sample),
+                || publisher.list_users_refusal(),
+            )
+        },
+    )?;
+    expect_denied(&put, &format!("put   s3://{bucket}/{key}"), notes)?;
+    expect_denied(&list, &format!("list  s3://{other}"), notes)?;
     expect_denied(&get, &format!("get   s3://{other}/{sample}"), notes)?;
-    let users = publisher.list_users_refusal()?;
     expect_denied(&users, "iam   list-users", notes)
+}
+
+/// Tries to write where somebody's data may be: what is written against all expectation is removed.
+fn refused_put(
+    story: &Lifecycle<'_>,
+    publisher: &Publisher<'_>,
+    key: &str,
+) -> anyhow::Result<Refusal> {
+    let file = story.samples("first").join("targets/exome.chr20.bed");
+    let put = publisher.put_refusal(&file, story.first_bucket(), key);
+    if put.is_err() {
+        story
+            .account
+            .aws(["s3", "rm", &format!("s3://{}/{key}", story.first_bucket())])
+            .succeed()?;
+    }
+    put
 }
 
 pub(super) fn add_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
@@ -153,28 +174,37 @@ pub(super) fn add_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow
     let early = publisher.list_refusal(&second, "")?;
     expect_denied(&early, &format!("list  s3://{second} before"), notes)?;
     story.sam_deploy(&format!("{first},{second}"), "1")?;
-    ensure!(
-        story.account.eventually(|| publisher.get(&second, &key))? == content,
-        "{key} has another content"
-    );
-    read_both(&publisher, &first, &second)?;
+    let (read, (listed, stored)) = join(
+        || story.account.eventually(|| publisher.get(&second, &key)),
+        || {
+            join(
+                || publisher.list(&first, "", 1),
+                || story.account.stored_key(&story.secret(), "AWSCURRENT"),
+            )
+        },
+    )?;
+    ensure!(read == content, "{key} has another content");
+    ensure!(!listed.is_empty(), "the first bucket is empty now");
     notes.add(format!(
         "get   s3://{second}/{key}  {} bytes",
         content.len()
     ));
-    let stored = story.account.stored_key(&story.secret(), "AWSCURRENT")?;
     let same = stored.version_id == story.current_key()?.version_id;
     ensure!(same, "the update made a new key");
     Ok(())
 }
 
-/// Lists both buckets of the story.
+/// Lists both buckets of the story; gives how many objects there are.
 pub(super) fn read_both(
     publisher: &Publisher<'_>,
     first: &str,
     second: &str,
 ) -> anyhow::Result<usize> {
-    Ok(publisher.list(first, "", LISTED)?.len() + publisher.list(second, "", LISTED)?.len())
+    let (first, second) = join(
+        || publisher.list(first, "", LISTED),
+        || publisher.list(second, "", LISTED),
+    )?;
+    Ok(first.len() + second.len())
 }
 
 fn expect_denied(refusal: &Refusal, what: &str, notes: &mut Notes) -> anyhow::Result<()> {
