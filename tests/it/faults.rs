@@ -195,9 +195,8 @@ async fn every_fault_at_every_call(operation: Operation) {
 }
 
 macro_rules! operations {
-    ($check:ident: $($(#[$meta:meta])* $name:ident = $operation:expr;)*) => {
+    ($check:ident: $($name:ident = $operation:expr;)*) => {
         $(
-            $(#[$meta])*
             #[tokio::test(start_paused = true)]
             async fn $name() {
                 $check($operation).await;
@@ -280,12 +279,12 @@ async fn lagging(operation: Operation) {
 }
 
 operations! { lagging:
-    
+
     a_create_survives_lags_and_faults = Operation::Create(Succeed);
     a_change_survives_lags_and_faults = Operation::Change(Succeed);
     a_rotation_survives_lags_and_faults = Operation::Rotate(Succeed);
     a_second_rotation_survives_lags_and_faults = Operation::RotateAgain(Succeed);
-    
+
     a_replacement_survives_lags_and_faults = Operation::Replace(Succeed);
     a_deletion_survives_lags_and_faults = Operation::Delete;
 }

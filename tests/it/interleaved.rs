@@ -376,18 +376,17 @@ async fn a_late_replacement_beside_the_stacks_deletion_leaves_nothing() {
     late_update_beside_deletion(json!({"UserName": OTHER_USER})).await;
 }
 
-/// An Update still runs when CloudFormation has given it up and sends the old properties.
+/// An Update still runs when CloudFormation has given it up and sends the old properties. A run that is overtaken may
+/// leave a candidate's label on a dead key; the next request takes it off.
 async fn update_beside_its_rollback(changes: Value) {
     at_every_pair_of_calls(async |k, j| {
         let mut scene = Scene::created().await;
         scene.account.allow_unstored(2);
         let first = update(&mut scene, changes.clone());
-        let second = scene.stack.request(
-            "Update",
-            Some(SECRET),
-            &properties(),
-            Some(&properties_with(changes.clone())),
-        );
+        let changed = properties_with(changes.clone());
+        let second = scene
+            .stack
+            .request("Update", Some(SECRET), &properties(), Some(&changed));
         let both = Beside {
             first,
             second,
@@ -396,19 +395,32 @@ async fn update_beside_its_rollback(changes: Value) {
         }
         .run(&scene, k, j)
         .await;
-        scene.assert_works(USER, "reads");
-        scene.account.assert_gone(OTHER_USER);
+        let current = scene
+            .account
+            .current_key(SECRET)
+            .expect("AWSCURRENT names a key");
+        assert!(
+            scene.active_keys(USER).contains(&current),
+            "held at {k} and {j}"
+        );
         assert!(
             scene
                 .active_keys(USER)
                 .contains(&scene.first_key().expect("there was a key"))
         );
+        scene.account.assert_gone(OTHER_USER);
+        assert_eq!(
+            scene
+                .update(properties_with(json!({"Revision": "next"})))
+                .await,
+            Outcome::Complete
+        );
+        scene.assert_works(USER, "reads");
         both
     })
     .await;
 }
 
-#[ignore = "red: a run that saw the new key before it was stored deletes it after it became AWSCURRENT"]
 #[tokio::test(start_paused = true)]
 async fn a_rotation_beside_its_rollback_loses_no_key() {
     update_beside_its_rollback(json!({"KeySerial": 2})).await;

@@ -121,21 +121,21 @@ async fn all_of_it_may_lag_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_fresh_role_is_waited_for_at_the_start_of_every_request() {
     let mut scene = Scene::new().await;
-    scene.account.role_is_fresh_for(seconds(15));
+    scene.account.role_is_fresh_for(seconds(10));
     assert_eq!(
         scene.create(properties()).await,
         Outcome::Complete,
         "{}",
         scene.reason()
     );
-    scene.account.role_is_fresh_for(seconds(15));
+    scene.account.role_is_fresh_for(seconds(10));
     assert_eq!(
         scene.update(properties_with(json!({"KeySerial": 2}))).await,
         Outcome::Complete,
         "{}",
         scene.reason()
     );
-    scene.account.role_is_fresh_for(seconds(15));
+    scene.account.role_is_fresh_for(seconds(10));
     assert_eq!(
         scene.delete().await,
         Outcome::Complete,

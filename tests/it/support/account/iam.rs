@@ -108,7 +108,7 @@ impl Iam {
     pub(crate) fn check_boundary(&self, arn: Option<&str>) -> Effect<()> {
         match arn {
             Some(arn) if !self.managed.contains(arn) => Err(refusal(
-                ErrorKind::Rejected,
+                ErrorKind::NotFound,
                 "NoSuchEntity",
                 format!("Scope ARN: {arn} does not exist or is not attachable."),
             )),
