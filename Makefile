@@ -53,8 +53,8 @@ check-lints: ## Clippy has nothing to say
 	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 
 .PHONY: check-template
-check-template: $(INSTALLED) ## cfn-lint has nothing to say about template.yaml
-	@$(TOOLS)/bin/cfn-lint template.yaml
+check-template: $(INSTALLED) ## cfn-lint has nothing to say about the templates
+	@$(TOOLS)/bin/cfn-lint template.yaml docs/*.yaml
 
 .PHONY: check-rust
 check-rust: ## Unit and integration tests
