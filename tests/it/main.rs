@@ -14,5 +14,6 @@ mod lags;
 mod life;
 mod proofs;
 mod scene;
+mod stories;
 mod strangers;
 mod support;

@@ -113,6 +113,14 @@ impl Account {
             .map(|secret| secret.tags.clone())
     }
 
+    /// Whether the secret has replicas.
+    pub(crate) fn is_replicated(&self, secret: &str) -> bool {
+        self.state()
+            .secrets
+            .named(secret)
+            .is_some_and(|secret| !secret.replicas.is_empty())
+    }
+
     /// Whether the secret waits for its deletion.
     pub(crate) fn is_pending_deletion(&self, secret: &str) -> bool {
         self.state()
