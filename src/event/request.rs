@@ -267,11 +267,10 @@ fn untyped(event: &str, envelope: &Envelope) -> serde_json::Result<Untyped> {
     serde_json::from_value(Value::Object(event))
 }
 
-/// Parses the properties of a Create or Update, up to everything that can be refused without an AWS call.
+/// Parses the properties of a Create or Update, and refuses a user that the role does not reach.
 fn desired(owner: &Owner, properties: &Value, settings: &Settings) -> Result<Desired, Refusal> {
     let partition = owner.stack.partition();
     let desired = Desired::parse(properties, partition)?;
-    desired.policy_document(partition, &settings.url_suffix)?;
     if !within_reach(&desired.user, settings) {
         let prefix = &settings.user_name_prefix;
         let rule =
