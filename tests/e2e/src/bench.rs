@@ -77,6 +77,29 @@ impl<'a> Bench<'a> {
         Publisher::with_profile(self.account, self.workplace, user)
     }
 
+    /// Puts the sample [`OBJECT`] into another bucket, with further `options`.
+    pub(crate) fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        options: &[&str],
+    ) -> anyhow::Result<()> {
+        let file = self.workplace.data().join("first").join(OBJECT);
+        let command = [
+            "s3api",
+            "put-object",
+            "--bucket",
+            bucket,
+            "--key",
+            key,
+            "--body",
+            path_text(&file)?,
+        ];
+        self.account
+            .json(command.into_iter().chain(options.iter().copied()))?;
+        Ok(())
+    }
+
     /// The key in use of `user`.
     pub(crate) fn current_key(&self, user: &str) -> anyhow::Result<StoredKey> {
         self.account

@@ -43,8 +43,8 @@ pub(crate) struct Demo {
 pub(crate) struct Test {
     #[command(flatten)]
     pub(crate) build: Build,
-    /// Run only the tests whose name contains this
-    pub(crate) filter: Option<String>,
+    /// Run only the tests whose name contains one of these, `lifecycle` for the story
+    pub(crate) filters: Vec<String>,
     /// How many tests run side by side; the command line tools are what takes the time
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(2, usize::from))]
     pub(crate) jobs: usize,

@@ -83,12 +83,9 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
     };
     if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
         let bench = Bench::prepare(&workplace, &account, &sink)?;
-        let chosen = |name: &str| {
-            arguments
-                .filter
-                .as_ref()
-                .is_none_or(|part| name.contains(part))
-        };
+        let filters = &arguments.filters;
+        let chosen =
+            |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
         let mut queue: Vec<_> = scenarios::all().filter(|(name, _)| chosen(name)).collect();
         // The last one begins first.
         queue.reverse();

@@ -5,6 +5,7 @@ use crate::{bench::Bench, report::Notes};
 mod deletion;
 mod documented;
 mod ownership;
+mod proof;
 mod refusals;
 mod repair;
 mod replacement;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         refusals::SCENARIOS,
         ownership::SCENARIOS,
         documented::SCENARIOS,
+        proof::SCENARIOS,
         repair::SCENARIOS,
         replacement::SCENARIOS,
         rotation::SCENARIOS,
