@@ -12,12 +12,9 @@ use crate::cloud::{Cloud, CloudError, Creation, ErrorKind, SecretArn, Standing};
 use crate::names::UserName;
 use crate::observe;
 use crate::ownership::Owner;
-use crate::plan::{Plan, Step};
+use crate::plan::{IAM_LAG, Plan, Step};
 use crate::secret::StoredKey;
 use crate::verify::{Patience, Target};
-
-/// How long what IAM has just been told may take to be visible; fresh roles, tags and boundaries lag as well.
-pub const IAM_LAG: Duration = Duration::from_secs(20);
 
 /// Less than this before the deadline no key is made: one attempt to make it (10 s at most) and storing it with all
 /// repetitions (30 s at most) must fit.
@@ -42,15 +39,9 @@ pub struct Ground<'a> {
     pub deadline: Instant,
     /// The key that this plan made.
     made: Option<StoredKey>,
-    /// Whether a step of this plan may not be visible everywhere yet.
-    lag: Lag,
-}
-
-/// Whether IAM may lag behind what it was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lag {
-    Settled,
-    Expected,
+    /// Until when what IAM was told may not be seen everywhere: the role at the start of an event, and every user, tag
+    /// and boundary that this plan has set.
+    lags_until: Instant,
 }
 
 /// How a plan ended.
@@ -109,7 +100,7 @@ impl<'a> Ground<'a> {
             patience,
             deadline,
             made: None,
-            lag: Lag::Settled,
+            lags_until: Instant::now() + IAM_LAG,
         }
     }
 }
@@ -140,7 +131,7 @@ pub async fn apply<C: Cloud>(
             return Ok(Applied::ObserveAgain(why));
         }
         if stage.iter().any(lags) {
-            ground.lag = Lag::Expected;
+            ground.lags_until = Instant::now() + IAM_LAG;
         }
     }
     Ok(Applied::Done)
@@ -178,12 +169,17 @@ async fn take<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<E
             .map(|()| Effect::None);
     }
     let attempt = || call(cloud, step, ground);
-    let not_visible_yet = |error: &CloudError| {
-        ground.lag == Lag::Expected && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
-    };
-    match attempt.retry(iam_lag()).when(not_visible_yet).await {
+    match attempt
+        .retry(iam_lag())
+        .when(|error| ground.may_lag(error))
+        .await
+    {
         Ok(effect) => Ok(effect),
-        Err(error) if error.kind == ErrorKind::Conflict || overtaken(step, &error) => {
+        // Without an answer it may have happened: looking again tells.
+        Err(error)
+            if matches!(error.kind, ErrorKind::Conflict | ErrorKind::Unclear)
+                || overtaken(step, &error) =>
+        {
             Ok(Effect::Again(format!("could not {step} yet: {error}")))
         }
         Err(error) => Err(Stopped::Failed {
@@ -275,6 +271,12 @@ async fn call<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<E
 }
 
 impl Ground<'_> {
+    /// Whether AWS may only not have seen yet what this call needs: nothing has happened then, and it is worth repeating.
+    fn may_lag(&self, error: &CloudError) -> bool {
+        matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
+            && Instant::now() < self.lags_until
+    }
+
     /// The secret, which a step before this one has made or observed.
     fn secret(&self) -> Result<&SecretArn, CloudError> {
         self.secret.as_ref().ok_or_else(|| CloudError {

@@ -347,6 +347,8 @@ pub struct Secret {
     pub description: String,
     /// The key that encrypts it as Secrets Manager shows it; `None` for the AWS-managed one.
     pub kms_key: Option<String>,
+    /// When it was made or last changed in any way.
+    pub changed: SystemTime,
     /// Whether it is usable.
     pub state: SecretState,
     /// Every labelled version with its labels.

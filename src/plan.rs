@@ -12,6 +12,7 @@ mod removal;
 mod tests;
 
 use std::fmt;
+use std::time::Duration;
 
 pub use presence::{Change, Want, presence};
 pub use removal::removal;
@@ -19,6 +20,9 @@ pub use removal::removal;
 use crate::cloud::{Attachment, NewSecret, NewUser, SecretArn, TagMap, VersionId};
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey};
 use crate::secret::{AccessKeyId, Label, StoredKey};
+
+/// How long what IAM was told may not be seen everywhere: fresh users, keys, tags, boundaries and roles lag.
+pub const IAM_LAG: Duration = Duration::from_secs(20);
 
 /// The steps to take, and how it ends.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use backon::Retryable;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
-use super::{Effect, Ground, IAM_LAG, KEY_BUDGET, Lag, Stopped, iam_lag};
+use super::{Effect, Ground, KEY_BUDGET, Stopped, iam_lag};
 use crate::cloud::{Cloud, CloudError, ErrorKind, Minting, Storing, VersionId};
 use crate::names::UserName;
-use crate::plan::{Bearer, Demand, NewKey, Proof, Step};
+use crate::plan::{Bearer, Demand, IAM_LAG, NewKey, Proof, Step};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::verify;
 
@@ -75,12 +75,9 @@ pub(super) async fn make_key<C: Cloud>(
 
 /// `CreateAccessKey`, again only where AWS said that nothing happened and the user may not be visible yet.
 async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, CloudError> {
-    let nothing_happened_yet = |error: &CloudError| {
-        ground.lag == Lag::Expected && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
-    };
     (|| cloud.create_key(ground.name))
         .retry(iam_lag())
-        .when(nothing_happened_yet)
+        .when(|error| ground.may_lag(error))
         .await
 }
 

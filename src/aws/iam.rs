@@ -81,9 +81,8 @@ impl Iam {
             Err(error) if error.code.as_deref() == Some("EntityAlreadyExists") => {
                 return Ok(Creation::AlreadyThere);
             }
-            // There is no user yet that could be missing: IAM means the policy.
+            // There is no user yet that could be missing: IAM means the policy, perhaps one just made.
             Err(mut error) if error.kind == ErrorKind::NotFound => {
-                error.kind = ErrorKind::Rejected;
                 error.message = format!(
                     "the permissions boundary `{}` does not exist or cannot be attached; make it first, or name another in `PermissionsBoundary`",
                     boundary.unwrap_or_default()

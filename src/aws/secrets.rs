@@ -4,6 +4,8 @@ mod creation;
 mod deletion;
 mod versions;
 
+use std::time::SystemTime;
+
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
@@ -142,6 +144,12 @@ fn described(answer: DescribeSecretOutput) -> Option<Secret> {
         kms_key: answer
             .kms_key_id
             .filter(|key| !key.is_empty() && key != "alias/aws/secretsmanager"),
+        // A date that cannot be read is taken for one long ago: it only spares waiting.
+        changed: answer
+            .last_changed_date
+            .or(answer.created_date)
+            .and_then(|date| SystemTime::try_from(date).ok())
+            .unwrap_or(SystemTime::UNIX_EPOCH),
         state: if answer.deleted_date.is_some() {
             SecretState::PendingDeletion
         } else {

@@ -5,15 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::{NewKey, Step};
+use super::{IAM_LAG, NewKey, Step};
 use crate::cloud::{Key, KeyStatus, VersionId};
 use crate::names::{KeySerial, SecretName, UserName};
 use crate::observe::{ObservedSecret, Pair};
 use crate::secret::{AccessKeyId, Label, StoredKey};
-
-/// How long IAM's list may lag behind the making of a key. A key that is stored for less long and not listed is not yet
-/// judged gone.
-const LISTING_LAG: Duration = Duration::from_secs(20);
 
 /// How long Secrets Manager's own rotation may be under way before it counts as failed.
 const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
@@ -115,7 +111,7 @@ impl<'a> Keys<'a> {
         let unlisted = self
             .key_in(version)
             .is_some_and(|key| self.status(&key.id).is_none());
-        unlisted && self.younger(version, LISTING_LAG)
+        unlisted && self.younger(version, IAM_LAG)
     }
 
     /// A version whose age is unknown was stored after its list was read: it is young.

@@ -1,6 +1,8 @@
 //! The plan that removes a pair, as far as it is ours.
 
-use super::{End, Plan, Step};
+use std::time::SystemTime;
+
+use super::{End, IAM_LAG, Plan, Step};
 use crate::cloud::{AttachmentKind, SecretState};
 use crate::names::RecoveryWindow;
 use crate::observe::{ObservedSecret, ObservedUser, Pair};
@@ -13,7 +15,12 @@ use crate::ownership::{Owner, Ownership};
 ///
 /// # Errors
 /// The reason for the answer where a person has to act first: nothing is changed then.
-pub fn removal(owner: &Owner, pair: &Pair, recovery: RecoveryWindow) -> Result<Plan, String> {
+pub fn removal(
+    owner: &Owner,
+    pair: &Pair,
+    recovery: RecoveryWindow,
+    now: SystemTime,
+) -> Result<Plan, String> {
     let Pair {
         name,
         user,
@@ -33,6 +40,16 @@ pub fn removal(owner: &Owner, pair: &Pair, recovery: RecoveryWindow) -> Result<P
         end: End::Done,
     };
     let (user, secret) = ours(user.as_ref(), secret.as_ref(), &mut plan.notes);
+    if let (None, Some(secret)) = (&pair.user, secret)
+        && now
+            .duration_since(secret.secret.changed)
+            .unwrap_or_default()
+            < IAM_LAG
+    {
+        // The secret is at hand as soon as it is made; its user may have been made beside it and not be seen yet.
+        plan.end = End::ObserveAgain;
+        return Ok(plan);
+    }
     let mut before = Vec::new();
     let mut beside = Vec::new();
     let mut last = Vec::new();

@@ -75,6 +75,7 @@ impl World {
                               Bucket: s3://cohort/. Region: eu-west-1."
                     .into(),
                 kms_key: None,
+                changed: now() - Duration::from_secs(3600),
                 state: SecretState::Live,
                 labels: BTreeMap::new(),
                 replicas: Vec::new(),
@@ -202,7 +203,12 @@ impl World {
     }
 
     fn removal(&self) -> String {
-        match removal(&self.owner, &self.observed.pair, RecoveryWindow::None) {
+        match removal(
+            &self.owner,
+            &self.observed.pair,
+            RecoveryWindow::None,
+            now(),
+        ) {
             Ok(plan) => plan.to_string(),
             Err(reason) => format!("refused: {reason}"),
         }
@@ -539,4 +545,14 @@ fn two_runs_that_see_the_same_state_store_in_the_same_version_and_a_later_attemp
         created: now(),
     });
     assert_ne!(first, world.plan());
+}
+
+#[test]
+fn a_removal_waits_for_a_user_that_may_have_been_made_a_moment_ago() {
+    let mut world = World::settled();
+    world.observed.pair.user = None;
+    world.secret().secret.changed = now() - Duration::from_secs(19);
+    assert_snapshot!(world.removal(), @"nothing to do; then observe again");
+    world.secret().secret.changed = now() - Duration::from_secs(20);
+    assert_snapshot!(world.removal(), @"delete secret `arn:of:secret` at once");
 }

@@ -7,13 +7,13 @@ use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::apply::{Applied, Ground, IAM_LAG, Stopped, apply};
+use crate::apply::{Applied, Ground, Stopped, apply};
 use crate::buckets::BucketUri;
 use crate::cloud::{Cloud, CloudError, ErrorKind, Standing};
 use crate::names::{RecoveryWindow, UserName, Verification};
 use crate::observe::{self, Observed, Pair, Scope};
 use crate::ownership::{Owner, Ownership};
-use crate::plan::{self, Access, End, Want};
+use crate::plan::{self, Access, End, IAM_LAG, Want};
 use crate::verify::{Patience, Target};
 
 /// Why a pair is not as wanted.
@@ -199,7 +199,8 @@ impl<C: Cloud> Work<'_, C> {
                 .retry(role_lag())
                 .when(|error| error.kind == ErrorKind::Denied)
                 .await?;
-            let plan = plan::removal(self.owner, &pair, recovery).map_err(Unfulfilled::Refused)?;
+            let plan = plan::removal(self.owner, &pair, recovery, self.cloud.now())
+                .map_err(Unfulfilled::Refused)?;
             info!(user = %name, %plan, "plan");
             for note in &plan.notes {
                 warn!(note, "note");

@@ -142,7 +142,7 @@ async fn a_missing_boundary_is_named_and_not_taken_for_a_missing_user() {
         .expect_err("AWS refused");
     assert_eq!(
         (error.kind, error.code.as_deref()),
-        (ErrorKind::Rejected, Some("NoSuchEntity"))
+        (ErrorKind::NotFound, Some("NoSuchEntity"))
     );
     assert!(
         error.message.contains(BOUNDARY) && error.message.contains("`PermissionsBoundary`"),

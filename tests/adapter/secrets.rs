@@ -1,7 +1,7 @@
 //! Secrets Manager.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use publisher_s3_access::cloud::{
     Cloud, Creation, ErrorKind, NewSecret, Rotation, Secret, SecretArn, SecretState, VersionId,
@@ -45,6 +45,7 @@ async fn a_secret_is_described_with_its_labels() {
         "Description": "what",
         "KmsKeyId": "alias/mine",
         "RotationEnabled": true,
+        "LastChangedDate": 1_790_812_700.0,
         "DeletedDate": 1_790_812_800.5,
         "Tags": [{"Key": "team", "Value": "a"}, {"Key": "empty"}],
         "VersionIdsToStages": {"v1": ["AWSPREVIOUS"], "v2": ["AWSCURRENT", "AWSPENDING"]},
@@ -64,6 +65,7 @@ async fn a_secret_is_described_with_its_labels() {
         ]),
         description: "what".to_owned(),
         kms_key: Some("alias/mine".to_owned()),
+        changed: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_812_700),
         state: SecretState::PendingDeletion,
         labels: BTreeMap::from([
             (VersionId("v1".to_owned()), labels(&["AWSPREVIOUS"])),

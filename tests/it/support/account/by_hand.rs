@@ -204,7 +204,7 @@ impl Person<'_> {
     pub(crate) fn delete_key(&self, user: &str, key: &str) {
         let key = AccessKeyId::parse(key).expect("a key id");
         self.user(format!("delete key {key}"), user, |user, at| {
-            user.delete_key(&key, at)
+            user.delete_key(&key, at);
         });
     }
 
@@ -294,7 +294,7 @@ impl Person<'_> {
     /// Makes a secret that holds something of somebody else's.
     pub(crate) fn make_secret(&self, secret: &str) {
         self.act(format!("make secret {secret}"), |state, at| {
-            state.make_secret(secret, at)
+            state.make_secret(secret, at);
         });
     }
 
@@ -331,14 +331,14 @@ impl Person<'_> {
     /// Replicates the secret.
     pub(crate) fn replicate(&self, secret: &str, region: &str) {
         self.secret(format!("replicate to {region}"), secret, |secret, _| {
-            secret.replicas.push(region.to_owned())
+            secret.replicas.push(region.to_owned());
         });
     }
 
     /// Has Secrets Manager rotate the secret.
     pub(crate) fn enable_rotation(&self, secret: &str) {
         self.secret("enable rotation".to_owned(), secret, |secret, _| {
-            secret.rotation = Rotation::Enabled
+            secret.rotation = Rotation::Enabled;
         });
     }
 
@@ -363,17 +363,7 @@ impl Person<'_> {
     /// Removes all tags of the secret.
     pub(crate) fn strip_secret_tags(&self, secret: &str) {
         self.secret("strip tags".to_owned(), secret, |secret, _| {
-            secret.tags.clear()
-        });
-    }
-
-    /// Moves a label.
-    pub(crate) fn move_label(&self, secret: &str, label: &str, to: Option<&VersionId>) {
-        self.secret(format!("move {label}"), secret, |secret, _| {
-            let from = secret.holder(label).cloned();
-            secret
-                .move_label(label, from.as_ref(), to)
-                .expect("the label can be moved");
+            secret.tags.clear();
         });
     }
 

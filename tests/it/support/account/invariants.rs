@@ -320,6 +320,7 @@ fn fingerprint_of_secret(secret: &StoredSecret) -> String {
         replicas,
         rotation,
         tags_set: _,
+        changed: _,
     } = secret;
     let mut text = format!(
         "{name} {arn} {tags:?} {description} {kms_key:?} {deleted_until:?} {replicas:?} {rotation:?}"

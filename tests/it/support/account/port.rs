@@ -239,11 +239,11 @@ impl Cloud for Account {
             "secretsmanager:DescribeSecret",
             secret,
             By::Role,
-            |state, _| {
+            |state, at| {
                 Ok(state
                     .secrets
                     .named(secret.as_str())
-                    .map(StoredSecret::as_seen))
+                    .map(|secret| secret.as_seen(at)))
             },
         )
         .await

@@ -34,6 +34,7 @@ pub(crate) struct StoredSecret {
     pub(crate) replicas: Vec<String>,
     pub(crate) rotation: Rotation,
     pub(crate) tags_set: Instant,
+    pub(crate) changed: Instant,
 }
 
 /// A version, labelled or deprecated.
@@ -62,7 +63,12 @@ impl Secrets {
 
     /// The same, to change it.
     pub(crate) fn with_arn_mut(&mut self, arn: &SecretArn) -> Option<&mut StoredSecret> {
-        self.by_name.values_mut().find(|secret| secret.arn == *arn)
+        let secret = self
+            .by_name
+            .values_mut()
+            .find(|secret| secret.arn == *arn)?;
+        secret.changed = Instant::now();
+        Some(secret)
     }
 
     /// All of them.
@@ -109,6 +115,7 @@ impl Secrets {
             replicas: Vec::new(),
             rotation: Rotation::Off,
             tags_set: at.now,
+            changed: at.now,
         };
         self.by_name.insert(name.to_owned(), secret);
         Ok(Creation::Made(arn))
@@ -190,7 +197,7 @@ pub(crate) fn no_such_secret() -> Refusal {
 }
 
 impl StoredSecret {
-    pub(crate) fn as_seen(&self) -> Secret {
+    pub(crate) fn as_seen(&self, at: At) -> Secret {
         let labelled = self
             .versions
             .iter()
@@ -204,6 +211,7 @@ impl StoredSecret {
             tags: self.tags.clone(),
             description: self.description.clone(),
             kms_key: self.kms_key.clone(),
+            changed: at.time - (at.now - self.changed),
             state,
             labels: labelled
                 .map(|(id, version)| (id.clone(), version.labels.clone()))
