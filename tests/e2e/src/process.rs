@@ -2,38 +2,27 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fmt,
-    fs::OpenOptions,
-    io::{Read, Write},
+    io::Read,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::{interrupt, redaction::redact};
 
+mod finished;
+mod group;
+
+pub(crate) use finished::{Finished, record_to};
+pub(crate) use group::end_group;
+
 /// No command of this driver takes longer unless it hangs: the stacks' own time limit is below it.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
-/// How long a group may take to end in its own way.
-const GRACE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
-
-/// Where every command of the run is written down.
-static RECORD: OnceLock<PathBuf> = OnceLock::new();
-
-/// From now on writes every command, its time and how it ended to `file`.
-pub(crate) fn record_to(file: PathBuf) {
-    // A run has one workplace; a second file would only be another name for it.
-    let _first = RECORD.set(file);
-}
-/// So much of a failed command's output is shown.
-const SHOWN_LINES: usize = 20;
 
 /// A program to run with its arguments, environment and folder.
 #[derive(Clone, Debug)]
@@ -181,65 +170,6 @@ impl Invocation {
     }
 }
 
-/// What a command left behind.
-#[derive(Debug)]
-pub(crate) struct Finished {
-    shown: String,
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-    pub(crate) elapsed: Duration,
-}
-
-impl Finished {
-    fn record(&self) {
-        let Self {
-            shown,
-            status,
-            elapsed,
-            ..
-        } = self;
-        let line = format!("{:6.1} s  {status}  {shown}\n", elapsed.as_secs_f32());
-        let file = RECORD
-            .get()
-            .map(|file| OpenOptions::new().create(true).append(true).open(file));
-        if let Some(Ok(mut file)) = file {
-            // The record helps a person; a full disk must not fail the run.
-            let _full = file.write_all(line.as_bytes());
-        }
-    }
-
-    /// The command and all it printed, secrets masked, for a log.
-    pub(crate) fn whole(&self) -> String {
-        let Self {
-            shown,
-            status,
-            stdout,
-            stderr,
-            elapsed,
-        } = self;
-        let seconds = elapsed.as_secs_f32();
-        redact(&format!(
-            "$ {shown}\n{stdout}{stderr}({status}, {seconds:.1} s)\n"
-        ))
-    }
-}
-
-impl fmt::Display for Finished {
-    /// The command, how it ended and its last lines, secrets masked.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.elapsed.as_secs_f32();
-        write!(f, "`{}`: {} after {seconds:.1} s", self.shown, self.status)?;
-        let output = redact(&format!("{}\n{}", self.stdout, self.stderr));
-        let lines: Vec<&str> = output.lines().filter(|l| !l.trim().is_empty()).collect();
-        let first = lines.len().saturating_sub(SHOWN_LINES);
-        for line in &lines[first..] {
-            write!(f, "\n  | {line}")?;
-        }
-        Ok(())
-    }
-}
-
 /// Does two things side by side: a command line tool keeps one processor busy for most of its time.
 ///
 /// # Errors
@@ -256,23 +186,6 @@ pub(crate) fn join<A: Send, B>(
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok((first?, second?))
     })
-}
-
-/// Ends the group that `child` leads: SIGTERM first, SIGKILL for what remains.
-pub(crate) fn end_group(child: &mut Child) {
-    end_group_within(child, GRACE);
-}
-
-fn end_group_within(child: &mut Child, grace: Duration) {
-    let group = Pid::from_child(child);
-    let deadline = Instant::now() + grace;
-    // A group that is gone already is what we want.
-    let _gone = kill_process_group(group, Signal::TERM);
-    while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
-        thread::sleep(POLL);
-    }
-    let _gone = kill_process_group(group, Signal::KILL);
-    let _reaped = child.wait();
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
@@ -309,28 +222,6 @@ mod tests {
         assert!(text.contains("exit status: 3"), "{text}");
         assert!(text.ends_with("| 50\n  | reason"), "{text}");
         assert!(!text.contains("| 30\n"), "{text}");
-        Ok(())
-    }
-
-    #[test]
-    fn ending_a_group_ends_grandchildren_that_ignore_sigterm() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let script = "trap '' TERM; sh -c 'echo $$ > pid; sleep 60' & while ! test -s pid; do sleep 0.05; done; wait";
-        let stubborn = Invocation::new("sh").args(["-c", script]);
-        let mut child = stubborn.in_folder(folder.path()).command().spawn()?;
-        let file = folder.path().join("pid");
-        while std::fs::read_to_string(&file)
-            .unwrap_or_default()
-            .is_empty()
-        {
-            thread::sleep(POLL);
-        }
-        end_group_within(&mut child, 10 * POLL);
-        let grandchild = std::fs::read_to_string(&file)?;
-        let state = Invocation::new("ps").args(["-o", "stat=", "-p", grandchild.trim()]);
-        let state = state.run()?.stdout;
-        // Gone, or a zombie that nobody has reaped yet.
-        assert!(state.is_empty() || state.starts_with('Z'), "{state}");
         Ok(())
     }
 }

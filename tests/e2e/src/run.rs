@@ -68,7 +68,7 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
         report.line(format!("To stop it: kill -- -{group} && rm -r {scratch}"));
         workplace.keep_scratch();
     } else if !as_expected {
-        report.line(format!("Logs: {}", workplace.logs().display()));
+        point_to_logs(&report, &workplace);
     }
     Ok(as_expected)
 }
@@ -82,7 +82,17 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
         return Ok(report.conclude());
     };
     if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
-        let bench = Bench::prepare(&workplace, &account, &sink)?;
+        let mut prepared = None;
+        report.step(
+            "The tests' bucket is filled and the function packaged",
+            |_| {
+                prepared = Some(Bench::prepare(&workplace, &account, &sink)?);
+                Ok(())
+            },
+        );
+        let Some(bench) = prepared else {
+            return Ok(report.conclude());
+        };
         let filters = &arguments.filters;
         let chosen =
             |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
@@ -107,7 +117,7 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
     }
     let as_expected = report.conclude();
     if !as_expected {
-        report.line(format!("Logs: {}", workplace.logs().display()));
+        point_to_logs(&report, &workplace);
     }
     Ok(as_expected)
 }
@@ -192,6 +202,13 @@ fn build(report: &Report, workplace: &Workplace, account: &Account, build: &cli:
         account.sam_build(workplace)?;
         Ok(())
     })
+}
+
+fn point_to_logs(report: &Report, workplace: &Workplace) {
+    let logs = workplace.logs().display();
+    report.line(format!(
+        "{logs}: commands.log, sam-*.log, emulator.log (with the function's lines)"
+    ));
 }
 
 /// Takes tests off the queue until none is left or the run is interrupted.

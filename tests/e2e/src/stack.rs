@@ -36,7 +36,6 @@ pub(crate) struct Stack<'a> {
 /// A stack at rest after an operation.
 #[derive(Debug)]
 pub(crate) struct Settled {
-    pub(crate) id: String,
     pub(crate) status: String,
     pub(crate) outputs: BTreeMap<String, String>,
 }
@@ -146,20 +145,17 @@ impl<'a> Stack<'a> {
         Ok(stacks.map(|mut stacks| stacks["Stacks"][0].take()))
     }
 
-    /// The name or ARN that `Ref` gives for a resource.
-    pub(crate) fn physical_id(&self, logical_id: &str) -> anyhow::Result<String> {
+    /// What the stack is made of.
+    pub(crate) fn resources(&self) -> anyhow::Result<Resources> {
         let command = [
             "cloudformation",
-            "describe-stack-resource",
+            "describe-stack-resources",
             "--stack-name",
             &self.name,
         ];
-        let resource = self.account.json(
-            command
-                .into_iter()
-                .chain(["--logical-resource-id", logical_id]),
-        )?;
-        text(&resource["StackResourceDetail"]["PhysicalResourceId"])
+        Ok(Resources(
+            self.account.json(command)?["StackResources"].take(),
+        ))
     }
 
     /// Why the resource failed last, as the stack's events say.
@@ -186,6 +182,27 @@ impl<'a> Stack<'a> {
     }
 }
 
+/// The resources of a stack, as CloudFormation lists them.
+#[derive(Debug)]
+pub(crate) struct Resources(Value);
+
+impl Resources {
+    /// The stack's id.
+    pub(crate) fn stack_id(&self) -> anyhow::Result<String> {
+        text(&self.0[0]["StackId"])
+    }
+
+    /// The name or ARN that `Ref` gives for a resource.
+    pub(crate) fn physical_id(&self, logical_id: &str) -> anyhow::Result<String> {
+        let resources = self.0.as_array().map(Vec::as_slice).unwrap_or_default();
+        let found = resources
+            .iter()
+            .find(|resource| resource["LogicalResourceId"] == logical_id);
+        let found = found.with_context(|| format!("the stack has no resource `{logical_id}`"))?;
+        text(&found["PhysicalResourceId"])
+    }
+}
+
 impl Settled {
     fn read(stack: &Value, status: String) -> anyhow::Result<Self> {
         let outputs = stack["Outputs"]
@@ -196,7 +213,6 @@ impl Settled {
             .iter()
             .map(|output| Ok((text(&output["OutputKey"])?, text(&output["OutputValue"])?)));
         Ok(Self {
-            id: text(&stack["StackId"])?,
             status,
             outputs: outputs.collect::<anyhow::Result<_>>()?,
         })

@@ -69,7 +69,7 @@ fn same_meaning<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<(
         theirs == ours,
         "the user by hand met {theirs:?}, ours {ours:?}"
     );
-    deployment.stack.delete()
+    Ok(())
 }
 
 /// What a caller meets.

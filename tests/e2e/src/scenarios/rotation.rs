@@ -48,5 +48,5 @@ fn serials<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     ensure!(refusal.code == "InvalidAccessKeyId", "{refusal}");
     bench.assert_reads(&user)?;
     notes.add(format!("{} of serial 2: {}", leaked.key.id, refusal.code));
-    deployment.stack.delete()
+    Ok(())
 }
