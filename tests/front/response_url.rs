@@ -61,6 +61,7 @@ fn a_suffix_of_one_label_admits_nothing() {
 fn anything_but_https_on_its_own_port_under_an_aws_suffix_is_refused() {
     for url in [
         "http://bucket.s3.amazonaws.com/x",
+        "http://bucket.s3.amazonaws.com:443/x",
         "https://bucket.s3.amazonaws.com:8443/x",
         "https://amazonaws.com/x",
         "https://.amazonaws.com/x",
