@@ -65,7 +65,9 @@ impl Settings {
     pub fn read(variable: impl Fn(&str) -> Option<String>, invocation: Invocation<'_>) -> Self {
         let Invocation { id, function_arn } = invocation;
         let text = |name| variable(name).unwrap_or_default();
-        let home = Home::of_function(function_arn);
+        // `cargo lambda watch` gives no ARN. Unset in the template; where Lambda gives one, that counts.
+        let home =
+            Home::of_function(function_arn).or_else(|| Home::of_function(&text("FUNCTION_ARN")));
         let url_suffix = match (text("URL_SUFFIX"), &home) {
             (given, _) if !given.is_empty() => given,
             (_, Some(home)) if home.partition.as_str() == "aws-cn" => "amazonaws.com.cn".to_owned(),

@@ -38,7 +38,7 @@ fn answerable() -> Vec<(String, String)> {
             ("no ARN", "publisher"),
             (
                 "a change set's ARN",
-                "arn:aws:cloudformation:us-east-1:123456789012:changeSet/a/b",
+                "arn:aws:cloudformation:us-east-1:012345678912:changeSet/a/b",
             ),
             (
                 "of another account",
@@ -46,19 +46,19 @@ fn answerable() -> Vec<(String, String)> {
             ),
             (
                 "of another region",
-                "arn:aws:cloudformation:us-east-2:123456789012:stack/publisher/guid",
+                "arn:aws:cloudformation:us-east-2:012345678912:stack/publisher/guid",
             ),
             (
                 "of another partition",
-                "arn:aws-cn:cloudformation:us-east-1:123456789012:stack/publisher/guid",
+                "arn:aws-cn:cloudformation:us-east-1:012345678912:stack/publisher/guid",
             ),
             (
                 "of no partition",
-                "arn:gcp:cloudformation:us-east-1:123456789012:stack/publisher/guid",
+                "arn:gcp:cloudformation:us-east-1:012345678912:stack/publisher/guid",
             ),
             (
                 "two lines",
-                "arn:aws:cloudformation:us-east-1:123456789012:\nstack/publisher/guid",
+                "arn:aws:cloudformation:us-east-1:012345678912:\nstack/publisher/guid",
             ),
         ] {
             add(

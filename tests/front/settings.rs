@@ -43,6 +43,17 @@ fn an_arn_that_is_no_functions_gives_no_home() {
 }
 
 #[test]
+fn where_lambda_gives_no_arn_the_environment_may_and_never_instead_of_lambdas() {
+    let variables = [(
+        "FUNCTION_ARN",
+        "arn:aws:lambda:us-east-1:012345678912:function:local",
+    )];
+    let home = |arn| read(&variables, arn).home.expect("a home").account;
+    assert_eq!(home("function-arn"), "012345678912");
+    assert_eq!(home(ARN), "123456789012");
+}
+
+#[test]
 fn the_suffix_is_the_templates_or_else_the_partitions() {
     assert_eq!(
         read(&[("URL_SUFFIX", "amazonaws.eu")], ARN).url_suffix,

@@ -54,10 +54,10 @@ pub(crate) fn through_topic(event: &Value) -> Value {
     json!({"Records": [{
         "EventSource": "aws:sns",
         "EventVersion": "1.0",
-        "EventSubscriptionArn": "arn:aws:sns:us-east-1:123456789012:topic:11111111-2222",
+        "EventSubscriptionArn": "arn:aws:sns:us-east-1:012345678912:topic:11111111-2222",
         "Sns": {
             "Type": "Notification",
-            "TopicArn": "arn:aws:sns:us-east-1:123456789012:topic",
+            "TopicArn": "arn:aws:sns:us-east-1:012345678912:topic",
             "Subject": "AWS CloudFormation custom resource request",
             "Message": event.to_string(),
         },

@@ -20,7 +20,7 @@ use cloud::{Fake, Manner};
 
 /// The function that the sample events are meant for.
 pub(crate) const FUNCTION: &str =
-    "arn:aws:lambda:us-east-1:123456789012:function:publisher-Function-1Q2W3E4R5T6Y";
+    "arn:aws:lambda:us-east-1:012345678912:function:publisher-Function-1Q2W3E4R5T6Y";
 
 /// The time that Lambda gives.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
