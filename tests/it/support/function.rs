@@ -33,9 +33,9 @@ impl Sink for Mailbox {
 }
 
 /// Runs the function once: its answer, or `None` if its process died. Any other number of answers than one fails the test.
-pub(crate) async fn invoke(
+pub(crate) async fn invoke<C: Cloud>(
     account: &Account,
-    cloud: &Faulty<Account>,
+    cloud: &Faulty<C>,
     event: &Value,
 ) -> Option<Value> {
     let mailbox = Mailbox::default();

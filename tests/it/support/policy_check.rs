@@ -1,6 +1,9 @@
-//! Judges a request by IAM policy documents: as much of
-//! [IAM's evaluation](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html) as the
-//! policies of this project use. Whatever else a document holds makes its statement never match.
+//! Judges a request by IAM policy documents, as
+//! [IAM evaluates](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html) identity
+//! policies: actions, resources and conditions of strings. What else a document holds is not understood, and then nothing
+//! is allowed by it: such an Allow never matches, such a Deny always does.
+
+mod condition;
 
 use std::collections::BTreeMap;
 
@@ -10,8 +13,12 @@ use serde_json::Value;
 pub(crate) struct Request<'a> {
     pub(crate) action: &'a str,
     pub(crate) resource: &'a str,
-    context: BTreeMap<&'a str, &'a str>,
+    context: Context<'a>,
 }
+
+/// The values of each condition key. The names of keys are equal ignoring case.
+#[derive(Default)]
+struct Context<'a>(BTreeMap<String, Vec<&'a str>>);
 
 /// What the policies say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,29 +34,38 @@ pub(crate) enum Decision {
 impl<'a> Request<'a> {
     /// A request over TLS.
     pub(crate) fn new(action: &'a str, resource: &'a str) -> Self {
-        Self {
+        let context = Context::default();
+        let request = Self {
             action,
             resource,
-            context: BTreeMap::from([("aws:SecureTransport", "true")]),
-        }
+            context,
+        };
+        request.with("aws:SecureTransport", "true")
     }
 
-    /// Adds a condition key.
-    pub(crate) fn with(mut self, key: &'a str, value: &'a str) -> Self {
-        self.context.insert(key, value);
+    /// Adds a value of a condition key.
+    pub(crate) fn with(mut self, key: &str, value: &'a str) -> Self {
+        let values = self.context.0.entry(key.to_lowercase()).or_default();
+        values.push(value);
         self
     }
 
     /// What these documents say together.
     pub(crate) fn judged_by<'d>(&self, documents: impl Iterator<Item = &'d str>) -> Decision {
+        let parsed = documents.map(|text| serde_json::from_str(text).unwrap_or_default());
+        self.judged(&parsed.collect::<Vec<Value>>())
+    }
+
+    /// The same of documents that are parsed.
+    pub(crate) fn judged<'d>(&self, documents: impl IntoIterator<Item = &'d Value>) -> Decision {
         let mut decision = Decision::NotAllowed;
         for document in documents {
-            let policy: Value = serde_json::from_str(document).unwrap_or_default();
-            for statement in each(&policy["Statement"])
-                .into_iter()
-                .filter(|statement| self.matches(statement))
-            {
-                if statement["Effect"] == "Deny" {
+            for statement in each(&document["Statement"]) {
+                let denies = statement["Effect"] == "Deny";
+                if !self.matches(statement).unwrap_or(denies) {
+                    continue;
+                }
+                if denies {
                     return Decision::Denied;
                 }
                 decision = Decision::Allowed;
@@ -58,42 +74,37 @@ impl<'a> Request<'a> {
         decision
     }
 
-    fn matches(&self, statement: &Value) -> bool {
-        let known = ["Sid", "Effect", "Action", "Resource", "Condition"];
-        let elements = statement
-            .as_object()
-            .is_some_and(|all| all.keys().all(|key| known.contains(&key.as_str())));
-        let action = texts(&statement["Action"])
-            .iter()
-            .any(|pattern| wildcard(&pattern.to_lowercase(), &self.action.to_lowercase()));
-        let resource = texts(&statement["Resource"])
-            .iter()
-            .any(|pattern| wildcard(pattern, self.resource));
-        elements && action && resource && self.meets(&statement["Condition"])
+    /// `None` if the statement is not understood.
+    fn matches(&self, statement: &Value) -> Option<bool> {
+        let known = [
+            "Sid",
+            "Effect",
+            "Action",
+            "NotAction",
+            "Resource",
+            "NotResource",
+            "Condition",
+        ];
+        let elements = statement.as_object()?;
+        if !elements.keys().all(|key| known.contains(&key.as_str())) {
+            return None;
+        }
+        let acts = |pattern: &str| wildcard(&pattern.to_lowercase(), &self.action.to_lowercase());
+        let is_there = |pattern: &str| wildcard(pattern, self.resource);
+        let action = either(&statement["Action"], &statement["NotAction"], acts)?;
+        let resource = either(&statement["Resource"], &statement["NotResource"], is_there)?;
+        Some(action && resource && self.context.meets(&statement["Condition"])?)
     }
+}
 
-    fn meets(&self, conditions: &Value) -> bool {
-        let Value::Object(operators) = conditions else {
-            return conditions.is_null();
-        };
-        operators.iter().all(|(operator, keys)| {
-            let Value::Object(keys) = keys else {
-                return false;
-            };
-            keys.iter().all(|(key, patterns)| {
-                let Some(value) = self.context.get(key.as_str()) else {
-                    return false;
-                };
-                texts(patterns)
-                    .iter()
-                    .any(|pattern| match operator.as_str() {
-                        "StringLike" => wildcard(pattern, value),
-                        "StringEquals" => pattern == value,
-                        "Bool" => pattern.eq_ignore_ascii_case(value),
-                        _ => false,
-                    })
-            })
-        })
+/// Whether one of the patterns matches, or none of the excluded ones; exactly one of the two lists must be there.
+fn either(patterns: &Value, excluded: &Value, matches: impl Fn(&str) -> bool) -> Option<bool> {
+    let any = |patterns: &Value| texts(patterns).iter().any(|pattern| matches(pattern));
+    match (patterns, excluded) {
+        (Value::Null, Value::Null) => None,
+        (patterns, Value::Null) => Some(any(patterns)),
+        (Value::Null, excluded) => Some(!any(excluded)),
+        _ => None,
     }
 }
 
@@ -101,14 +112,16 @@ fn each(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(items) => items.iter().collect(),
         Value::Null => Vec::new(),
-        one => vec![one],
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => vec![value],
     }
 }
 
 fn texts(value: &Value) -> Vec<String> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     };
     each(value).into_iter().map(text).collect()
 }

@@ -1,0 +1,45 @@
+//! Requests as IAM sees them.
+
+use serde_json::Value;
+
+use crate::support::policy_check::{Decision, Request};
+
+/// A request: what is asked, of what, under which condition keys.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Call {
+    pub(crate) action: String,
+    pub(crate) resource: String,
+    /// A key with several values is there several times.
+    pub(crate) context: Vec<(String, String)>,
+    /// The stack for which it is made.
+    pub(crate) stack_id: String,
+}
+
+impl Call {
+    pub(crate) fn new(action: &str, resource: &str, stack_id: &str) -> Self {
+        Self {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            context: Vec::new(),
+            stack_id: stack_id.to_owned(),
+        }
+    }
+
+    pub(crate) fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.context.push((key.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn with_all(mut self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.context.extend(pairs);
+        self
+    }
+
+    /// What identity policies say about it.
+    pub(crate) fn judged<'d>(&self, documents: impl IntoIterator<Item = &'d Value>) -> Decision {
+        let request = Request::new(&self.action, &self.resource);
+        let context = self.context.iter();
+        let request = context.fold(request, |request, (key, value)| request.with(key, value));
+        request.judged(documents)
+    }
+}
