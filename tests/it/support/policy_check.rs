@@ -3,6 +3,8 @@
 //! policies: actions, resources and conditions of strings. What else a document holds is not understood, and then nothing
 //! is allowed by it: such an Allow never matches, such a Deny always does.
 
+// The tests of the properties include this file by its path, too.
+#[path = "policy_check/condition.rs"]
 mod condition;
 
 use std::collections::BTreeMap;
