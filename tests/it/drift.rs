@@ -257,12 +257,11 @@ async fn tags_added_by_hand_stay_and_ours_come_back() {
     let mut scene = Scene::new().await;
     let tagged = properties_with(json!({"Tags": [{"Key": "Team", "Value": "a"}]}));
     assert_eq!(scene.create(tagged).await, Outcome::Complete);
-    for hand in [scene.account.by_hand()] {
-        hand.tag_user(USER, "Team", "edited");
-        hand.tag_user(USER, "Cost", "added");
-        hand.tag_secret(SECRET, "Team", "edited");
-        hand.tag_secret(SECRET, "Cost", "added");
-    }
+    let hand = scene.account.by_hand();
+    hand.tag_user(USER, "Team", "edited");
+    hand.tag_user(USER, "Cost", "added");
+    hand.tag_secret(SECRET, "Team", "edited");
+    hand.tag_secret(SECRET, "Cost", "added");
     let again = properties_with(json!({"Tags": [{"Key": "Team", "Value": "a"}], "Revision": "1"}));
     assert_eq!(scene.update(again).await, Outcome::Complete);
     for tags in [
@@ -439,7 +438,7 @@ async fn no_key_is_made_beside_a_rotation_that_is_under_way() {
     scene.account.by_hand().begin_rotation(SECRET);
     let raised = properties_with(json!({"KeySerial": 2}));
     assert_eq!(scene.update(raised.clone()).await, Outcome::RolledBack);
-    assert_eq!(scene.active_keys(USER), [ours.clone()]);
+    assert_eq!(scene.active_keys(USER), std::slice::from_ref(&ours));
     tokio::time::sleep(Duration::from_secs(16 * 60)).await;
     assert_eq!(
         scene.update(raised).await,

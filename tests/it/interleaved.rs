@@ -101,13 +101,13 @@ impl Beside {
     }
 }
 
-/// Tells a story for every pair of calls, until its first run has no `k`-th call.
-async fn at_every_pair_of_calls(story: impl AsyncFn(usize, usize) -> Both) {
+/// Tells a story in this scene for every pair of calls, until its first run has no `k`-th call.
+async fn at_every_pair_of_calls(scene: Scene, story: impl AsyncFn(Scene, usize, usize) -> Both) {
     let mut interleavings = 0;
     for k in 0.. {
         for j in 0.. {
             interleavings += 1;
-            let both = story(k, j).await;
+            let both = story(scene.fork(), k, j).await;
             if both.first_held == Held::No {
                 assert!(interleavings > 100, "only {interleavings} interleavings");
                 return tell(interleavings);
@@ -144,8 +144,7 @@ const DELETED: Status = ("DELETE_COMPLETE", "DELETE_COMPLETE");
 
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_overtakes_a_create_leaves_nothing() {
-    at_every_pair_of_calls(async |k, j| {
-        let mut scene = Scene::new().await;
+    at_every_pair_of_calls(Scene::new().await, async |mut scene, k, j| {
         let second = scene.stack.cancel_create(&properties());
         let first = scene.stack.begin_create(&properties());
         let both = Beside {
@@ -198,8 +197,7 @@ async fn a_create_that_dies_and_is_repeated_after_its_delete_leaves_nothing() {
 
 /// Two deliveries of one event end in one finished pair, whatever each of them sees of the other.
 async fn two_creates(ended: Status) {
-    at_every_pair_of_calls(async |k, j| {
-        let mut scene = Scene::new().await;
+    at_every_pair_of_calls(Scene::new().await, async |mut scene, k, j| {
         scene.account.allow_unstored(2);
         let create = scene.stack.begin_create(&properties());
         let both = Beside {
@@ -243,8 +241,7 @@ fn update(scene: &mut Scene, changes: Value) -> Value {
 }
 
 async fn two_rotations(ended: Status) {
-    at_every_pair_of_calls(async |k, j| {
-        let mut scene = Scene::created().await;
+    at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
         scene.account.allow_unstored(2);
         let rotate = update(&mut scene, json!({"KeySerial": 2}));
         let both = Beside {
@@ -283,8 +280,7 @@ async fn a_rotation_delivered_twice_makes_one_key_also_before_cloudformation_has
 
 #[tokio::test(start_paused = true)]
 async fn a_replacement_delivered_twice_makes_one_pair() {
-    at_every_pair_of_calls(async |k, j| {
-        let mut scene = Scene::created().await;
+    at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
         scene.account.allow_unstored(2);
         let replace = update(&mut scene, json!({"UserName": OTHER_USER}));
         let both = Beside {
@@ -311,8 +307,7 @@ async fn a_replacement_delivered_twice_makes_one_pair() {
 
 #[tokio::test(start_paused = true)]
 async fn two_deletes_at_once_both_succeed() {
-    at_every_pair_of_calls(async |k, j| {
-        let mut scene = Scene::rotated().await;
+    at_every_pair_of_calls(Scene::rotated().await, async |mut scene, k, j| {
         scene.account.by_hand().replicate(SECRET, "eu-west-1");
         scene.stack.set(DELETING.0, DELETING.1);
         let delete = scene
@@ -336,8 +331,7 @@ async fn two_deletes_at_once_both_succeed() {
 
 /// A late duplicate of an Update goes on while the stack is deleted.
 async fn late_update_beside_deletion(changes: Value) {
-    at_every_pair_of_calls(async |k, j| {
-        let mut scene = Scene::created().await;
+    at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
         let first = update(&mut scene, changes.clone());
         assert_eq!(
             scene.update(properties_with(changes.clone())).await,
@@ -379,8 +373,7 @@ async fn a_late_replacement_beside_the_stacks_deletion_leaves_nothing() {
 /// An Update still runs when CloudFormation has given it up and sends the old properties. A run that is overtaken may
 /// leave a candidate's label on a dead key; the next request takes it off.
 async fn update_beside_its_rollback(changes: Value) {
-    at_every_pair_of_calls(async |k, j| {
-        let mut scene = Scene::created().await;
+    at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
         scene.account.allow_unstored(2);
         let first = update(&mut scene, changes.clone());
         let changed = properties_with(changes.clone());

@@ -61,6 +61,11 @@ async fn a_rotation_keeps_the_old_key_active_until_the_next_one() {
         );
         assert_eq!(scene.active_keys(USER), [previous, current.clone()]);
         keys.push(current);
+        assert_eq!(
+            scene.account.versions(SECRET),
+            keys.len(),
+            "one version for every key"
+        );
     }
 }
 

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 use crate::support::account::s3::{BucketPolicy, Object};
-use crate::support::stack::{Others, Outcome};
+use crate::support::function::invoke_well;
+use crate::support::stack::{Answer, Others, Outcome};
 
 const KMS_KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555";
 
@@ -49,10 +50,16 @@ async fn a_failed_proof_of_a_rotation_removes_the_new_key_before_the_answer() {
     scene
         .account
         .bucket_policy("reads", BucketPolicy::DeniesGet);
-    assert_eq!(
-        scene.update(properties_with(json!({"KeySerial": 2}))).await,
-        Outcome::RolledBack
-    );
+    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+    let rotated = properties_with(json!({"KeySerial": 2}));
+    let event = scene
+        .stack
+        .request("Update", Some(SECRET), &rotated, Some(&properties()));
+    let answer = invoke_well(&scene.stack.cloud(), &event)
+        .await
+        .map(Answer)
+        .expect("it lives");
+    assert!(!answer.succeeded());
     assert_eq!(scene.account.current_key(SECRET), scene.first_key());
     assert_eq!(scene.account.key_under(SECRET, Label::Candidate), None);
     assert_eq!(scene.account.keys(USER).len(), 1);
@@ -89,7 +96,7 @@ async fn a_rollback_succeeds_although_the_old_bucket_cannot_be_read_any_more() {
         .account
         .bucket_policy("reads", BucketPolicy::DeniesList);
     let cloud = scene.stack.cloud();
-    let mut run = async |event| crate::support::function::invoke_well(&cloud, &event).await;
+    let mut run = async |event| invoke_well(&cloud, &event).await;
     let outcome = scene
         .stack
         .update(

@@ -45,9 +45,9 @@ enum Edit {
     DeleteKey,
     DeactivateKey,
     AddKey,
-    EditPolicy,
+    SpoilPolicy,
     RemovePolicies,
-    EditSecret,
+    SpoilSecret,
     DeleteSecret,
     DeleteSecretSlowly,
     DeleteUser,
@@ -82,9 +82,9 @@ fn chapter() -> impl Strategy<Value = Chapter> {
         Edit::DeleteKey,
         Edit::DeactivateKey,
         Edit::AddKey,
-        Edit::EditPolicy,
+        Edit::SpoilPolicy,
         Edit::RemovePolicies,
-        Edit::EditSecret,
+        Edit::SpoilSecret,
         Edit::DeleteSecret,
         Edit::DeleteSecretSlowly,
         Edit::DeleteUser,
@@ -135,7 +135,7 @@ impl Edit {
             Self::DeactivateKey => hand.deactivate_key(user, &key),
             Self::AddKey if account.keys(user).len() < 2 => drop(hand.add_key(user)),
             Self::AddKey => {}
-            Self::EditPolicy => {
+            Self::SpoilPolicy => {
                 let name = account
                     .policies(user)
                     .into_keys()
@@ -149,7 +149,7 @@ impl Edit {
                     hand.remove_policy(user, &name);
                 }
             }
-            Self::EditSecret => hand.edit_secret(&secret, "oops"),
+            Self::SpoilSecret => hand.edit_secret(&secret, "oops"),
             Self::DeleteSecret | Self::DeleteSecretSlowly if account.is_replicated(&secret) => {}
             Self::DeleteSecret => hand.delete_secret(&secret, None),
             Self::DeleteSecretSlowly => hand.delete_secret(&secret, Some(7)),

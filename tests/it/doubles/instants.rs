@@ -87,31 +87,31 @@ async fn a_pair_is_in_order_only_when_whole() {
     type Breakage = fn(&Account, &str);
     let breakages: [(&str, Breakage); 9] = [
         ("key added", |account, _| {
-            drop(account.by_hand().add_key(USER))
+            drop(account.by_hand().add_key(USER));
         }),
         ("key deleted", |account, key| {
-            account.by_hand().delete_key(USER, key)
+            account.by_hand().delete_key(USER, key);
         }),
         ("key deactivated", |account, key| {
-            account.by_hand().deactivate_key(USER, key)
+            account.by_hand().deactivate_key(USER, key);
         }),
         ("policy removed", |account, _| {
-            account.by_hand().remove_policy(USER, "p")
+            account.by_hand().remove_policy(USER, "p");
         }),
         ("tags stripped", |account, _| {
-            account.by_hand().strip_user_tags(USER)
+            account.by_hand().strip_user_tags(USER);
         }),
         ("secret's tags stripped", |account, _| {
-            account.by_hand().strip_secret_tags(SECRET)
+            account.by_hand().strip_secret_tags(SECRET);
         }),
         ("secret edited", |account, _| {
-            account.by_hand().edit_secret(SECRET, "oops")
+            account.by_hand().edit_secret(SECRET, "oops");
         }),
         ("secret deleted", |account, _| {
-            account.by_hand().delete_secret(SECRET, Some(7))
+            account.by_hand().delete_secret(SECRET, Some(7));
         }),
         ("user deleted", |account, _| {
-            account.by_hand().delete_user(USER)
+            account.by_hand().delete_user(USER);
         }),
     ];
     for (what, breakage) in breakages {

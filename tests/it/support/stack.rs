@@ -493,12 +493,11 @@ fn stack_id(name: &str, life: u32) -> String {
 
 /// The properties as they arrive: with the service token, and every scalar a string.
 fn as_sent(properties: &Value) -> Value {
-    let mut sent = match as_strings(properties) {
-        Value::Object(sent) => sent,
-        other => return other,
-    };
-    sent.insert("ServiceToken".to_owned(), json!(SERVICE_TOKEN));
-    Value::Object(sent)
+    let mut sent = as_strings(properties);
+    if let Value::Object(sent) = &mut sent {
+        sent.insert("ServiceToken".to_owned(), json!(SERVICE_TOKEN));
+    }
+    sent
 }
 
 fn as_strings(value: &Value) -> Value {
