@@ -13,6 +13,7 @@ TOOLS   := .tools/python
 # Named after the lock's content and this folder (scripts in a Python environment hold its absolute
 # path): a changed lock or a moved checkout installs anew, anything else costs nothing.
 INSTALLED := $(TOOLS)/installed-$(shell { cat $(LOCK); pwd; } | git hash-object --stdin)
+AUDIT     := .tools/audit
 RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 CARGO     := cargo
 E2E       := $(CARGO) run --locked --package e2e --
@@ -21,11 +22,11 @@ CHECKS := format lints template rust end-to-end
 
 ##@ Use
 .PHONY: demo
-demo: $(INSTALLED) ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running)
+demo: function ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running)
 	@$(E2E) demo
 
 .PHONY: acceptance
-acceptance: $(INSTALLED) ## Run the end-to-end steps on your AWS account: make acceptance BUCKET=name
+acceptance: function ## Run the end-to-end steps on your AWS account: make acceptance BUCKET=name
 	@test -n "$(BUCKET)" || { echo 'make: say which bucket to read: make acceptance BUCKET=name' >&2; exit 1; }
 	@BUCKET='$(BUCKET)' $(E2E) acceptance
 
@@ -61,12 +62,30 @@ check-rust: ## Unit and integration tests
 	@$(CARGO) test --workspace --locked
 
 .PHONY: check-end-to-end
-check-end-to-end: $(INSTALLED) ## The real stack on the emulator, driven as a user would
+check-end-to-end: function ## The real stack on the emulator, driven as a user would
 	@$(E2E) test
+
+##@ Check more
+# `advisories` too where the database of known weaknesses can be fetched: AUDITED='advisories licenses bans sources'.
+AUDITED ?= licenses bans sources
+.PHONY: audit
+audit: $(AUDIT)/installed ## Licences, banned crates and sources of all that is linked
+	@$(AUDIT)/bin/cargo-deny --locked --log-level error check $(AUDITED)
+
+# Takes about five minutes with two thousand cases for each property; `make test` tries 256.
+CASES ?= 2000
+.PHONY: fuzz
+fuzz: ## Try the event parser and the policy builder on more random input (CASES=2000)
+	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test front --test properties -- malformed:: generated::
 
 ##@ Tools
 .PHONY: tools
 tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and cfn-lint into .tools
+
+# What `sam build` does, ahead of it: with cargo's own progress, however long the first build takes.
+.PHONY: function
+function: $(INSTALLED) ## Compile the function for Lambda, in the release profile
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) lambda build --release --locked
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
@@ -83,6 +102,12 @@ $(INSTALLED): | prerequisites
 	@rm -rf $(TOOLS)
 	@$(PYTHON) -m venv $(TOOLS)
 	@$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(LOCK)
+	@touch $@
+
+$(AUDIT)/installed: tests/audit/requirements.txt | prerequisites
+	@rm -rf $(AUDIT)
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 # One line for each thing that is missing, and what to do about it.
