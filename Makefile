@@ -14,7 +14,6 @@ TOOLS   := .tools/python
 # path): a changed lock or a moved checkout installs anew, anything else costs nothing.
 INSTALLED := $(TOOLS)/installed-$(shell { cat $(LOCK); pwd; } | git hash-object --stdin)
 AUDIT     := .tools/audit
-AUDIT     := .tools/audit
 RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 CARGO     := cargo
 E2E       := $(CARGO) run --locked --package e2e --
@@ -79,19 +78,6 @@ CASES ?= 2000
 fuzz: ## Try the event parser and the policy builder on more random input (CASES=2000)
 	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test front --test properties -- malformed:: generated::
 
-##@ Check more
-# `advisories` too where the database of known weaknesses can be fetched: AUDITED='advisories licenses bans sources'.
-AUDITED ?= licenses bans sources
-.PHONY: audit
-audit: $(AUDIT)/installed ## Licences, banned crates and sources of all that is linked
-	@$(AUDIT)/bin/cargo-deny --locked --log-level error check $(AUDITED)
-
-# Takes about five minutes with two thousand cases for each property; `make test` tries 256.
-CASES ?= 2000
-.PHONY: fuzz
-fuzz: ## Try the event parser and the policy builder on more random input (CASES=2000)
-	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test front --test properties -- malformed:: generated::
-
 ##@ Tools
 .PHONY: tools
 tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and cfn-lint into .tools
@@ -116,12 +102,6 @@ $(INSTALLED): | prerequisites
 	@rm -rf $(TOOLS)
 	@$(PYTHON) -m venv $(TOOLS)
 	@$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(LOCK)
-	@touch $@
-
-$(AUDIT)/installed: tests/audit/requirements.txt | prerequisites
-	@rm -rf $(AUDIT)
-	@$(PYTHON) -m venv $(AUDIT)
-	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 $(AUDIT)/installed: tests/audit/requirements.txt | prerequisites
