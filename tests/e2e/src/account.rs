@@ -208,6 +208,14 @@ impl Account {
 }
 
 impl Account {
+    /// What is in a log group, each event on a line.
+    pub(crate) fn log_lines(&self, group: &str) -> anyhow::Result<String> {
+        let events = self.json(["logs", "filter-log-events", "--log-group-name", group])?;
+        let messages = texts(&events["events"], "message");
+        let lines = messages.iter().map(|message| message.trim_end());
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
     /// Repeats what AWS may not know at once.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ const LIVING: [Step; 7] = [
     ("Buckets hold genomic files", reading::fill_buckets),
     ("`sam deploy` creates the stack", reading::deploy),
     (
-        "The key is in the secret and nowhere else",
+        "The key is in the secret, and neither in the stack nor in the log",
         reading::fetch_secret,
     ),
     (

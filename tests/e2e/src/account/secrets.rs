@@ -43,9 +43,9 @@ impl AccessKey {
         })
     }
 
-    /// Whether the id or the secret stands in a text.
-    pub(crate) fn appears_in(&self, text: &str) -> bool {
-        text.contains(&self.id) || text.contains(&self.secret)
+    /// Whether the secret stands in a text.
+    pub(crate) fn secret_appears_in(&self, text: &str) -> bool {
+        text.contains(&self.secret)
     }
 
     /// Lets a command act with this key instead of the administrator's.

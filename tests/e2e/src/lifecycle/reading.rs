@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, ensure};
+use serde_json::Value;
 
 use super::{First, Lifecycle};
 use crate::{account::Refusal, process::join, publisher::Publisher, report::Notes};
@@ -59,25 +60,53 @@ pub(super) fn deploy(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Re
 }
 
 pub(super) fn fetch_secret(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
-    let stored = story.account.stored_key(&story.secret(), "AWSCURRENT")?;
+    let secret = story.secret();
+    let (stored, stack) = join(
+        || story.account.stored_key(&secret, "AWSCURRENT"),
+        || story.stack().settle(),
+    )?;
     ensure!(
         stored.user_name == story.names.user,
         "the secret is of {}",
         stored.user_name
     );
     ensure!(stored.serial == 1, "its serial is {}", stored.serial);
-    let stack = story.stack().describe()?.context("the stack is gone")?;
+    let outputs = format!("{stack:?}");
     ensure!(
-        !stored.key.appears_in(&stack.to_string()),
-        "the stack shows the key"
+        !stored.key.secret_appears_in(&outputs),
+        "the stack shows the secret key"
     );
-    notes.add(format!(
-        "{} holds {}, serial 1",
-        story.secret(),
-        stored.key.id
-    ));
+    ensure!(
+        !outputs.contains(&stored.key.id),
+        "the stack shows the key's id, which changes"
+    );
+    let log_group = stack.output("LogGroup")?;
+    let log = story.account.eventually(|| {
+        let log = story.account.log_lines(log_group)?;
+        let plan = planned(&log).context("the function's log has no plan yet")?;
+        Ok((log, plan))
+    });
+    let (log, plan) = log?;
+    ensure!(
+        !stored.key.secret_appears_in(&log),
+        "the function's log shows the secret key"
+    );
+    notes.add(format!("{secret} holds {}, serial 1", stored.key.id));
+    notes.add("the function's log says what it did:");
+    for step in plan.split("; ") {
+        notes.add(format!("  {step}"));
+    }
     story.keys.push(stored);
     Ok(())
+}
+
+/// The plan in the lines of the function's log.
+fn planned(log: &str) -> Option<String> {
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut plans = lines.filter(|line| line["message"] == "plan");
+    plans.find_map(|line| line["plan"].as_str().map(str::to_owned))
 }
 
 pub(super) fn read_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {

@@ -147,6 +147,7 @@ fn encrypted<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
         "`BucketKmsKeyArns`",
     ];
     fail_and_leave_nothing(bench, &deployment, notes, &words)?;
+    deployment.stack.delete()?;
     deployment.set("BucketKmsKeyArns", json!([arn]));
     deployment.create()?;
     bench
