@@ -1,5 +1,9 @@
 //! Observe: what there is, read side by side, before anything is decided.
 
+mod rotation;
+
+pub use rotation::for_rotation;
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -67,7 +71,8 @@ pub struct ObservedSecret {
     pub ownership: Ownership,
     /// All its versions, the deprecated ones included.
     pub versions: Vec<Version>,
-    /// What the labelled versions hold; `None` where it is no value of ours.
+    /// What the labelled versions hold; `None` where it is no value of ours. A version without a value, as Secrets
+    /// Manager makes at the start of a rotation, is left out.
     pub stored: BTreeMap<VersionId, Option<StoredKey>>,
 }
 
@@ -316,14 +321,13 @@ async fn stored<C: Cloud>(
 ) -> Result<BTreeMap<VersionId, Option<StoredKey>>> {
     let read = async |version: &VersionId| {
         let value = cloud.read_version(&secret.arn, version).await?;
-        Ok::<_, CloudError>((
-            version.clone(),
-            value.as_ref().and_then(StoredKey::from_value),
-        ))
+        let key = |value| (version.clone(), StoredKey::from_value(&value));
+        Ok::<_, CloudError>(value.map(key))
     };
     Ok(try_join_all(secret.labels.keys().map(read))
         .await?
         .into_iter()
+        .flatten()
         .collect())
 }
 

@@ -116,6 +116,14 @@ pub enum Ownership {
 }
 
 impl Owner {
+    /// The resource that these tags name; `None` if they name none, or only half of one.
+    pub fn of_tags(tags: &TagMap) -> Option<Self> {
+        Some(Self {
+            stack: StackId::parse(tags.get(STACK_ID_TAG)?)?,
+            logical_id: tags.get(LOGICAL_ID_TAG)?.clone(),
+        })
+    }
+
     /// The two tags that claim a thing for this resource.
     pub fn tags(&self) -> TagMap {
         TagMap::from([
@@ -170,6 +178,17 @@ mod tests {
     #[test]
     fn own_tags_are_ours() {
         assert_eq!(owner().judge(&owner().tags()), Ownership::Ours);
+    }
+
+    #[test]
+    fn only_a_whole_pair_of_tags_names_an_owner() {
+        assert_eq!(Owner::of_tags(&owner().tags()), Some(owner()));
+        assert_eq!(Owner::of_tags(&tags("no ARN", "Access")), None);
+        for tag in [STACK_ID_TAG, LOGICAL_ID_TAG] {
+            let mut half = owner().tags();
+            half.remove(tag);
+            assert_eq!(Owner::of_tags(&half), None, "{tag}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod lanes;
 mod presence;
 mod refusals;
 mod removal;
+mod rotation;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use presence::{Change, Want, presence};
 pub use removal::removal;
+pub use rotation::{Obstacle, RotationStep, rotation};
 
 use crate::cloud::{Attachment, NewSecret, NewUser, SecretArn, TagMap, VersionId};
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey};
@@ -167,6 +169,8 @@ pub enum Bearer {
     Made(NewKey),
     /// A candidate of an earlier run; if its proof fails, it is removed with its label.
     Candidate(VersionId, StoredKey),
+    /// The key that a rotation by Secrets Manager has stored; it stays, and the step is repeated with it.
+    Pending(StoredKey),
     /// The key in use; it stays whatever the proof says.
     Current(StoredKey),
 }
@@ -265,6 +269,7 @@ impl fmt::Display for Step {
                 let whose = match bearer {
                     Bearer::Made(_) => "the new key",
                     Bearer::Candidate(..) => "the candidate key",
+                    Bearer::Pending(_) => "the pending key",
                     Bearer::Current(_) => "the current key",
                 };
                 write!(f, "prove {whose} on every bucket ({demand:?})")

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+pub(crate) use self::work::role_lag;
 use self::work::{Before, Unfulfilled, Work};
 use crate::cloud::Cloud;
 use crate::event::{PhysicalId, Request};

@@ -12,7 +12,8 @@ use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::verify;
 
 /// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is deleted
-/// at once, because nobody will ever know its secret half.
+/// at once, because nobody will ever know its secret half. Without a clear answer it is left alone: a version holds its
+/// value for ever, and one with a dead key could not be used for another.
 pub(super) async fn make_key<C: Cloud>(
     cloud: &C,
     new: &NewKey,
@@ -56,19 +57,11 @@ pub(super) async fn make_key<C: Cloud>(
             discard(cloud, ground.name, &minted).await;
             Ok(Effect::Again("another run was first to store a key".into()))
         }
+        // The version may hold the key by now: observing again tells, and finds it as an orphan if not.
+        Err(error) if error.kind == ErrorKind::Unclear => Ok(Effect::Again(error.to_string())),
         Err(error) => {
             discard(cloud, ground.name, &minted).await;
-            match error.kind {
-                // The version may exist, with a key that is dead by now: observing again tells.
-                ErrorKind::Unclear => Ok(Effect::Again(error.to_string())),
-                ErrorKind::NotFound
-                | ErrorKind::Denied
-                | ErrorKind::UnknownKey
-                | ErrorKind::Throttled
-                | ErrorKind::Conflict
-                | ErrorKind::LimitExceeded
-                | ErrorKind::Rejected => Err(failed(error)),
-            }
+            Err(failed(error))
         }
     }
 }
@@ -125,7 +118,7 @@ pub(super) async fn prove<C: Cloud>(
     let Proof { bearer, demand } = proof;
     let key = match bearer {
         Bearer::Made(_) => ground.made.as_ref(),
-        Bearer::Candidate(_, key) | Bearer::Current(key) => Some(key),
+        Bearer::Candidate(_, key) | Bearer::Pending(key) | Bearer::Current(key) => Some(key),
     };
     let Some(key) = key else { return Ok(()) };
     let Ground {
@@ -157,7 +150,7 @@ async fn withdraw<C: Cloud>(cloud: &C, bearer: &Bearer, key: &StoredKey, ground:
         Bearer::Made(new) if new.label == Label::Candidate => Some(&new.version),
         Bearer::Candidate(version, _) => Some(version),
         Bearer::Made(_) => None,
-        Bearer::Current(_) => return,
+        Bearer::Pending(_) | Bearer::Current(_) => return,
     };
     discard(cloud, ground.name, key).await;
     if let (Some(version), Some(secret)) = (candidate, &ground.secret)

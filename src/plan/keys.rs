@@ -1,6 +1,11 @@
 //! The one hard decision, because it crosses two services: a key counts only if the user has it *and* the secret holds
 //! it. Which key stays, which goes, and whether a new one is made.
 
+mod clearing;
+mod rotation;
+
+pub(super) use rotation::{Ground, ground_for_rotation};
+
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
@@ -67,15 +72,16 @@ struct Keys<'a> {
 
 /// Decides.
 pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan {
-    let keys = Keys {
-        user: &pair.name,
-        listed: pair.user.as_ref().map_or(&[], |user| &user.keys),
-        secret: pair.secret.as_ref(),
-        now,
-    };
+    let keys = Keys::of(pair, now);
     let outcome = keys.outcome(&pair.name.secret_name(), desired.get());
-    let mut clearing = keys.orphans();
+    // What looks like an orphan may be the key that a rotation is about to store: its version can hold no other one.
+    let mut clearing = if keys.awaits_a_key() {
+        Vec::new()
+    } else {
+        keys.orphans()
+    };
     clearing.extend(keys.failed_attempts(&outcome));
+    clearing.extend(keys.stray_pending_label(&outcome));
     KeyPlan {
         clearing,
         notes: keys.notes(desired.get()),
@@ -84,6 +90,15 @@ pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan 
 }
 
 impl<'a> Keys<'a> {
+    fn of(pair: &'a Pair, now: SystemTime) -> Self {
+        Self {
+            user: &pair.name,
+            listed: pair.user.as_ref().map_or(&[], |user| &user.keys),
+            secret: pair.secret.as_ref(),
+            now,
+        }
+    }
+
     fn labelled(&self, label: Label) -> Option<&'a VersionId> {
         self.secret?.labelled(label)
     }
@@ -126,6 +141,22 @@ impl<'a> Keys<'a> {
             .filter(|version| Some(*version) != self.labelled(Label::Current))
     }
 
+    /// The version of a rotation by Secrets Manager that has not ended. When one has ended, its label
+    /// [may stay](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html) on its version,
+    /// which is then the one in use, or the one before if the stack has made a key since.
+    fn rotating(&self) -> Option<&'a VersionId> {
+        self.beside_current(Label::Pending)
+            .filter(|version| Some(*version) != self.labelled(Label::Previous))
+    }
+
+    /// Whether a rotation is at the point of making its key.
+    fn awaits_a_key(&self) -> bool {
+        let (Some(secret), Some(version)) = (self.secret, self.rotating()) else {
+            return false;
+        };
+        self.younger(version, ROTATION_WINDOW) && !secret.stored.contains_key(version)
+    }
+
     fn outcome(&self, name: &SecretName, desired: u64) -> Outcome {
         let Some(current) = self.labelled(Label::Current) else {
             return Outcome::Make {
@@ -166,7 +197,7 @@ impl<'a> Keys<'a> {
                 replaces,
             };
         }
-        match self.beside_current(Label::Pending) {
+        match self.rotating() {
             Some(pending) if self.younger(pending, ROTATION_WINDOW) => {
                 Outcome::Rotating(pending.clone())
             }
@@ -187,10 +218,7 @@ impl<'a> Keys<'a> {
         if inactive {
             return None;
         }
-        let unproved = [
-            self.labelled(Label::Candidate),
-            self.labelled(Label::Pending),
-        ];
+        let unproved = [self.labelled(Label::Candidate), self.rotating()];
         let previous = self.labelled(Label::Previous).into_iter();
         let others = self.secret?.secret.labels.keys();
         previous
@@ -200,10 +228,7 @@ impl<'a> Keys<'a> {
     }
 
     fn highest_serial(&self) -> u64 {
-        let unproved = [
-            self.beside_current(Label::Candidate),
-            self.beside_current(Label::Pending),
-        ];
+        let unproved = [self.beside_current(Label::Candidate), self.rotating()];
         let stored = self.secret.into_iter().flat_map(|secret| &secret.stored);
         let proved = stored.filter(|(version, _)| !unproved.contains(&Some(*version)));
         proved
@@ -238,78 +263,6 @@ impl<'a> Keys<'a> {
             label,
             serial,
         }
-    }
-
-    /// Keys that no labelled version holds: orphans of a crash.
-    fn orphans(&self) -> Vec<Step> {
-        let held = |id: &AccessKeyId| {
-            let mut stored = self
-                .secret
-                .into_iter()
-                .flat_map(|secret| secret.stored.values().flatten());
-            stored.any(|key| key.id == *id)
-        };
-        self.listed
-            .iter()
-            .filter(|key| !held(&key.id))
-            .map(|key| Step::DeleteKey(key.id.clone()))
-            .collect()
-    }
-
-    /// Candidates and rotations that came to nothing: their key, then their label.
-    fn failed_attempts(&self, outcome: &Outcome) -> Vec<Step> {
-        let candidate = self
-            .labelled(Label::Candidate)
-            .map(|version| (Label::Candidate, version))
-            .filter(|(_, version)| match outcome {
-                Outcome::Adopt { candidate, .. } => candidate != *version,
-                Outcome::Wait | Outcome::MoveBack { .. } | Outcome::Rotating(_) => false,
-                Outcome::Keep(_) | Outcome::Make { .. } => true,
-            });
-        let pending = self
-            .beside_current(Label::Pending)
-            .filter(|version| !self.younger(version, ROTATION_WINDOW))
-            .map(|version| (Label::Pending, version));
-        candidate
-            .into_iter()
-            .chain(pending)
-            .flat_map(|(label, version)| self.abandon(label, version))
-            .collect()
-    }
-
-    /// Takes the label off; the key goes as well unless it is the one in use (then only the label was left behind).
-    fn abandon(&self, label: Label, version: &VersionId) -> Vec<Step> {
-        let in_use = self.labelled(Label::Current) == Some(version);
-        let key = self
-            .key_in(version)
-            .filter(|key| !in_use && self.status(&key.id).is_some());
-        let delete = key.map(|key| Step::DeleteKey(key.id.clone()));
-        delete
-            .into_iter()
-            .chain([Step::DropLabel {
-                label,
-                version: version.clone(),
-            }])
-            .collect()
-    }
-
-    /// Makes room where both slots are taken: a dead key goes before the previous one, the one in use never while it
-    /// works.
-    fn room_for_one(&self) -> Vec<Step> {
-        let mut staying: Vec<&Key> = self.listed.iter().collect();
-        let current = self
-            .labelled(Label::Current)
-            .and_then(|version| self.key_in(version));
-        staying.sort_by_key(|key| {
-            let in_use = current.is_some_and(|current| current.id == key.id);
-            (key.status == KeyStatus::Active, in_use)
-        });
-        let surplus = (staying.len() + 1).saturating_sub(KEYS_PER_USER);
-        staying
-            .into_iter()
-            .take(surplus)
-            .map(|key| Step::DeleteKey(key.id.clone()))
-            .collect()
     }
 
     fn notes(&self, desired: u64) -> Vec<String> {

@@ -272,7 +272,7 @@ fn pauses() -> impl Iterator<Item = Duration> {
 }
 
 /// A role that has just been made is denied for some seconds.
-fn role_lag() -> ExponentialBuilder {
+pub(crate) fn role_lag() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(500))
         .with_max_delay(Duration::from_secs(4))

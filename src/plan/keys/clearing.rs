@@ -1,0 +1,103 @@
+//! Which keys and labels go.
+
+use super::{KEYS_PER_USER, Keys, Outcome, ROTATION_WINDOW};
+use crate::cloud::{Key, KeyStatus, VersionId};
+use crate::plan::Step;
+use crate::secret::{AccessKeyId, Label};
+
+impl<'a> Keys<'a> {
+    /// Keys that no labelled version holds.
+    pub(super) fn unstored(&self) -> impl Iterator<Item = &'a Key> {
+        let held = |id: &AccessKeyId| {
+            let mut stored = self
+                .secret
+                .into_iter()
+                .flat_map(|secret| secret.stored.values().flatten());
+            stored.any(|key| key.id == *id)
+        };
+        self.listed.iter().filter(move |key| !held(&key.id))
+    }
+
+    /// The end of keys that nobody stores: orphans of a crash.
+    pub(super) fn orphans(&self) -> Vec<Step> {
+        self.unstored()
+            .map(|key| Step::DeleteKey(key.id.clone()))
+            .collect()
+    }
+
+    /// Candidates and rotations that came to nothing: their key, then their label.
+    pub(super) fn failed_attempts(&self, outcome: &Outcome) -> Vec<Step> {
+        let candidate = self
+            .labelled(Label::Candidate)
+            .map(|version| (Label::Candidate, version))
+            .filter(|(_, version)| match outcome {
+                Outcome::Adopt { candidate, .. } => candidate != *version,
+                Outcome::Wait | Outcome::MoveBack { .. } | Outcome::Rotating(_) => false,
+                Outcome::Keep(_) | Outcome::Make { .. } => true,
+            });
+        let pending = self
+            .rotating()
+            .filter(|version| !self.younger(version, ROTATION_WINDOW))
+            .map(|version| (Label::Pending, version));
+        candidate
+            .into_iter()
+            .chain(pending)
+            .flat_map(|(label, version)| self.abandon(label, version))
+            .collect()
+    }
+
+    /// The label of a rotation that has ended, where its version is not or will not be the one in use any more: to Secrets
+    /// Manager that would be a rotation under way, and it would begin no other.
+    pub(super) fn stray_pending_label(&self, outcome: &Outcome) -> Option<Step> {
+        let version = self.labelled(Label::Pending)?;
+        let current = self.labelled(Label::Current);
+        let replaced = match outcome {
+            Outcome::Make { replaces, .. } => replaces.as_ref(),
+            Outcome::Adopt { replaces, .. } => Some(replaces),
+            Outcome::Keep(_) | Outcome::MoveBack { .. } | Outcome::Wait | Outcome::Rotating(_) => {
+                None
+            }
+        };
+        let is_previous = self.labelled(Label::Previous) == Some(version);
+        let stray = replaced == Some(version) || (is_previous && current != Some(version));
+        stray.then(|| Step::DropLabel {
+            label: Label::Pending,
+            version: version.clone(),
+        })
+    }
+
+    /// Takes the label off; the key goes as well unless it is the one in use (then only the label was left behind).
+    pub(super) fn abandon(&self, label: Label, version: &VersionId) -> Vec<Step> {
+        let in_use = self.labelled(Label::Current) == Some(version);
+        let key = self
+            .key_in(version)
+            .filter(|key| !in_use && self.status(&key.id).is_some());
+        let delete = key.map(|key| Step::DeleteKey(key.id.clone()));
+        delete
+            .into_iter()
+            .chain([Step::DropLabel {
+                label,
+                version: version.clone(),
+            }])
+            .collect()
+    }
+
+    /// Makes room where both slots are taken: a dead key goes before the previous one, the one in use never while it
+    /// works.
+    pub(super) fn room_for_one(&self) -> Vec<Step> {
+        let mut staying: Vec<&Key> = self.listed.iter().collect();
+        let current = self
+            .labelled(Label::Current)
+            .and_then(|version| self.key_in(version));
+        staying.sort_by_key(|key| {
+            let in_use = current.is_some_and(|current| current.id == key.id);
+            (key.status == KeyStatus::Active, in_use)
+        });
+        let surplus = (staying.len() + 1).saturating_sub(KEYS_PER_USER);
+        staying
+            .into_iter()
+            .take(surplus)
+            .map(|key| Step::DeleteKey(key.id.clone()))
+            .collect()
+    }
+}

@@ -1,0 +1,62 @@
+//! What goes before a rotation by Secrets Manager makes its key, and when it has to wait for others.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Keys, ROTATION_WINDOW};
+use crate::cloud::Key;
+use crate::observe::Pair;
+use crate::plan::{Obstacle, Step};
+use crate::secret::Label;
+
+/// How long a key can be on its way into the secret: one attempt to make it (10 s at most) and storing it with all
+/// repetitions (30 s at most).
+const ON_ITS_WAY: Duration = Duration::from_secs(50);
+
+/// What there is to do before a rotation makes its key.
+pub(in crate::plan) enum Ground {
+    /// Orphans and an update's failed attempt go; then all is looked at anew.
+    Cluttered(Vec<Step>),
+    /// The key before the one in use, or one that does not work, gives way; empty where there is room.
+    Clear(Vec<Step>),
+}
+
+/// Looks what has to go. The key in use never does while it works.
+pub(in crate::plan) fn ground_for_rotation(
+    pair: &Pair,
+    now: SystemTime,
+) -> Result<Ground, Obstacle> {
+    let keys = Keys::of(pair, now);
+    let current = keys.labelled(Label::Current);
+    if current.is_some_and(|version| keys.may_lag(version)) {
+        return Err(Obstacle::Passing(
+            "IAM does not list the key in use yet".to_owned(),
+        ));
+    }
+    let candidate = keys.beside_current(Label::Candidate);
+    if let Some(version) = candidate
+        && keys.younger(version, ROTATION_WINDOW)
+    {
+        return Err(Obstacle::Lasting(format!(
+            "an update of the stack is making a key (version `{version}` is {}): rotate again when it has ended",
+            Label::Candidate
+        )));
+    }
+    let young = |key: &&Key| now.duration_since(key.created).unwrap_or_default() < ON_ITS_WAY;
+    if let Some(key) = keys.unstored().find(young) {
+        return Err(Obstacle::Passing(format!(
+            "key `{}` was made a moment ago and is not stored yet: an update of the stack may be under way",
+            key.id
+        )));
+    }
+    let mut clutter = keys.orphans();
+    clutter.extend(
+        candidate
+            .into_iter()
+            .flat_map(|version| keys.abandon(Label::Candidate, version)),
+    );
+    Ok(if clutter.is_empty() {
+        Ground::Clear(keys.room_for_one())
+    } else {
+        Ground::Cluttered(clutter)
+    })
+}

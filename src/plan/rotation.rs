@@ -1,0 +1,218 @@
+//! The plan of one step of a rotation by Secrets Manager.
+
+use std::time::SystemTime;
+
+use super::keys::{Ground, ground_for_rotation};
+use super::{Access, Bearer, Demand, End, NewKey, Plan, Proof, Step};
+use crate::cloud::{KeyStatus, VersionId};
+use crate::names::UserName;
+use crate::observe::{ObservedSecret, ObservedUser, Pair};
+use crate::ownership::Ownership;
+use crate::secret::{Label, StoredKey};
+
+/// The [steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html) of a
+/// rotation. Secrets Manager asks for one after the other, and for all of them again after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationStep {
+    /// `createSecret`: make the new key and store it.
+    Create,
+    /// `setSecret`: tell the other side. IAM made the key and knows it.
+    Set,
+    /// `testSecret`: see that the new key works.
+    Test,
+    /// `finishSecret`: make it the one in use.
+    Finish,
+}
+
+/// Why a step of a rotation cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It may go by within seconds.
+    Passing(String),
+    /// It stays until a person or a later event removes it.
+    Lasting(String),
+}
+
+/// Plans a step. `token` is the version that Secrets Manager has labelled `AWSPENDING`.
+///
+/// # Errors
+/// What stands in the way. Nothing is changed then.
+pub fn rotation(
+    step: RotationStep,
+    token: &VersionId,
+    pair: &Pair,
+    now: SystemTime,
+) -> Result<Plan, Obstacle> {
+    let Parties {
+        user,
+        current,
+        in_use,
+        pending,
+    } = Parties::of(pair, token)?;
+    let mut end = End::Done;
+    let stages = match (step, pending) {
+        (RotationStep::Create, None) => match ground_for_rotation(pair, now)? {
+            Ground::Cluttered(steps) => {
+                end = End::ObserveAgain;
+                in_turn(steps)
+            }
+            Ground::Clear(room) => {
+                let new = NewKey {
+                    version: token.clone(),
+                    label: Label::Pending,
+                    serial: in_use.serial,
+                };
+                in_turn(
+                    room.into_iter()
+                        .chain([Step::MakeKey(new), Step::LookAgain]),
+                )
+            }
+        },
+        (RotationStep::Create, Some(key)) => {
+            must_live(user, key, token)?;
+            Vec::new()
+        }
+        (RotationStep::Set, Some(_)) => Vec::new(),
+        (RotationStep::Set | RotationStep::Finish, None) => {
+            return Err(Obstacle::Lasting(format!(
+                "version `{token}` holds no key: `createSecret` has to come first"
+            )));
+        }
+        (RotationStep::Test, Some(key)) => vec![prove(Bearer::Pending(key.clone()))],
+        // The test of a new schedule comes with a version that never gets a value.
+        (RotationStep::Test, None) => vec![prove(Bearer::Current(in_use.clone()))],
+        (RotationStep::Finish, Some(key)) => {
+            must_live(user, key, token)?;
+            // The key before stays as it is, and so does AWSPENDING: to take that off in a call of its own would look
+            // like a rotation that was broken off.
+            vec![vec![Step::Promote {
+                from: current.clone(),
+                to: token.clone(),
+                key: Some(key.id.clone()),
+            }]]
+        }
+    };
+    Ok(Plan {
+        notes: Vec::new(),
+        stages,
+        access: Access::Same,
+        end,
+    })
+}
+
+fn in_turn(steps: impl IntoIterator<Item = Step>) -> Vec<Vec<Step>> {
+    steps.into_iter().map(|step| vec![step]).collect()
+}
+
+fn prove(bearer: Bearer) -> Vec<Step> {
+    vec![Step::Prove(Proof {
+        bearer,
+        demand: Demand::Required,
+    })]
+}
+
+/// What a rotation is about, once it is clear that it is all of one user of ours.
+struct Parties<'a> {
+    user: &'a ObservedUser,
+    /// The version in use and its key.
+    current: &'a VersionId,
+    in_use: &'a StoredKey,
+    /// The key to come, once it is stored.
+    pending: Option<&'a StoredKey>,
+}
+
+impl<'a> Parties<'a> {
+    /// Whoever can write to the secret could name another user in it: user, secret and both versions must belong together.
+    fn of(pair: &'a Pair, token: &VersionId) -> Result<Self, Obstacle> {
+        let Pair {
+            name,
+            user,
+            secret,
+            renamed_to: _,
+        } = pair;
+        let lasting = |reason: String| Obstacle::Lasting(reason);
+        let user = user.as_ref().ok_or_else(|| {
+            lasting(format!(
+                "there is no user `{name}`: update the stack with another `Revision` to have it made again"
+            ))
+        })?;
+        let secret = secret
+            .as_ref()
+            .ok_or_else(|| lasting(format!("there is no secret `{}`", name.secret_name())))?;
+        for (what, ownership) in [("user", &user.ownership), ("secret", &secret.ownership)] {
+            if *ownership != Ownership::Ours {
+                return Err(lasting(format!(
+                    "the {what} of `{}` does not carry the tags of the other half ({ownership:?}): nothing is changed",
+                    name.secret_name()
+                )));
+            }
+        }
+        let current = secret.labelled(Label::Current).ok_or_else(|| {
+            lasting(format!(
+                "secret `{}` has no key yet: wait until the stack is complete",
+                name.secret_name()
+            ))
+        })?;
+        let in_use = key_of(name, secret, current).ok_or_else(|| {
+            lasting(format!(
+                "{} of `{}` holds no key of user `{name}`, somebody edited it: update the stack with another `Revision` \
+                 to have it repaired",
+                Label::Current,
+                name.secret_name()
+            ))
+        })?;
+        let pending = match secret.stored.get(token) {
+            None => None,
+            Some(_) => Some(key_of(name, secret, token).ok_or_else(|| {
+                lasting(format!(
+                    "version `{token}` holds no key of user `{name}`: {}",
+                    cancel(token)
+                ))
+            })?),
+        };
+        Ok(Self {
+            user,
+            current,
+            in_use,
+            pending,
+        })
+    }
+}
+
+/// The key that the version holds, if it names this user.
+fn key_of<'a>(
+    name: &UserName,
+    secret: &'a ObservedSecret,
+    version: &VersionId,
+) -> Option<&'a StoredKey> {
+    secret
+        .key_of(version)
+        .filter(|key| key.user == name.as_str())
+}
+
+/// A version's value cannot be changed, so a pending key that is lost is lost for this rotation.
+fn must_live(user: &ObservedUser, key: &StoredKey, token: &VersionId) -> Result<(), Obstacle> {
+    let listed = user.keys.iter().find(|listed| listed.id == key.id);
+    match listed.map(|listed| listed.status) {
+        Some(KeyStatus::Active) => Ok(()),
+        Some(KeyStatus::Inactive) => Err(Obstacle::Lasting(format!(
+            "key `{}` of version `{token}` was deactivated: {}",
+            key.id,
+            cancel(token)
+        ))),
+        // IAM lists a new key only after some seconds.
+        None => Err(Obstacle::Passing(format!(
+            "key `{}` of version `{token}` is not on the user; if it stays so, {}",
+            key.id,
+            cancel(token)
+        ))),
+    }
+}
+
+fn cancel(token: &VersionId) -> String {
+    format!(
+        "this rotation cannot be completed: end it with `aws secretsmanager update-secret-version-stage --version-stage \
+         {} --remove-from-version-id {token} --secret-id SECRET` and rotate again",
+        Label::Pending
+    )
+}
