@@ -15,6 +15,7 @@
 //!   may be touched, [`policy`] and [`secret`] what is made.
 //! - [`cloud`]: what is needed of AWS, in our own words; [`aws`] does it with the SDK.
 //! - [`reply`], [`delivery`], [`deadline`], [`logging`]: what goes out.
+//! - [`rotate`]: the other function, which Secrets Manager calls on a schedule; it observes, plans and applies likewise.
 
 pub mod apply;
 pub mod aws;
@@ -32,6 +33,7 @@ pub mod policy;
 pub mod properties;
 pub mod reconcile;
 pub mod reply;
+pub mod rotate;
 pub mod secret;
 pub mod settings;
 pub mod verify;

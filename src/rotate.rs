@@ -1,0 +1,266 @@
+//! Rotation by Secrets Manager: on a schedule it asks for four steps, in order, and for all of them again after a
+//! failure; so each can be repeated with the same token.
+//!
+//! ```text
+//! event ─► Event ─► observe ─► plan (pure) ─► apply ─► Ok or Err
+//! ```
+//! A step is planned from what is observed and taken by the same executor as an update's `KeySerial`: there is one way to
+//! make, store and prove a key, and one way to decide which keys go. Nothing is answered but by the invocation's own
+//! result. The key in use stays so until the next one is stored and proved, and stays active until the next rotation, so
+//! that what Publisher has signed with it keeps working.
+
+mod event;
+mod settings;
+
+pub use event::Event;
+pub use settings::Settings;
+
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{Instrument, error, error_span, info};
+
+use crate::apply::{Applied, Ground, apply};
+use crate::buckets::BucketUri;
+use crate::cloud::{Cloud, CloudError, ErrorKind, Rotation, Secret, SecretState};
+use crate::deadline::Deadline;
+use crate::guarded;
+use crate::names::SecretName;
+use crate::observe;
+use crate::ownership::Owner;
+use crate::plan::{self, End, Obstacle, RotationStep};
+use crate::reconcile::role_lag;
+use crate::secret::Label;
+use crate::verify::Target;
+
+/// Why a step was not taken, and what to do: one line. Shows nothing that is secret in any form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unrotated(String);
+
+impl From<CloudError> for Unrotated {
+    fn from(error: CloudError) -> Self {
+        Self(format!("could not look at what is there: {error}"))
+    }
+}
+
+/// Takes the step that an event asks for, given as its JSON text, before the deadline. `cloud` is awaited with the work.
+///
+/// # Errors
+/// The step was not taken, or not to its end: Secrets Manager then begins the rotation again, with the same token.
+pub async fn rotate<'c, C: Cloud + 'c>(
+    event: &str,
+    deadline: Deadline,
+    settings: &Settings,
+    cloud: impl Future<Output = &'c C>,
+) -> Result<(), Unrotated> {
+    let span = error_span!(
+        "rotation",
+        invocation_id = settings.invocation_id,
+        secret = %settings.secret,
+    );
+    let end = deadline.of_answer();
+    let work = async {
+        let event = Event::parse(event)?;
+        info!(step = event.step.name(), token = %event.token, "asked by Secrets Manager");
+        Turn {
+            cloud: cloud.await,
+            settings,
+            event: &event,
+            deadline: end,
+        }
+        .take()
+        .await
+    };
+    async {
+        let outcome = match guarded(timeout_at(end, work)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Unrotated(
+                "the step did not end in time and was stopped; it is safe to repeat it".to_owned(),
+            )),
+            Err(panicked) => Err(Unrotated(panicked.to_string())),
+        };
+        match &outcome {
+            Ok(()) => info!("done"),
+            Err(reason) => error!(%reason, "the step was not taken"),
+        }
+        outcome
+    }
+    .instrument(span)
+    .await
+}
+
+/// One step, asked for once.
+struct Turn<'a, C> {
+    cloud: &'a C,
+    settings: &'a Settings,
+    event: &'a Event,
+    deadline: Instant,
+}
+
+impl<C: Cloud> Turn<'_, C> {
+    /// Looks, plans and applies, in as many rounds as it takes.
+    async fn take(&self) -> Result<(), Unrotated> {
+        let mut pauses = pauses();
+        loop {
+            // On the heap: nested in its callers, its type would be too deep for the compiler.
+            let why = match Box::pin(self.round()).await? {
+                Round::Done => return Ok(()),
+                Round::Again(why) => why,
+            };
+            info!(why, "observing again");
+            match pauses.next() {
+                Some(pause) => sleep(pause).await,
+                None => return Err(Unrotated(format!("it did not settle: {why}"))),
+            }
+        }
+    }
+
+    async fn round(&self) -> Result<Round, Unrotated> {
+        let Event {
+            step,
+            secret: _,
+            token,
+        } = self.event;
+        let name = self.settings.user.secret_name();
+        let secret = self.secret(&name).await?;
+        if let Staging::InUse = staging(&secret, self.event)? {
+            info!("this version is in use already: there is nothing to do");
+            return Ok(Round::Done);
+        }
+        let owner = self.owner(&secret)?;
+        let pair = observe::for_rotation(self.cloud, &owner, &self.settings.user, secret).await?;
+        let plan = match plan::rotation(*step, token, &pair, self.cloud.now()) {
+            Ok(plan) => plan,
+            Err(Obstacle::Passing(why)) => return Ok(Round::Again(why)),
+            Err(Obstacle::Lasting(reason)) => return Err(Unrotated(reason)),
+        };
+        info!(stack_id = %owner.stack, logical_id = owner.logical_id, %plan, "plan");
+        let targets = match step {
+            RotationStep::Test => self.targets().await,
+            RotationStep::Create | RotationStep::Set | RotationStep::Finish => Vec::new(),
+        };
+        let mut ground = Ground::new(
+            &owner,
+            &self.settings.user,
+            &pair,
+            targets,
+            self.settings.patience,
+            self.deadline,
+        );
+        match apply(self.cloud, &plan, &mut ground).await {
+            Ok(Applied::ObserveAgain(why)) => Ok(Round::Again(why)),
+            Ok(Applied::Done) => match plan.end {
+                End::Done => Ok(Round::Done),
+                End::ObserveAgain => Ok(Round::Again("there is more to be seen now".to_owned())),
+                End::Refuse(reason) => Err(Unrotated(reason)),
+            },
+            Err(stopped) => Err(Unrotated(stopped.to_string())),
+        }
+    }
+
+    /// The one secret that this function rotates, if the event is about it. A role that has just been made is denied for
+    /// some seconds.
+    async fn secret(&self, name: &SecretName) -> Result<Secret, Unrotated> {
+        let ours = &self.settings.secret;
+        if self.event.secret != ours.0 {
+            return Err(Unrotated(format!(
+                "the event is about another secret than `{ours}`, the only one that this function rotates (`SECRET_ARN`)"
+            )));
+        }
+        let look = || self.cloud.find_secret(name);
+        let secret = look
+            .retry(role_lag())
+            .when(|error| error.kind == ErrorKind::Denied)
+            .await?;
+        let live = |secret: &Secret| secret.arn == *ours && secret.state == SecretState::Live;
+        secret.filter(live).ok_or_else(|| {
+            Unrotated(format!(
+                "there is no secret `{ours}`, or it is pending deletion: update the stack with another `Revision`"
+            ))
+        })
+    }
+
+    /// The resource whose tags the secret carries, which must be of a stack in this place.
+    fn owner(&self, secret: &Secret) -> Result<Owner, Unrotated> {
+        let home = &self.settings.home;
+        Owner::of_tags(&secret.tags)
+            .filter(|Owner { stack, .. }| {
+                *stack.partition() == home.partition
+                    && stack.region() == home.region
+                    && stack.account() == home.account
+            })
+            .ok_or_else(|| {
+                Unrotated(format!(
+                    "the tags of secret `{}` name no stack of this account and region: nothing is changed",
+                    secret.arn
+                ))
+            })
+    }
+
+    /// The buckets and where they are. Where that cannot be found out, the proof says why it cannot read them.
+    async fn targets(&self) -> Vec<Target> {
+        let Settings { buckets, home, .. } = self.settings;
+        let target = async |bucket: &BucketUri| {
+            let region = self.cloud.bucket_region(&bucket.bucket).await;
+            Target {
+                bucket: bucket.clone(),
+                region: region.ok().flatten().unwrap_or_else(|| home.region.clone()),
+            }
+        };
+        join_all(buckets.iter().map(target)).await
+    }
+}
+
+/// The pauses between rounds: longer in all than a key can be on its way into the secret, and short enough to leave time
+/// for making one afterwards.
+fn pauses() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(250))
+        .with_max_delay(Duration::from_secs(4))
+        .with_total_delay(Some(Duration::from_secs(65)))
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+/// How a round ended.
+enum Round {
+    Done,
+    Again(String),
+}
+
+/// Where the version of the event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Staging {
+    Pending,
+    InUse,
+}
+
+/// The checks, and their order, of
+/// [AWS's own rotation functions](https://github.com/aws-samples/aws-secrets-manager-rotation-lambdas).
+fn staging(secret: &Secret, Event { token, .. }: &Event) -> Result<Staging, Unrotated> {
+    let refuse = |reason: String| Err(Unrotated(reason));
+    if secret.rotation == Rotation::Off {
+        return refuse(format!(
+            "rotation is not enabled for secret `{}`",
+            secret.arn
+        ));
+    }
+    let Some(labels) = secret.labels.get(token) else {
+        return refuse(format!("the secret has no version `{token}` to rotate to"));
+    };
+    if labels.contains(Label::Current.as_str()) {
+        return Ok(Staging::InUse);
+    }
+    if !labels.contains(Label::Pending.as_str()) {
+        return refuse(format!(
+            "version `{token}` is not {}: this rotation was ended",
+            Label::Pending
+        ));
+    }
+    Ok(Staging::Pending)
+}
