@@ -435,7 +435,13 @@ async fn a_secret_with_rotation_enabled_is_healed_all_the_same() {
 async fn no_key_is_made_beside_a_rotation_that_is_under_way() {
     let mut scene = Scene::created().await;
     let ours = key(&scene);
-    scene.account.by_hand().begin_rotation(SECRET);
+    scene.account.by_hand().enable_rotation(SECRET);
+    drop(
+        scene
+            .account
+            .begin_rotation(SECRET)
+            .expect("it is the first"),
+    );
     let raised = properties_with(json!({"KeySerial": 2}));
     assert_eq!(scene.update(raised.clone()).await, Outcome::RolledBack);
     assert_eq!(scene.active_keys(USER), std::slice::from_ref(&ours));

@@ -14,6 +14,7 @@ mod interleaved;
 mod lags;
 mod life;
 mod proofs;
+mod rotation;
 mod scene;
 mod stories;
 mod strangers;

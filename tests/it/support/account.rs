@@ -11,6 +11,7 @@ pub(crate) mod cloudformation;
 pub(crate) mod iam;
 pub(crate) mod invariants;
 mod port;
+pub(crate) mod rotation;
 pub(crate) mod s3;
 pub(crate) mod secrets;
 
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use publisher_s3_access::cloud::{CloudError, ErrorKind, Result, TagMap};
+use publisher_s3_access::names::UserName;
 use tokio::time::Instant;
 
 use cloudformation::Stacks;
@@ -57,6 +59,8 @@ pub(crate) struct State {
     stacks: Stacks,
     buckets: Buckets,
     unstored_allowed: usize,
+    /// Whose key in use has to work at every instant.
+    watched: Option<UserName>,
     log: Vec<String>,
     violations: Vec<String>,
 }
@@ -148,6 +152,7 @@ impl Account {
             stacks: Stacks::default(),
             buckets: Buckets::default(),
             unstored_allowed: 1,
+            watched: None,
             log: Vec::new(),
             violations: Vec::new(),
         };
@@ -263,6 +268,7 @@ impl State {
             Err(refusal) => refusal.code.to_owned(),
         };
         self.log.push(format!("{operation} {what} -> {outcome}"));
+        self.check_watched();
         result.map_err(
             |Refusal {
                  kind,

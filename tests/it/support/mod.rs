@@ -4,4 +4,5 @@ pub(crate) mod account;
 pub(crate) mod faults;
 pub(crate) mod function;
 pub(crate) mod policy_check;
+pub(crate) mod rotation;
 pub(crate) mod stack;

@@ -45,11 +45,7 @@ impl Account {
     /// The key that `AWSCURRENT` of this secret holds, as Publisher gets it.
     pub(crate) fn stored_key(&self, secret: &str) -> Option<StoredKey> {
         let state = self.state();
-        let secret = state.secrets.named(secret)?;
-        let value = secret.versions[secret.holder(Label::Current.as_str())?]
-            .value
-            .clone();
-        StoredKey::from_value(&value.into())
+        state.secrets.named(secret)?.key_under(Label::Current)
     }
 
     /// The id of the key that `AWSCURRENT` of this secret names, if it names one.
@@ -60,12 +56,8 @@ impl Account {
     /// The id of the key in the version with this label.
     pub(crate) fn key_under(&self, secret: &str, label: Label) -> Option<String> {
         let state = self.state();
-        let secret = state.secrets.named(secret)?;
-        let value = secret.versions[secret.holder(label.as_str())?]
-            .value
-            .clone()
-            .into();
-        Some(StoredKey::from_value(&value)?.id.to_string())
+        let key = state.secrets.named(secret)?.key_under(label)?;
+        Some(key.id.to_string())
     }
 
     /// How many versions the secret has, labelled and deprecated.
@@ -342,14 +334,20 @@ impl Person<'_> {
         });
     }
 
-    /// Begins what Secrets Manager's own rotation begins: a version without a key of ours under `AWSPENDING`.
-    pub(crate) fn begin_rotation(&self, secret: &str) {
-        let number = self.0.state().next();
-        self.secret("begin rotation".to_owned(), secret, |secret, at| {
-            let id = VersionId(format!("{number:0>36}"));
+    /// Has Secrets Manager rotate the secret no more.
+    pub(crate) fn disable_rotation(&self, secret: &str) {
+        self.secret("disable rotation".to_owned(), secret, |secret, _| {
+            secret.rotation = Rotation::Off;
+        });
+    }
+
+    /// Moves a label, or takes it off.
+    pub(crate) fn move_label(&self, secret: &str, label: &str, to: Option<&VersionId>) {
+        self.secret(format!("move {label}"), secret, |secret, _| {
+            let from = secret.holder(label).cloned();
             secret
-                .store(&id, "{}", Label::Pending, at)
-                .expect("the version is new");
+                .move_label(label, from.as_ref(), to)
+                .expect("the label can be moved");
         });
     }
 

@@ -84,6 +84,23 @@ impl State {
         }
     }
 
+    /// Records it if the key that is always to work does not.
+    pub(super) fn check_watched(&mut self) {
+        let Some(name) = self.watched.clone() else {
+            return;
+        };
+        let user = self.iam.user(name.as_str());
+        let secret = self.secrets.named(name.secret_name().as_str());
+        let fault = match (user, secret) {
+            (Some(user), Some(secret)) => current_key_lives(user, secret).err(),
+            (_, _) => Some(format!("{name} or its secret is gone")),
+        };
+        if let Some(fault) = fault {
+            let call = self.log.last().cloned().unwrap_or_default();
+            self.violations.push(format!("{fault}, after {call}"));
+        }
+    }
+
     /// The living keys of the user that no labelled version of any secret holds.
     pub(crate) fn unstored<'s>(&'s self, user: &'s IamUser) -> impl Iterator<Item = &'s IamKey> {
         user.living_keys().filter(|key| {
@@ -93,7 +110,8 @@ impl State {
                 .flat_map(|secret| secret.versions.values());
             !labelled
                 .filter(|version| !version.labels.is_empty())
-                .any(|version| version.value.contains(key.id.as_str()))
+                .filter_map(|version| version.value.as_ref())
+                .any(|value| value.contains(key.id.as_str()))
         })
     }
 
@@ -152,14 +170,15 @@ fn current_key_lives(user: &IamUser, secret: &StoredSecret) -> Result<(), String
     let current = secret
         .holder(Label::Current.as_str())
         .ok_or("no version is AWSCURRENT")?;
-    let value = secret.versions[current].value.clone().into();
-    let stored = StoredKey::from_value(&value).ok_or("AWSCURRENT holds no key of ours")?;
+    let value = secret.versions[current].value.clone().unwrap_or_default();
+    let stored =
+        StoredKey::from_value(&value.clone().into()).ok_or("AWSCURRENT holds no key of ours")?;
     let key = user.living_keys().find(|key| key.id == stored.id);
     let key = key.ok_or_else(|| format!("AWSCURRENT names {}, which is gone", stored.id))?;
     if key.status != KeyStatus::Active {
         return Err(format!("AWSCURRENT names {}, which is inactive", stored.id));
     }
-    if !value_holds(&secret.versions[current].value, &key.secret) {
+    if !value_holds(&value, &key.secret) {
         return Err(format!(
             "AWSCURRENT does not hold the secret half of {}",
             stored.id
@@ -174,6 +193,16 @@ fn value_holds(value: &str, secret_half: &str) -> bool {
 }
 
 impl Account {
+    /// From now on the key in use has to work after every single call.
+    pub(crate) fn watch(&self, user: &str) {
+        self.state().watched = Some(UserName::parse(user).expect("a user name"));
+    }
+
+    /// The stack is deleted now: keys may go.
+    pub(crate) fn watch_no_more(&self) {
+        self.state().watched = None;
+    }
+
     /// Fails the test if the user and its secret are not a finished pair of this owner: tagged, with a policy, no
     /// orphaned key, no candidate, and an `AWSCURRENT` that works.
     #[track_caller]
@@ -326,7 +355,7 @@ fn fingerprint_of_secret(secret: &StoredSecret) -> String {
         "{name} {arn} {tags:?} {description} {kms_key:?} {deleted_until:?} {replicas:?} {rotation:?}"
     );
     for (id, version) in versions {
-        let _ = write!(text, " {id}={} {:?}", version.value, version.labels);
+        let _ = write!(text, " {id}={:?} {:?}", version.value, version.labels);
     }
     text
 }

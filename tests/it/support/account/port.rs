@@ -279,10 +279,8 @@ impl Cloud for Account {
                     return Ok(None);
                 };
                 secret.must_live()?;
-                Ok(secret
-                    .versions
-                    .get(version)
-                    .map(|version| version.value.clone().into()))
+                let version = secret.versions.get(version);
+                Ok(version.and_then(|version| Some(version.value.clone()?.into())))
             },
         )
         .await

@@ -7,7 +7,7 @@ use publisher_s3_access::cloud::{
     Creation, ErrorKind, NewSecret, Rotation, Secret, SecretArn, SecretState, Storing, TagMap,
     Version, VersionId,
 };
-use publisher_s3_access::secret::Label;
+use publisher_s3_access::secret::{Label, StoredKey};
 use tokio::time::Instant;
 
 use super::{ACCOUNT, At, Effect, REGION, Refusal, check_tags, refusal};
@@ -40,7 +40,8 @@ pub(crate) struct StoredSecret {
 /// A version, labelled or deprecated.
 #[derive(Clone)]
 pub(crate) struct StoredVersion {
-    pub(crate) value: String,
+    /// `None` until somebody stores one: a rotation begins with a version that has none.
+    pub(crate) value: Option<String>,
     pub(crate) created: SystemTime,
     pub(crate) labels: BTreeSet<String>,
 }
@@ -261,9 +262,13 @@ impl StoredSecret {
                 "ClientRequestToken must have 32 to 64 characters",
             ));
         }
-        if let Some(version) = self.versions.get(id) {
+        if let Some(held) = self
+            .versions
+            .get(id)
+            .and_then(|version| version.value.as_ref())
+        {
             // An equal repeat is ignored: it does not even move the label back.
-            let same = version.value == value;
+            let same = held == value;
             return Ok(if same {
                 Storing::Stored
             } else {
@@ -271,12 +276,7 @@ impl StoredSecret {
             });
         }
         let first = self.versions.is_empty();
-        let version = StoredVersion {
-            value: value.to_owned(),
-            created: at.time,
-            labels: BTreeSet::new(),
-        };
-        self.versions.insert(id.clone(), version);
+        self.make_version(id, at).value = Some(value.to_owned());
         self.attach(label.as_str(), id);
         if first {
             self.attach(Label::Current.as_str(), id);
@@ -284,8 +284,23 @@ impl StoredSecret {
         Ok(Storing::Stored)
     }
 
+    /// The version of this id; an empty one where there is none.
+    pub(crate) fn make_version(&mut self, id: &VersionId, at: At) -> &mut StoredVersion {
+        self.versions.entry(id.clone()).or_insert(StoredVersion {
+            value: None,
+            created: at.time,
+            labels: BTreeSet::new(),
+        })
+    }
+
+    /// The key in the version with this label.
+    pub(crate) fn key_under(&self, label: Label) -> Option<StoredKey> {
+        let value = self.versions[self.holder(label.as_str())?].value.clone()?;
+        StoredKey::from_value(&value.into())
+    }
+
     /// Puts a label on a version and takes it off its holder; the holder of `AWSCURRENT` becomes `AWSPREVIOUS`.
-    fn attach(&mut self, label: &str, to: &VersionId) {
+    pub(crate) fn attach(&mut self, label: &str, to: &VersionId) {
         let from = self.holder(label).cloned();
         if from.as_ref() == Some(to) {
             return;
