@@ -141,7 +141,8 @@ pub async fn apply<C: Cloud>(
 fn iam_lag() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(3))
+        // Short, so that the last try comes close to the end of the lag.
+        .with_max_delay(Duration::from_secs(1))
         .with_total_delay(Some(IAM_LAG))
         .without_max_times()
         .with_jitter()

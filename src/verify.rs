@@ -144,7 +144,10 @@ fn explain(target: &Target, what: &str, error: &CloudError) -> Unproven {
             .as_deref()
             .is_some_and(|code| code.starts_with("KMS."))
     {
-        let key = kms_key(message).map_or_else(String::new, |key| format!(" `{key}`"));
+        let key = kms_key(message).map_or_else(
+            || " (the object's properties show which)".to_owned(),
+            |key| format!(" `{key}`"),
+        );
         format!(
             "the objects are encrypted with KMS key{key}: name it in `BucketKmsKeyArns`, and if it is named already, its \
              key policy has to let the user decrypt"

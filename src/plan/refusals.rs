@@ -77,7 +77,8 @@ pub(super) fn refuse_stripped_tags(
         .collect();
     Err(format!(
         "user `{name}` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this \
-         stack's, run `aws iam tag-user --user-name {name} --tags {}` and try again",
+         stack's, run `aws iam tag-user --user-name {name} --tags {}` and try again (a rollback: `aws cloudformation \
+         continue-update-rollback`)",
         tags.join(" ")
     ))
 }

@@ -448,7 +448,7 @@ fn what_is_not_ours_is_refused_with_what_to_do() {
 fn stripped_tags_are_mended_by_a_person_and_nothing_is_changed_before() {
     let mut world = World::settled();
     world.user().ownership = Ownership::Untagged;
-    assert_snapshot!(world.plan(), @"refused: user `publisher-connectors` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this stack's, run `aws iam tag-user --user-name publisher-connectors --tags Key=publisher-s3-access:logical-id,Value=Access Key=publisher-s3-access:stack-id,Value=arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111` and try again");
+    assert_snapshot!(world.plan(), @"refused: user `publisher-connectors` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this stack's, run `aws iam tag-user --user-name publisher-connectors --tags Key=publisher-s3-access:logical-id,Value=Access Key=publisher-s3-access:stack-id,Value=arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111` and try again (a rollback: `aws cloudformation continue-update-rollback`)");
     assert_eq!(world.plan(), world.removal());
 }
 

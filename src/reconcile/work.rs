@@ -274,8 +274,9 @@ fn pauses() -> impl Iterator<Item = Duration> {
 /// A role that has just been made is denied for some seconds.
 pub(crate) fn role_lag() -> ExponentialBuilder {
     ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(4))
+        .with_min_delay(Duration::from_millis(250))
+        // Short, so that the last look comes close to the end of the lag.
+        .with_max_delay(Duration::from_secs(1))
         .with_total_delay(Some(IAM_LAG))
         .without_max_times()
         .with_jitter()
