@@ -9,6 +9,7 @@
 mod binary;
 mod delivery;
 mod harmless;
+mod keys;
 mod leaks;
 mod malformed;
 mod refusals;
