@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use super::{Change, Want, presence, removal};
+use super::{Change, RotationStep, Want, presence, removal, rotation};
 use crate::cloud::{
     Attachment, AttachmentKind, Direction, Key, KeyStatus, Rotation, Secret, SecretArn,
     SecretState, Standing, TagMap, User, Version, VersionId,
@@ -202,6 +202,24 @@ impl World {
         }
     }
 
+    /// Begins a rotation: a version without a value.
+    fn await_rotation(&mut self, name: &str) {
+        let label = Label::Pending.as_str().to_owned();
+        let labels = &mut self.secret().secret.labels;
+        labels.insert(version(name), BTreeSet::from([label]));
+        self.secret().versions.push(Version {
+            id: version(name),
+            created: now() - Duration::from_secs(60),
+        });
+    }
+
+    fn rotation(&self, step: RotationStep) -> String {
+        match rotation(step, &version("v3"), &self.observed.pair, now()) {
+            Ok(plan) => plan.to_string(),
+            Err(obstacle) => format!("{obstacle:?}"),
+        }
+    }
+
     fn removal(&self) -> String {
         match removal(
             &self.owner,
@@ -356,6 +374,61 @@ fn no_key_is_made_while_secrets_manager_rotates_and_a_stale_rotation_is_cleared(
     assert_snapshot!(world.plan(), @"refused: Secrets Manager is rotating the secret right now (version `v2` is AWSPENDING), so no other key is made: try again in 15 minutes");
     world.stored_ago("v2", Duration::from_secs(16 * 60));
     assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take AWSPENDING off version v2; then observe again");
+}
+
+#[test]
+fn what_may_be_a_rotations_own_key_is_no_orphan_while_it_awaits_one() {
+    let mut world = World::settled();
+    world.await_rotation("v2");
+    world.list(&id("K2"), KeyStatus::Active);
+    assert_snapshot!(world.plan(), @"nothing to do");
+    world.stored_ago("v2", Duration::from_secs(16 * 60));
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take AWSPENDING off version v2; then observe again");
+}
+
+#[test]
+fn the_label_of_a_rotation_that_has_ended_is_no_rotation_and_goes_when_its_key_is_replaced() {
+    let mut world = World::rotated();
+    let label = |world: &mut World, version: &str| {
+        let labels = &mut world.secret().secret.labels;
+        let labels = labels.iter_mut().find(|(id, _)| id.0 == version);
+        labels.unwrap().1.insert(Label::Pending.as_str().into());
+    };
+    label(&mut world, "v2");
+    world.old["KeySerial"] = json!("2");
+    world.new["KeySerial"] = json!("2");
+    assert_snapshot!(world.plan(), @"nothing to do");
+    world.new["KeySerial"] = json!("3");
+    assert_snapshot!(world.plan(), @"take AWSPENDING off version v2; then observe again");
+
+    let mut world = World::rotated();
+    label(&mut world, "v1");
+    world.old["KeySerial"] = json!("2");
+    world.new["KeySerial"] = json!("2");
+    assert_snapshot!(world.plan(), @"take AWSPENDING off version v1; then observe again");
+}
+
+#[test]
+fn a_rotation_makes_its_key_in_the_version_it_was_given() {
+    let mut world = World::rotated();
+    world.await_rotation("v3");
+    assert_snapshot!(world.rotation(RotationStep::Create), @"delete key `AKIA00000000000000K1`; then make a key for serial 2 and store it as AWSPENDING in version v3; then see that the stored key exists");
+    world.secret().secret.labels.remove(&version("v3"));
+    world.store("v3", Label::Pending, stored("K3", 2));
+    for (step, plan) in [
+        (RotationStep::Create, "nothing to do"),
+        (RotationStep::Set, "nothing to do"),
+        (
+            RotationStep::Test,
+            "prove the pending key on every bucket (Required)",
+        ),
+        (
+            RotationStep::Finish,
+            "move AWSCURRENT from version v2 to v3",
+        ),
+    ] {
+        assert_eq!(world.rotation(step), plan);
+    }
 }
 
 #[test]

@@ -117,6 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_is_refused_if_and_only_if_its_name_says_so() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events/rotation");
+        let samples: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert!(samples.len() > 4);
+        for sample in samples {
+            let text = std::fs::read_to_string(sample.path()).unwrap();
+            let bad = sample.file_name().to_string_lossy().starts_with("bad-");
+            assert_eq!(Event::parse(&text).is_err(), bad, "{sample:?}");
+        }
+    }
+
+    #[test]
     fn members_that_are_not_known_do_no_harm() {
         let plain = Event::parse(&event().to_string()).unwrap();
         let mut event = event();
