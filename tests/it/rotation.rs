@@ -158,7 +158,7 @@ async fn what_iam_tells_late_costs_time_and_no_second_attempt() {
 #[tokio::test(start_paused = true)]
 async fn a_role_made_a_moment_ago_is_waited_for() {
     let (scene, secret) = rotated().await;
-    scene.account.role_is_fresh_for(Duration::from_secs(15));
+    scene.account.role_is_fresh_for(Duration::from_secs(10));
     let token = secret.begin();
     let ended = secret
         .step(&scene.process(), RotationStep::Test, &token)
