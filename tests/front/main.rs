@@ -15,6 +15,7 @@ mod malformed;
 mod refusals;
 mod reply;
 mod response_url;
+mod rotation;
 mod samples;
 mod settings;
 mod support;

@@ -46,6 +46,19 @@ impl Function {
         aws: impl Fn(&Request) -> Reaction + Send + Sync + 'static,
         variables: &[(&str, &str)],
     ) -> Self {
+        let binary = env!("CARGO_BIN_EXE_custom-resource");
+        Self::start_binary(binary, events, seconds, sink, aws, variables)
+    }
+
+    /// Starts another binary, likewise.
+    pub(crate) fn start_binary(
+        binary: &str,
+        events: &[String],
+        seconds: u64,
+        sink: impl Fn(&Request) -> Reaction + Send + Sync + 'static,
+        aws: impl Fn(&Request) -> Reaction + Send + Sync + 'static,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let (sink, aws) = (Server::start(sink), Server::start(aws));
         let events: Vec<String> = events
             .iter()
@@ -59,7 +72,7 @@ impl Function {
                 .into_iter(),
         );
         let runtime = Server::start(move |request| runtime_api(request, &queue, seconds));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_custom-resource"));
+        let mut command = Command::new(binary);
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", runtime.address())
