@@ -76,10 +76,15 @@ fn every_sample_event_is_listed_and_every_listed_one_exists() {
     let rows = table("| Kind |");
     let listed: BTreeSet<String> = rows.iter().flat_map(|row| codes(&row[1])).collect();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let files = fs::read_dir(folder).expect("events");
-    let name = |file: std::io::Result<fs::DirEntry>| file.expect("a file").file_name();
-    let files = files.map(|file| name(file).to_string_lossy().into_owned());
-    assert_eq!(listed, files.collect());
+    let samples = |below: &str| {
+        let entries = fs::read_dir(folder.join(below)).expect("samples");
+        let entries = entries.map(|entry| entry.expect("an entry"));
+        let files = entries.filter(|entry| entry.path().is_file());
+        let name = |file: fs::DirEntry| format!("{below}{}", file.file_name().to_string_lossy());
+        files.map(name).collect::<BTreeSet<_>>()
+    };
+    let files = &samples("") | &samples("rotation/");
+    assert_eq!(listed, files);
 }
 
 #[test]
