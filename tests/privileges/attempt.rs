@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::calls::Call;
 use super::policies::Policies;
-use super::roles::CUSTOM_RESOURCE;
+use super::roles::{CUSTOM_RESOURCE, ROTATION};
 use crate::support::policy_check::Decision;
 
 /// The stack itself.
@@ -18,6 +18,8 @@ pub(crate) enum Who {
     Role,
     /// The same after somebody attached `AdministratorAccess` to it.
     RoleAndAdministrator,
+    /// The rotation function's role.
+    Rotation,
     /// The user with the policy that the function gives it.
     User,
     /// The same after somebody attached `AdministratorAccess` to it.
@@ -53,6 +55,7 @@ impl Attempt {
         let boundary = [&policies.boundary];
         match self.who {
             Who::Role => call.judged(role) == Decision::Allowed,
+            Who::Rotation => call.judged(&policies.roles[ROTATION]) == Decision::Allowed,
             Who::RoleAndAdministrator => {
                 call.judged(role.iter().chain([&everything])) == Decision::Allowed
             }

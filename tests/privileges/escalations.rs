@@ -114,6 +114,33 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         &[], "another program for the role"),
     role("sts:AssumeRole", "arn:aws:iam::111122223333:role/Admin",
         &[], "becoming another role"),
+    // The rotation's role: keys of one user, versions of one secret.
+    rotation("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/publisher-other",
+        &[], "becoming another of the stacks' users"),
+    rotation("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/publisher-reader/alice",
+        &[], "becoming a user under a path"),
+    rotation("iam:CreateUser", "arn:aws:iam::111122223333:user/publisher-reader",
+        &[(BOUNDARY, OUR_BOUNDARY), (REQUEST_TAG, STACK)], "a user"),
+    rotation("iam:PutUserPolicy", "arn:aws:iam::111122223333:user/publisher-reader",
+        &[(RESOURCE_TAG, STACK), (BOUNDARY, OUR_BOUNDARY)], "another policy for the user"),
+    rotation("iam:TagUser", "arn:aws:iam::111122223333:user/publisher-reader",
+        &[(RESOURCE_TAG, STACK)], "hiding whose user it is"),
+    rotation("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:111122223333:secret:publisher/publisher-other-AbCdEf",
+        &[], "reading another stack's key"),
+    rotation("secretsmanager:PutSecretValue", "arn:aws:secretsmanager:us-east-1:111122223333:secret:publisher/publisher-reader-2-AbCdEf",
+        &[], "giving another stack's Publisher a key of one's own"),
+    rotation("secretsmanager:DeleteSecret", "arn:aws:secretsmanager:us-east-1:111122223333:secret:publisher/publisher-reader-AbCdEf",
+        &[(RESOURCE_TAG, STACK)], "deleting the secret"),
+    rotation("kms:Decrypt", "arn:aws:kms:us-east-1:111122223333:key/1",
+        &[("kms:ViaService", "s3.us-east-1.amazonaws.com")], "decrypting objects"),
+    rotation("kms:Encrypt", "arn:aws:kms:us-east-1:111122223333:key/1",
+        &[("kms:ViaService", "secretsmanager.us-east-1.amazonaws.com")], "another key for the secret"),
+    rotation("kms:GenerateDataKey", "arn:aws:kms:eu-west-1:111122223333:key/1",
+        &[("kms:ViaService", "secretsmanager.us-east-1.amazonaws.com")], "using keys of another region"),
+    rotation("cloudformation:DescribeStacks", STACK,
+        &[], "reading the stack"),
+    rotation("logs:PutLogEvents", "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/other:log-stream:1",
+        &[], "forging another function's log"),
     // The same with `AdministratorAccess` attached to the role by mistake: what is denied stays so.
     administrator("iam:AddUserToGroup", "arn:aws:iam::111122223333:group/admins",
         &[], "the user among the administrators"),
@@ -179,6 +206,18 @@ const fn role(
         resource,
         context,
         gain,
+    }
+}
+
+const fn rotation(
+    action: &'static str,
+    resource: &'static str,
+    context: Context,
+    gain: &'static str,
+) -> Attempt {
+    Attempt {
+        who: Who::Rotation,
+        ..role(action, resource, context, gain)
     }
 }
 

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::document::strings;
 use super::permitted::{POLICIES, excessive, lacking};
 use super::policies::{self, Policies};
-use super::roles::CUSTOM_RESOURCE;
 use super::{attempt, bounded, escalations};
 
 /// A harm, and the policies with it done.
@@ -25,13 +24,10 @@ fn is_noticed(change: &Change) -> bool {
         || !lacking(&stacks).is_empty()
 }
 
-/// All documents of the custom resource's role, then the boundary.
+/// All documents of the roles, then the boundary.
 fn documents(policies: &mut Policies) -> Vec<&mut Value> {
     let Policies { roles, boundary } = policies;
-    roles[CUSTOM_RESOURCE]
-        .iter_mut()
-        .chain([boundary])
-        .collect()
+    roles.iter_mut().flatten().chain([boundary]).collect()
 }
 
 fn on(document: usize, statement: usize, change: impl Fn(&mut Value) + 'static) -> Change {

@@ -21,9 +21,16 @@ pub(crate) struct Policies {
     pub(crate) boundary: Value,
 }
 
-/// The template's stack. Its users may only ever read bucket `reads`.
+/// The template's stack, with everything that it can hold. Its user is `publisher-reader`, and its users may only ever
+/// read bucket `reads`.
 pub(crate) fn stack() -> Stack {
-    let given = [("Buckets", "reads"), ("ReadableBuckets", "reads")];
+    let given = [
+        ("Buckets", "reads"),
+        ("ReadableBuckets", "reads"),
+        ("UserName", "publisher-reader"),
+        ("RotationDays", "45"),
+        ("NotificationEmail", "genomics@example.com"),
+    ];
     Stack::new(HERE, &given)
 }
 

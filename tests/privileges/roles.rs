@@ -17,14 +17,23 @@ pub(crate) struct Role {
 }
 
 /// All of them. Another function with its role is another line here.
-pub(crate) const ROLES: &[Role] = &[Role {
-    function: "Function",
-    role: "FunctionRole",
-    calls: stories::of_custom_resource,
-}];
+pub(crate) const ROLES: &[Role] = &[
+    Role {
+        function: "Function",
+        role: "FunctionRole",
+        calls: stories::of_custom_resource,
+    },
+    Role {
+        function: "RotationFunction",
+        role: "RotationRole",
+        calls: stories::of_rotation,
+    },
+];
 
 /// The custom resource's place among [`ROLES`].
 pub(crate) const CUSTOM_RESOURCE: usize = 0;
+/// The rotation's.
+pub(crate) const ROTATION: usize = 1;
 
 #[test]
 fn every_function_and_every_role_of_the_template_is_looked_at() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use publisher_s3_access::cloud::AttachmentKind;
+use publisher_s3_access::plan::RotationStep;
 use serde_json::{Value, json};
 
 use super::calls::Call;
@@ -13,6 +14,7 @@ use crate::support::account::s3::Object;
 use crate::support::account::{Account, OTHER_BOUNDARY};
 use crate::support::faults::{Fault, Faulty};
 use crate::support::function::invoke;
+use crate::support::rotation::Rotated;
 use crate::support::stack::{Others, Outcome, Stack};
 
 const USER: &str = "publisher-reader";
@@ -200,13 +202,52 @@ async fn interrupted(k: usize) -> Story {
     story
 }
 
+/// Three rotations; in one of them every step is repeated, in one the `k`-th answer is lost and what comes is repeated.
+async fn rotated(k: usize) -> Story {
+    let mut story = Story::created().await;
+    let secret = Rotated::new(&story.account, SECRET);
+    let watched = story.process();
+    for faults in [vec![], vec![(k, Fault::LoseAnswer)]] {
+        let token = secret.begin();
+        let cloud = Faulty::with_all(watched.clone(), faults);
+        for step in RotationStep::ALL.into_iter().flat_map(|step| [step; 2]) {
+            drop(secret.step(&cloud, step, &token).await);
+        }
+    }
+    drop(secret.rotate(&Faulty::new(watched.clone())).await);
+    // The template's stack knows the secret by the characters that its ARN ends in.
+    let (ends_in, known_by) = (
+        story.account.secret_arn(SECRET),
+        policies::stack().attribute("S3Access", "SecretArn"),
+    );
+    let calls = watched.calls().into_iter();
+    story.calls = calls
+        .map(|call| Call {
+            resource: call.resource.replace(&ends_in, &known_by),
+            ..call
+        })
+        .collect();
+    story
+}
+
+/// Every call that the rotation function made, and what Lambda does with its role.
+pub(crate) fn of_rotation() -> BTreeSet<Call> {
+    let mut calls: BTreeSet<Call> = lambdas("RotationLogs");
+    for story in run(async {
+        let mut stories = Vec::new();
+        for k in 0..25 {
+            stories.push(rotated(k).await);
+        }
+        stories
+    }) {
+        calls.extend(story.calls);
+    }
+    calls
+}
+
 /// Every call that the custom resource's function made in all stories, and what Lambda does with its role.
 pub(crate) fn of_custom_resource() -> BTreeSet<Call> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    let stories = async {
+    let stories = run(async {
         let mut stories = vec![
             updated_and_replaced().await,
             changed_by_hand().await,
@@ -219,21 +260,28 @@ pub(crate) fn of_custom_resource() -> BTreeSet<Call> {
             stories.push(interrupted(k).await);
         }
         stories
-    };
-    let stories = runtime.expect("a runtime").block_on(stories);
-    let mut calls: BTreeSet<Call> = lambdas();
+    });
+    let mut calls: BTreeSet<Call> = lambdas("FunctionLogs");
     for story in stories {
-        story.account.verify();
         calls.extend(story.calls);
     }
     calls
 }
 
+/// Stories in a time of their own, each checked at its end.
+fn run(stories: impl Future<Output = Vec<Story>>) -> Vec<Story> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    let stories = runtime.expect("a runtime").block_on(stories);
+    stories.iter().for_each(|story| story.account.verify());
+    stories
+}
+
 /// Lambda writes the logs.
-fn lambdas() -> BTreeSet<Call> {
-    let stack = policies::stack();
-    let group = stack.template.only("AWS::Logs::LogGroup");
-    let group = stack.attribute(group, "Arn");
+fn lambdas(group: &str) -> BTreeSet<Call> {
+    let group = policies::stack().attribute(group, "Arn");
     let stream = group.replace(":*", ":log-stream:2026/11/23/[$LATEST]0a1b2c");
     let id = Stack::new(&Account::new(), NAME).owner().stack_id.clone();
     let actions = ["logs:CreateLogStream", "logs:PutLogEvents"];

@@ -21,6 +21,12 @@ impl Template {
             .expect("the template has the section")
     }
 
+    /// Removes the entries of a section whose `Condition` does not hold.
+    pub(crate) fn retain(&mut self, section: &str, holds: impl Fn(&str) -> bool) {
+        let entries = self.0[section].as_object_mut().expect("a section");
+        entries.retain(|_, entry| entry["Condition"].as_str().is_none_or(&holds));
+    }
+
     pub(crate) fn resource(&self, logical_id: &str) -> &Value {
         &self.section("Resources")[logical_id]
     }
@@ -42,6 +48,19 @@ impl Template {
         names.extend(strings(&resource["DependsOn"]));
         names.retain(|name| self.section("Resources").contains_key(name));
         names
+    }
+}
+
+impl Template {
+    /// The same with those that these need in turn.
+    pub(crate) fn all_dependencies(&self, logical_id: &str) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut open = vec![logical_id.to_owned()];
+        while let Some(logical_id) = open.pop() {
+            let needed = self.dependencies(&logical_id).into_iter();
+            open.extend(needed.filter(|needed| all.insert(needed.clone())));
+        }
+        all
     }
 }
 

@@ -19,4 +19,5 @@ mod parameters;
 mod policy;
 mod portability;
 mod rendering;
+mod rotation;
 mod users;

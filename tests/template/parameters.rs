@@ -111,8 +111,10 @@ fn the_function_takes_every_form_the_parameters_describe() {
 fn an_empty_parameter_leaves_its_property_out() {
     let stack = Stack::usual();
     for (name, parameter) in stack.template.section("Parameters") {
-        let property = &stack.template.resource(stack.template.only(RESOURCE))["Properties"][name];
-        if parameter["Default"] == "" {
+        let of_rotation = ["RotationDays", "NotificationEmail"].contains(&name.as_str());
+        if parameter["Default"] == "" && !of_rotation {
+            let property =
+                &stack.template.resource(stack.template.only(RESOURCE))["Properties"][name];
             assert!(
                 references(property).contains(name),
                 "`{name}` reaches no property"

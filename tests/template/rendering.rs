@@ -32,6 +32,7 @@ pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const NAME: &str = "genomes-for-publisher";
 
 pub(crate) struct Stack {
+    /// Without what is not made, because its condition does not hold.
     pub(crate) template: Template,
     place: Place,
     parameters: BTreeMap<String, String>,
@@ -54,16 +55,31 @@ impl Stack {
             let replaced = parameters.insert((*name).to_owned(), (*value).to_owned());
             assert!(replaced.is_some(), "`{name}` is no parameter");
         }
-        Self {
+        let whole = Self {
             template,
             place,
             parameters,
+        };
+        let mut template = Template::read();
+        for section in ["Resources", "Outputs"] {
+            template.retain(section, |condition| whole.condition(&json!(condition)));
         }
+        Self { template, ..whole }
     }
 
     /// A stack in a commercial region, with one bucket and the defaults.
     pub(crate) fn usual() -> Self {
         Self::new(COMMERCIAL, &[("Buckets", "genomes")])
+    }
+
+    /// The same with rotation on a schedule, and somebody who is told of it.
+    pub(crate) fn rotating(place: Place) -> Self {
+        let given = [
+            ("Buckets", "genomes,s3://cohort/phase-1/"),
+            ("RotationDays", "45"),
+            ("NotificationEmail", "genomics@example.com"),
+        ];
+        Self::new(place, &given)
     }
 
     pub(crate) fn properties(&self, logical_id: &str) -> Value {
@@ -98,10 +114,17 @@ impl Stack {
         } else {
             ""
         };
+        let Place {
+            partition, region, ..
+        } = self.place;
+        let user = &self.parameters["UserName"];
         match attribute {
+            "UserArn" => format!("arn:{partition}:iam::{ACCOUNT}:user/{user}"),
+            "SecretArn" => format!(
+                "arn:{partition}:secretsmanager:{region}:{ACCOUNT}:secret:publisher/{user}-AbCdEf"
+            ),
             "Arn" => format!(
-                "arn:{}:…:{ACCOUNT}:{kind}{}:*",
-                self.place.partition,
+                "arn:{partition}:…:{ACCOUNT}:{kind}{}:*",
                 self.physical_id(logical_id)
             ),
             // The `+` is there to be escaped where it must be.
@@ -209,6 +232,12 @@ impl Stack {
         }
         if let Some(negated) = condition.get("Fn::Not") {
             return !self.condition(&negated[0]);
+        }
+        if let Some(name) = condition.get("Condition") {
+            return self.condition(name);
+        }
+        if let Some(all) = condition["Fn::And"].as_array() {
+            return all.iter().all(|condition| self.condition(condition));
         }
         let compared = &condition["Fn::Equals"];
         assert!(

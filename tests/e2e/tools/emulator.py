@@ -20,6 +20,8 @@ import threading
 import time
 import urllib.request
 
+from rotation import rotate_by_function
+
 # What the service authorization reference lists under `iam:PermissionsBoundary` for users.
 BOUNDARY_ACTIONS = {
     f"iam:{name}"
@@ -210,6 +212,7 @@ def main():
         list_absent_credentials()
         tell_progress()
         echo_function_logs()
+        rotate_by_function(f"http://127.0.0.1:{port}")
         threading.Thread(target=announce, args=(port,), daemon=True).start()
         if arguments.stop_at_eof:
             threading.Thread(target=stop_at_eof, daemon=True).start()
