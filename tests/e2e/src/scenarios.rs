@@ -10,6 +10,7 @@ mod refusals;
 mod repair;
 mod replacement;
 mod rotation;
+mod schedule;
 
 /// A test: its sentence, and what shows it.
 pub(crate) type Scenario = (
@@ -27,6 +28,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         repair::SCENARIOS,
         replacement::SCENARIOS,
         rotation::SCENARIOS,
+        schedule::SCENARIOS,
         deletion::SCENARIOS,
     ]
     .into_iter()

@@ -18,6 +18,10 @@ use crate::{
 pub(crate) const RESOURCE: &str = "S3Access";
 /// Its function.
 pub(crate) const FUNCTION: &str = "Function";
+/// The function that Secrets Manager calls.
+pub(crate) const ROTATION: &str = "RotationFunction";
+/// The topic that tells of a new key.
+pub(crate) const TOPIC: &str = "NewKeyTopic";
 /// The managed policy that bounds the user.
 pub(crate) const BOUNDARY: &str = "Boundary";
 

@@ -63,8 +63,10 @@ def rotate_by_function(origin):
 
 
 def configure(secret, data):
-    for name in ("RotationLambdaARN", "RotationRules"):
-        secret[name] = data.get(name) or secret.get(name)
+    secret["RotationLambdaARN"] = data.get("RotationLambdaARN") or secret.get("RotationLambdaARN")
+    rules = data.get("RotationRules") or secret.get("RotationRules") or {}
+    # A parameter of a template is a string, which CloudFormation makes the property's type.
+    secret["RotationRules"] = {name: int(value) if str(value).isdigit() else value for name, value in rules.items()}
     secret["RotationEnabled"] = True
 
 

@@ -1,12 +1,18 @@
 //! Secrets and the access keys in them.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::{Account, text};
 use crate::{process::Invocation, redaction::conceal};
+
+/// Four invocations, and as many seconds as IAM needs for a new key.
+const ROTATION: Duration = Duration::from_secs(5 * 60);
 
 /// An access key that was fetched from a secret. It lives in memory only and cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,6 +95,32 @@ impl Account {
                 .context("the secret has no `KeySerial`")?,
             version_id: text(&answer["VersionId"])?,
         })
+    }
+
+    /// Has Secrets Manager rotate a secret by its function; gives the key that is in use then. `meanwhile` is asked
+    /// again and again until then.
+    ///
+    /// # Errors
+    /// If the rotation does not end, or `meanwhile` fails.
+    pub(crate) fn rotate(
+        &self,
+        secret: &str,
+        meanwhile: impl Fn() -> anyhow::Result<()>,
+    ) -> anyhow::Result<StoredKey> {
+        let begun = self.json(["secretsmanager", "rotate-secret", "--secret-id", secret])?;
+        let version = text(&begun["VersionId"])?;
+        let start = Instant::now();
+        loop {
+            meanwhile()?;
+            let current = self.stored_key(secret, "AWSCURRENT")?;
+            if current.version_id == version {
+                return Ok(current);
+            }
+            ensure!(
+                start.elapsed() < ROTATION,
+                "{secret} still has the key before after {ROTATION:?}"
+            );
+        }
     }
 
     /// What `describe-secret` says, `None` if there is no such secret; one that is pending deletion counts

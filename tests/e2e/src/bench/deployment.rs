@@ -22,6 +22,8 @@ pub(crate) struct Deployment<'a> {
     pub(crate) user: String,
     /// The custom resource's properties beyond those of the template, and instead of them.
     properties: Value,
+    /// The template's parameters, where they differ from their defaults.
+    parameters: Value,
 }
 
 impl<'a> Deployment<'a> {
@@ -31,6 +33,7 @@ impl<'a> Deployment<'a> {
             stack: Stack::new(bench.account, &name),
             user: name,
             properties: json!({}),
+            parameters: json!({}),
         }
     }
 
@@ -44,6 +47,11 @@ impl<'a> Deployment<'a> {
     /// do not have.
     pub(crate) fn set(&mut self, property: &str, value: Value) {
         self.properties[property] = value;
+    }
+
+    /// Sets a parameter of the template that does not reach the custom resource.
+    pub(crate) fn choose(&mut self, parameter: &str, value: &str) {
+        self.parameters[parameter] = json!(value);
     }
 
     /// Creates the stack.
@@ -154,6 +162,9 @@ impl<'a> Deployment<'a> {
         self.overlay(properties);
         // The only parameter without a default, which nothing refers to any more.
         template["Parameters"]["Buckets"]["Default"] = json!(BUCKET);
+        for (name, value) in self.parameters.as_object().into_iter().flatten() {
+            template["Parameters"][name]["Default"] = value.clone();
+        }
         template
     }
 
