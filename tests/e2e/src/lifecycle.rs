@@ -8,6 +8,7 @@ use crate::{
     account::{Account, secrets::StoredKey},
     publisher::Publisher,
     report::{Notes, Report, Verdict},
+    sam::Parameters,
     stack::{Settled, Stack},
     workplace::Workplace,
 };
@@ -23,7 +24,7 @@ type Step = (
 );
 
 /// From nothing to a stack that is used, updated and rotated.
-const LIVING: [Step; 7] = [
+const LIVING: [Step; 8] = [
     ("Buckets hold genomic files", reading::fill_buckets),
     ("`sam deploy` creates the stack", reading::deploy),
     (
@@ -45,6 +46,10 @@ const LIVING: [Step; 7] = [
     (
         "A higher KeySerial makes a new key, and the old one still works",
         rotating::raise_key_serial,
+    ),
+    (
+        "On a schedule, Secrets Manager makes the next key, which ends the first one",
+        rotating::rotate_on_schedule,
     ),
 ];
 /// Back to nothing.
@@ -192,13 +197,9 @@ impl<'a> Lifecycle<'a> {
         self.keys.last().context("no key was fetched yet")
     }
 
-    /// `sam deploy` with the parameters of this story; gives the stack as it is then.
-    fn sam_deploy(&mut self, buckets: &str, key_serial: &str) -> anyhow::Result<Settled> {
-        let parameters = [
-            ("Buckets", buckets),
-            ("UserName", self.names.user.as_str()),
-            ("KeySerial", key_serial),
-        ];
+    /// `sam deploy` with these parameters, the others as they are; gives the stack as it is then.
+    fn sam_deploy(&mut self, changed: Parameters<'_>) -> anyhow::Result<Settled> {
+        let parameters = [changed, &[("UserName", self.names.user.as_str())]].concat();
         let Names {
             stack, artifacts, ..
         } = &self.names;

@@ -25,8 +25,8 @@ pub(super) fn find_nothing(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyh
         Ok(())
     })?;
     notes.add("users, roles, managed policies, secrets: as before");
-    let [old, new] = story.keys.as_slice() else {
-        bail!("two keys were to be made: {:?}", story.keys);
+    let [_, old, new] = story.keys.as_slice() else {
+        bail!("three keys were to be made: {:?}", story.keys);
     };
     let (old, new) = join(|| expect_dead(story, old), || expect_dead(story, new))?;
     notes.add(old);
@@ -47,7 +47,7 @@ fn left_behind(story: &Lifecycle<'_>) -> anyhow::Result<Vec<String>> {
 }
 
 /// How AWS refuses a key that is gone.
-fn expect_dead(story: &Lifecycle<'_>, stored: &StoredKey) -> anyhow::Result<String> {
+pub(super) fn expect_dead(story: &Lifecycle<'_>, stored: &StoredKey) -> anyhow::Result<String> {
     let publisher = Publisher::with_key(story.account, story.workplace, &stored.key);
     story.account.eventually(|| {
         let refusal = publisher.list_refusal(story.first_bucket(), "")?;

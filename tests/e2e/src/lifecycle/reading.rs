@@ -41,7 +41,7 @@ pub(super) fn fill_buckets(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyh
 
 pub(super) fn deploy(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
     let bucket = story.first_bucket().to_owned();
-    let stack = story.sam_deploy(&bucket, "1")?;
+    let stack = story.sam_deploy(&[("Buckets", &bucket)])?;
     let user_arn = stack.output("UserArn")?;
     ensure!(stack.output("UserName")? == story.names.user, "{stack:?}");
     ensure!(
@@ -202,7 +202,7 @@ pub(super) fn add_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow
     let (first, second) = (story.first_bucket().to_owned(), second.to_owned());
     let early = publisher.list_refusal(&second, "")?;
     expect_denied(&early, &format!("list  s3://{second} before"), notes)?;
-    story.sam_deploy(&format!("{first},{second}"), "1")?;
+    story.sam_deploy(&[("Buckets", &format!("{first},{second}"))])?;
     let (read, (listed, stored)) = join(
         || story.account.eventually(|| publisher.get(&second, &key)),
         || {

@@ -1,13 +1,13 @@
 //! A new key, and both keys at work.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
-use super::{Lifecycle, reading::read_both};
+use super::{Lifecycle, ending::expect_dead, reading::read_both};
 use crate::{account::secrets::StoredKey, process::join, publisher::Publisher, report::Notes};
 
 pub(super) fn raise_key_serial(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
     let (first, second) = (story.first_bucket().to_owned(), story.names.second.clone());
-    story.sam_deploy(&format!("{first},{second}"), "2")?;
+    story.sam_deploy(&[("KeySerial", "2")])?;
     let before = story.current_key()?.clone();
     let secret = story.secret();
     let ((current, previous), keys) = join(
@@ -49,6 +49,32 @@ pub(super) fn raise_key_serial(story: &mut Lifecycle<'_>, notes: &mut Notes) -> 
     ));
     story.publisher()?.list(&first, "", 1)?;
     notes.add("the profile uses AWSCURRENT from now on");
+    story.keys.push(current);
+    Ok(())
+}
+
+pub(super) fn rotate_on_schedule(
+    story: &mut Lifecycle<'_>,
+    notes: &mut Notes,
+) -> anyhow::Result<()> {
+    let (first, second) = (story.first_bucket().to_owned(), story.names.second.clone());
+    story.sam_deploy(&[("RotationDays", "45")])?;
+    let before = story.current_key()?.clone();
+    let publisher = story.publisher()?;
+    // What the schedule does in 45 days.
+    let current = story
+        .account
+        .rotate(&story.secret(), || publisher.list(&first, "", 1).map(drop))?;
+    let keys = story.account.key_ids(&story.names.user)?;
+    let both = [&before.key.id, &current.key.id].map(Clone::clone).into();
+    ensure!(keys == both, "the user has the keys {keys:?}");
+    for stored in [&before, &current] {
+        let publisher = Publisher::with_key(story.account, story.workplace, &stored.key);
+        let listed = (story.account).eventually(|| read_both(&publisher, &first, &second))?;
+        notes.add(format!("{} lists {listed} objects", stored.key.id));
+    }
+    let oldest = story.keys.first().context("no key was fetched yet")?;
+    notes.add(expect_dead(story, oldest)?);
     story.keys.push(current);
     Ok(())
 }
