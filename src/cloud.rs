@@ -373,8 +373,11 @@ pub enum SecretState {
 pub enum Rotation {
     /// Rotation is enabled.
     Enabled,
-    /// Rotation was never configured or is cancelled.
+    /// Rotation is cancelled, or was never configured.
     Off,
+    /// Secrets Manager leaves it out. That it does so before the test of the first schedule has ended is not documented,
+    /// and not excluded.
+    Unsaid,
 }
 
 /// A version of the secret, labelled or deprecated.

@@ -164,10 +164,10 @@ fn described(answer: DescribeSecretOutput) -> Option<Secret> {
             .into_iter()
             .filter_map(|to| to.region)
             .collect(),
-        rotation: if answer.rotation_enabled == Some(true) {
-            Rotation::Enabled
-        } else {
-            Rotation::Off
+        rotation: match answer.rotation_enabled {
+            Some(true) => Rotation::Enabled,
+            Some(false) => Rotation::Off,
+            None => Rotation::Unsaid,
         },
     })
 }

@@ -84,11 +84,17 @@ async fn a_secret_is_described_with_its_labels() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_description_leaves_out_is_off_or_empty() {
-    for body in [
-        json!({"ARN": "arn"}),
-        json!({"ARN": "arn", "RotationEnabled": false, "KmsKeyId": "", "VersionIdsToStages": null}),
-        json!({"ARN": "arn", "KmsKeyId": "alias/aws/secretsmanager"}),
+async fn what_a_description_leaves_out_is_unsaid_or_empty() {
+    for (body, rotation) in [
+        (json!({"ARN": "arn"}), Rotation::Unsaid),
+        (
+            json!({"ARN": "arn", "RotationEnabled": false, "KmsKeyId": "", "VersionIdsToStages": null}),
+            Rotation::Off,
+        ),
+        (
+            json!({"ARN": "arn", "KmsKeyId": "alias/aws/secretsmanager"}),
+            Rotation::Unsaid,
+        ),
     ] {
         let wire = Wire::playing([ok(&body)]);
         let secret = wire
@@ -99,7 +105,7 @@ async fn what_a_description_leaves_out_is_off_or_empty() {
             .unwrap();
         assert_eq!(
             (secret.state, secret.rotation, secret.kms_key),
-            (SecretState::Live, Rotation::Off, None)
+            (SecretState::Live, rotation, None)
         );
     }
 }

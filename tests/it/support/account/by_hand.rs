@@ -341,6 +341,13 @@ impl Person<'_> {
         });
     }
 
+    /// Leaves out of the secret's description whether it is rotated.
+    pub(crate) fn leave_rotation_unsaid(&self, secret: &str) {
+        self.secret("rotation unsaid".to_owned(), secret, |secret, _| {
+            secret.rotation = Rotation::Unsaid;
+        });
+    }
+
     /// Moves a label, or takes it off.
     pub(crate) fn move_label(&self, secret: &str, label: &str, to: Option<&VersionId>) {
         self.secret(format!("move {label}"), secret, |secret, _| {

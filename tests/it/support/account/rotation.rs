@@ -54,7 +54,7 @@ impl StoredSecret {
                 message,
             ))
         };
-        if self.rotation == Rotation::Off {
+        if self.rotation != Rotation::Enabled {
             return refuse("No Lambda rotation function ARN is associated with this secret.");
         }
         let (pending, current) = (Label::Pending.as_str(), Label::Current.as_str());

@@ -114,7 +114,7 @@ impl Secrets {
             deleted_until: None,
             versions: BTreeMap::new(),
             replicas: Vec::new(),
-            rotation: Rotation::Off,
+            rotation: Rotation::Unsaid,
             tags_set: at.now,
             changed: at.now,
         };
