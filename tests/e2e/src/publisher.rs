@@ -109,6 +109,17 @@ impl<'a> Publisher<'a> {
         Ok(command.succeed()?.stdout.trim().to_owned())
     }
 
+    /// The key of a session that this caller begins. It outlives the caller's own key.
+    pub(crate) fn session(&self) -> anyhow::Result<AccessKey> {
+        let answer = self
+            .aws(["sts", "get-session-token", "--output", "json"])
+            .succeed()?;
+        let answer: serde_json::Value = serde_json::from_str(&answer.stdout)
+            .ok()
+            .context("no JSON")?;
+        AccessKey::from_json(&answer["Credentials"])
+    }
+
     /// The keys of the objects below `s3://bucket/prefix`, at most `limit`.
     pub(crate) fn list(
         &self,

@@ -19,6 +19,8 @@ const ROTATION: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct AccessKey {
     pub(crate) id: String,
     secret: String,
+    /// Of the key of a session.
+    token: Option<String>,
 }
 
 /// A version of the secret that the stack made.
@@ -37,7 +39,7 @@ impl fmt::Debug for AccessKey {
 }
 
 impl AccessKey {
-    /// `None` unless both are there, as `aws iam create-access-key` and our secrets have them.
+    /// From what `aws iam create-access-key`, `aws sts get-session-token` or one of our secrets holds.
     pub(crate) fn from_json(value: &Value) -> anyhow::Result<Self> {
         let secret = value["SecretAccessKey"]
             .as_str()
@@ -46,6 +48,7 @@ impl AccessKey {
         Ok(Self {
             id: text(&value["AccessKeyId"])?,
             secret: secret.to_owned(),
+            token: value["SessionToken"].as_str().map(str::to_owned),
         })
     }
 
@@ -56,12 +59,15 @@ impl AccessKey {
 
     /// Lets a command act with this key instead of the administrator's.
     pub(crate) fn sign(&self, command: Invocation) -> Invocation {
-        command
+        let command = command
             .env("AWS_ACCESS_KEY_ID", &self.id)
             .env("AWS_SECRET_ACCESS_KEY", &self.secret)
-            .env_remove("AWS_SESSION_TOKEN")
             .env_remove("AWS_PROFILE")
-            .env_remove("AWS_DEFAULT_PROFILE")
+            .env_remove("AWS_DEFAULT_PROFILE");
+        match &self.token {
+            Some(token) => command.env("AWS_SESSION_TOKEN", token),
+            None => command.env_remove("AWS_SESSION_TOKEN"),
+        }
     }
 }
 

@@ -3,10 +3,14 @@
 use anyhow::ensure;
 
 use super::Scenario;
-use crate::{bench::Bench, report::Notes};
+use crate::{
+    bench::{BUCKET, Bench},
+    publisher::Publisher,
+    report::Notes,
+};
 
 pub(super) const SCENARIOS: &[Scenario] = &[(
-    "another user name makes a new pair that reads, and removes the old one",
+    "another user name makes a new pair that reads, and removes the old one with its sessions",
     replace,
 )];
 
@@ -14,6 +18,12 @@ fn replace<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let first = bench.stack("replaced");
     first.create()?;
     let old = bench.current_key(&first.user)?;
+    let key = Publisher::with_key(bench.account, bench.workplace, &old.key).session()?;
+    let session = Publisher::with_key(bench.account, bench.workplace, &key);
+    ensure!(
+        !session.list(BUCKET, "", 1)?.is_empty(),
+        "the session listed nothing"
+    );
     let second = bench.stack("replaced").with_user("publisher-replacement");
     let settled = second.update()?;
     ensure!(settled.output("UserName")? == second.user, "{settled:?}");
@@ -21,6 +31,8 @@ fn replace<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     ensure!(new.key.id != old.key.id, "the key is the same");
     bench.assert_reads(&second.user)?;
     bench.assert_nothing_of(&first.user)?;
+    let refusal = session.list_refusal(BUCKET, "")?;
+    notes.add(format!("a session of the old user: {refusal}"));
     notes.add(format!(
         "{} with {} instead of {} with {}",
         second.user, new.key.id, first.user, old.key.id
