@@ -18,6 +18,8 @@ use crate::{
 pub(crate) const RESOURCE: &str = "S3Access";
 /// Its function.
 pub(crate) const FUNCTION: &str = "Function";
+/// The function's role.
+pub(crate) const ROLE: &str = "FunctionRole";
 /// The managed policy that bounds the user.
 pub(crate) const BOUNDARY: &str = "Boundary";
 

@@ -8,11 +8,14 @@ use serde_json::Value;
 use super::{Account, text};
 use crate::{process::Invocation, redaction::conceal};
 
-/// An access key that was fetched from a secret. It lives in memory only and cannot be printed.
+/// An access key that was fetched from a secret, or that of a role's session. It lives in memory only and cannot be
+/// printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct AccessKey {
     pub(crate) id: String,
     secret: String,
+    /// What a session's key is good for nothing without.
+    token: Option<String>,
 }
 
 /// A version of the secret that the stack made.
@@ -31,15 +34,21 @@ impl fmt::Debug for AccessKey {
 }
 
 impl AccessKey {
-    /// `None` unless both are there, as `aws iam create-access-key` and our secrets have them.
+    /// From what `aws iam create-access-key`, `aws sts assume-role` and our secrets hold.
+    ///
+    /// # Errors
+    /// If id or secret is missing.
     pub(crate) fn from_json(value: &Value) -> anyhow::Result<Self> {
         let secret = value["SecretAccessKey"]
             .as_str()
             .context("no `SecretAccessKey`")?;
         conceal(secret);
+        let token = value["SessionToken"].as_str().map(str::to_owned);
+        token.iter().for_each(|token| conceal(token));
         Ok(Self {
             id: text(&value["AccessKeyId"])?,
             secret: secret.to_owned(),
+            token,
         })
     }
 
@@ -50,12 +59,15 @@ impl AccessKey {
 
     /// Lets a command act with this key instead of the administrator's.
     pub(crate) fn sign(&self, command: Invocation) -> Invocation {
-        command
+        let command = command
             .env("AWS_ACCESS_KEY_ID", &self.id)
             .env("AWS_SECRET_ACCESS_KEY", &self.secret)
-            .env_remove("AWS_SESSION_TOKEN")
             .env_remove("AWS_PROFILE")
-            .env_remove("AWS_DEFAULT_PROFILE")
+            .env_remove("AWS_DEFAULT_PROFILE");
+        match &self.token {
+            Some(token) => command.env("AWS_SESSION_TOKEN", token),
+            None => command.env_remove("AWS_SESSION_TOKEN"),
+        }
     }
 }
 

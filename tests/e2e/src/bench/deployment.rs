@@ -1,6 +1,6 @@
 //! One stack of a test, and the requests that CloudFormation would send for it.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use anyhow::{bail, ensure};
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ pub(crate) struct Deployment<'a> {
     pub(crate) user: String,
     /// The custom resource's properties beyond those of the template, and instead of them.
     properties: Value,
+    /// The template's parameters that do not have their default.
+    parameters: BTreeMap<&'static str, String>,
 }
 
 impl<'a> Deployment<'a> {
@@ -31,6 +33,7 @@ impl<'a> Deployment<'a> {
             stack: Stack::new(bench.account, &name),
             user: name,
             properties: json!({}),
+            parameters: BTreeMap::new(),
         }
     }
 
@@ -44,6 +47,11 @@ impl<'a> Deployment<'a> {
     /// do not have.
     pub(crate) fn set(&mut self, property: &str, value: Value) {
         self.properties[property] = value;
+    }
+
+    /// Gives a parameter of the template that no property depends on.
+    pub(crate) fn set_parameter(&mut self, parameter: &'static str, value: &str) {
+        self.parameters.insert(parameter, value.to_owned());
     }
 
     /// Creates the stack.
@@ -154,6 +162,9 @@ impl<'a> Deployment<'a> {
         self.overlay(properties);
         // The only parameter without a default, which nothing refers to any more.
         template["Parameters"]["Buckets"]["Default"] = json!(BUCKET);
+        for (name, value) in &self.parameters {
+            template["Parameters"][name]["Default"] = json!(value);
+        }
         template
     }
 
