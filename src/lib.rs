@@ -10,7 +10,8 @@
 //! every step can be repeated, and what one invocation leaves undone the next one finds by looking.
 //!
 //! # Modules, in reading order
-//! - [`event`], [`properties`] with [`names`] and [`buckets`], [`settings`]: what comes in, parsed once.
+//! - [`event`], [`properties`] with [`names`] and [`buckets`], [`settings`]: what comes in, parsed once; [`refusal`] says
+//!   what is wrong with it.
 //! - [`reconcile`]: [`observe`], [`plan`], [`apply`] and [`verify`], until nothing is left to do; [`ownership`] tells what
 //!   may be touched, [`policy`] and [`secret`] what is made.
 //! - [`cloud`]: what is needed of AWS, in our own words; [`aws`] does it with the SDK.
@@ -32,6 +33,7 @@ pub mod plan;
 pub mod policy;
 pub mod properties;
 pub mod reconcile;
+pub mod refusal;
 pub mod reply;
 pub mod rotate;
 pub mod secret;

@@ -11,13 +11,15 @@ mod removal;
 mod rotation;
 #[cfg(test)]
 mod tests;
+mod want;
 
 use std::fmt;
 use std::time::Duration;
 
-pub use presence::{Change, Want, presence};
+pub use presence::presence;
 pub use removal::removal;
 pub use rotation::{Obstacle, RotationStep, rotation};
+pub use want::{Change, Want};
 
 use crate::cloud::{Attachment, NewSecret, NewUser, SecretArn, TagMap, VersionId};
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::buckets::{BucketName, Buckets, Prefix};
 use crate::names::{KmsKeyArn, Partition};
-use crate::properties::Refusal;
+use crate::refusal::Refusal;
 
 /// IAM's limit on the sum of a user's inline policies, in characters without white space. It cannot be raised.
 pub const INLINE_POLICY_LIMIT: usize = 2048;

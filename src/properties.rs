@@ -5,10 +5,8 @@
 mod known;
 mod previous;
 mod read;
-mod refusal;
 
 pub use previous::{Deletion, Previous, service_timeout};
-pub use refusal::Refusal;
 
 use serde_json::{Map, Value};
 
@@ -18,6 +16,7 @@ use crate::names::{
     Tags, UserName, Verification,
 };
 use crate::policy::{self, PolicyDocument};
+use crate::refusal::Refusal;
 
 /// What the template asks for. Every value is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use super::envelope::{Channel, Envelope};
 use crate::names::{RecoveryWindow, SecretName, UserName};
 use crate::ownership::{Owner, StackId};
-use crate::properties::{Deletion, Desired, Previous, Refusal};
+use crate::properties::{Deletion, Desired, Previous};
 use crate::reconcile::Failure;
+use crate::refusal::Refusal;
 use crate::reply::Outcome;
 use crate::settings::{BodyLogging, Home, Settings};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Step;
-use super::presence::{Change, Want};
+use super::want::{Change, Want};
 use crate::buckets::BucketName;
 use crate::cloud::{NewSecret, NewUser, TagMap};
 use crate::names::{PolicyName, TagKey};

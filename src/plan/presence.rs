@@ -3,38 +3,13 @@
 use super::keys::{KeyPlan, Outcome, keys};
 use super::lanes::{in_turn, secret_lane, side_by_side, user_lane};
 use super::refusals::{refuse_missing_buckets, refuse_strangers};
+use super::want::{Change, Want};
 use super::{Access, Bearer, Demand, End, Plan, Proof, Step};
 use crate::cloud::{Direction, SecretState, VersionId};
 use crate::names::Verification;
-use crate::observe::{Observed, ObservedSecret};
-use crate::ownership::{Owner, Ownership};
-use crate::policy::PolicyDocument;
-use crate::properties::{Desired, Previous};
+use crate::observe::{Observed, ObservedSecret, Pair};
+use crate::ownership::Ownership;
 use crate::secret::{AccessKeyId, Label};
-
-/// What is wanted, by whom, and since when.
-#[derive(Clone, Copy, Debug)]
-pub struct Want<'a> {
-    /// Who asks.
-    pub owner: &'a Owner,
-    /// What the template says.
-    pub desired: &'a Desired,
-    /// The policy that grants it.
-    pub document: &'a PolicyDocument,
-    /// What it is a change of.
-    pub change: Change<'a>,
-    /// Whether an earlier plan of this request has changed what the user may do.
-    pub access: Access,
-}
-
-/// What a request is a change of.
-#[derive(Clone, Copy, Debug)]
-pub enum Change<'a> {
-    /// A pair of its own: a Create, or the new half of a replacement.
-    Fresh,
-    /// The same pair with other properties.
-    InPlace(&'a Previous),
-}
 
 /// Plans the way from what is observed to what is wanted.
 ///
@@ -61,14 +36,25 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
         plan.access = Access::Changed;
     }
 
-    if let Some(ObservedSecret { secret, .. }) = &pair.secret
+    if let Some(ObservedSecret {
+        secret, ownership, ..
+    }) = &pair.secret
         && secret.state == SecretState::PendingDeletion
     {
         // The user first: once it carries our tags, a Delete that comes now knows the secret as ours too.
         plan.stages
             .extend(user_lane.into_iter().map(|step| vec![step]));
-        plan.stages
-            .push(vec![Step::RestoreSecret(secret.arn.clone())]);
+        let keys = match ownership {
+            // The keys of an earlier life end with it, while its secret still says so: restored, it then holds no key that
+            // works, and whoever looks next makes a new one. A deleted key may be listed for a while, and would look alive.
+            Ownership::EarlierLife => all_keys(pair),
+            Ownership::Ours | Ownership::Untagged | Ownership::Foreign(_) => Vec::new(),
+        };
+        plan.stages.push(if keys.is_empty() {
+            vec![Step::RestoreSecret(secret.arn.clone())]
+        } else {
+            keys
+        });
         plan.end = End::ObserveAgain;
         return Ok(plan);
     }
@@ -105,6 +91,12 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
     finish(&mut plan, outcome, prove, demand)?;
     refuse_missing_buckets(&plan, observed)?;
     Ok(plan)
+}
+
+/// The end of all keys of the user.
+fn all_keys(pair: &Pair) -> Vec<Step> {
+    let keys = pair.user.iter().flat_map(|user| &user.keys);
+    keys.map(|key| Step::DeleteKey(key.id.clone())).collect()
 }
 
 /// Adds what becomes of the key in use.

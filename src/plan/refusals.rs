@@ -1,6 +1,6 @@
 //! What stands in the way and is not ours to change: the reasons, with what to do.
 
-use super::presence::Want;
+use super::want::Want;
 use super::{Demand, Plan, Step};
 use crate::names::UserName;
 use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};

@@ -499,8 +499,31 @@ fn an_earlier_life_is_taken_over_with_the_user_tagged_before_the_secret() {
     world.secret().secret.tags = earlier.tags();
     world.secret().ownership = Ownership::EarlierLife;
     assert_snapshot!(world.plan_fresh(), @"tag the user with `publisher-s3-access:stack-id`; then tag the secret with `publisher-s3-access:stack-id`; then prove the current key on every bucket (Required)");
+}
+
+#[test]
+fn a_restored_secret_of_an_earlier_life_gets_a_new_key_for_the_old_ones_go_before() {
+    let mut world = World::rotated();
     world.secret().secret.state = SecretState::PendingDeletion;
-    assert_snapshot!(world.plan_fresh(), @"tag the user with `publisher-s3-access:stack-id`; then restore secret `arn:of:secret`; then observe again");
+    world.secret().ownership = Ownership::EarlierLife;
+    assert_snapshot!(world.plan_fresh(), @"delete key `AKIA00000000000000K1` and delete key `AKIA00000000000000K2`; then observe again");
+    world.user().keys.clear();
+    assert_snapshot!(world.plan_fresh(), @"restore secret `arn:of:secret`; then observe again");
+    world.secret().secret.state = SecretState::Live;
+    let plan = world.plan_fresh();
+    assert!(
+        plan.contains("make a key for serial 2 and store it as PublisherCandidate"),
+        "{plan}"
+    );
+}
+
+#[test]
+fn a_secret_that_somebody_deleted_is_restored_with_its_key() {
+    let mut world = World::settled();
+    world.secret().secret.state = SecretState::PendingDeletion;
+    assert_snapshot!(world.plan(), @"restore secret `arn:of:secret`; then observe again");
+    world.secret().secret.state = SecretState::Live;
+    assert_snapshot!(world.plan(), @"nothing to do");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use crate::refusal::Refusal;
 
 /// The properties of the resource.
 const PROPERTIES: [&str; 11] = [

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
 use super::known;
 use crate::buckets::{BucketUri, Buckets};
 use crate::names::{KmsKeyArn, Rule, Tag, TagKey, TagValue, Tags};
+use crate::refusal::Refusal;
 
 /// The text of a scalar.
 fn text<'a>(path: &str, value: &'a Value) -> Result<Cow<'a, str>, Refusal> {

@@ -218,10 +218,17 @@ async fn a_deleted_secret_is_made_again_with_a_new_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_pending_deletion_is_restored() {
+async fn a_secret_pending_deletion_is_restored_with_its_key_unless_that_died() {
     let scene = Scene::created().await;
+    let ours = key(&scene);
     scene.account.by_hand().delete_secret(SECRET, Some(7));
-    heals(scene).await;
+    let scene = heals(scene).await;
+    assert_eq!(key(&scene), ours);
+    scene.account.by_hand().delete_secret(SECRET, Some(7));
+    scene.account.by_hand().delete_key(USER, &ours);
+    let scene = heals(scene).await;
+    assert_ne!(key(&scene), ours);
+    assert_eq!(scene.active_keys(USER), [key(&scene)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -208,6 +208,8 @@ macro_rules! operations {
 operations! { every_fault_at_every_call:
     a_create_survives_every_fault = Operation::Create(Succeed);
     a_create_beside_a_failing_resource_survives_every_fault = Operation::Create(Fail);
+    a_take_over_survives_every_fault = Operation::TakeOver(Succeed);
+    a_take_over_beside_a_failing_resource_survives_every_fault = Operation::TakeOver(Fail);
     a_change_survives_every_fault = Operation::Change(Succeed);
     a_change_that_is_rolled_back_survives_every_fault = Operation::Change(Fail);
     a_rotation_survives_every_fault = Operation::Rotate(Succeed);
@@ -232,6 +234,7 @@ async fn nobody_answers(operation: Operation) {
 
 operations! { nobody_answers:
     a_create_that_nobody_answers_leaves_nothing = Operation::Create(Succeed);
+    a_take_over_that_nobody_answers_leaves_nothing_half = Operation::TakeOver(Succeed);
     a_change_that_nobody_answers_is_rolled_back = Operation::Change(Succeed);
     a_rotation_that_nobody_answers_is_rolled_back = Operation::Rotate(Succeed);
     a_second_rotation_that_nobody_answers_is_rolled_back = Operation::RotateAgain(Succeed);
@@ -249,6 +252,7 @@ async fn outage(operation: Operation) {
 
 operations! { outage:
     a_create_in_an_outage_can_be_removed = Operation::Create(Succeed);
+    a_take_over_in_an_outage_can_be_removed = Operation::TakeOver(Succeed);
     a_change_in_an_outage_can_be_rolled_back = Operation::Change(Succeed);
     a_rotation_in_an_outage_can_be_rolled_back = Operation::Rotate(Succeed);
     a_second_rotation_in_an_outage_can_be_rolled_back = Operation::RotateAgain(Succeed);
@@ -313,7 +317,7 @@ fn calls(operation: Operation) -> usize {
     match operation {
         Operation::Delete => 20,
         Operation::Create(_) | Operation::Change(_) | Operation::Rotate(_) => 30,
-        Operation::RotateAgain(_) | Operation::Replace(_) => 40,
+        Operation::TakeOver(_) | Operation::RotateAgain(_) | Operation::Replace(_) => 40,
     }
 }
 

@@ -158,6 +158,27 @@ async fn a_role_that_stays_denied_is_named_in_the_reason() {
     );
 }
 
+/// Tags do not lag here: the role asks for the stack's name in them, which the earlier stack's have as well.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_died_with_an_earlier_stack_and_is_still_listed_is_not_taken_for_alive() {
+    let mut scene = Scene::left_behind().await;
+    sleep(seconds(60)).await;
+    scene.account.lag(Lags {
+        key: seconds(15),
+        key_list: seconds(10),
+        ..Lags::default()
+    });
+    let old = scene.active_keys(USER);
+    assert_eq!(
+        scene.create(properties()).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_works(USER, "reads");
+    assert!(!old.contains(&scene.account.current_key(SECRET).expect("there is a key")));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_delete_right_after_a_create_waits_for_the_tags() {
     let mut scene = Scene::new().await;

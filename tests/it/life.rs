@@ -135,6 +135,23 @@ async fn a_stack_takes_over_what_an_earlier_one_of_its_name_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restored_secret_gets_a_new_key_also_where_the_earlier_stacks_keys_still_work() {
+    let mut scene = Scene::left_behind().await;
+    let old = scene.active_keys(USER);
+    assert_eq!(old.len(), 2);
+    assert_eq!(
+        scene.create(properties()).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_works(USER, "reads");
+    let key = scene.account.current_key(SECRET).expect("there is a key");
+    assert!(!old.contains(&key), "{key} is new");
+    assert_eq!(scene.active_keys(USER), [key], "the old ones are gone");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_that_an_earlier_stack_left_to_be_restored_gets_a_new_key() {
     for days in [7, 30] {
         let mut scene = Scene::new().await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use publisher_s3_access::buckets::BucketUri;
-use publisher_s3_access::cloud::KeyStatus;
+use publisher_s3_access::cloud::{KeyStatus, TagMap};
 use serde_json::{Value, json};
 
 use crate::support::account::s3::Object;
@@ -104,6 +104,24 @@ impl Scene {
         );
         scene.first_key = scene.account.current_key(SECRET);
         scene
+    }
+
+    /// With what an earlier stack of the same name has left: a user with two keys, and a secret that was deleted and can
+    /// still be restored.
+    pub(crate) async fn left_behind() -> Self {
+        let mut scene = Self::rotated().await;
+        scene.account.by_hand().delete_secret(SECRET, Some(7));
+        scene.account.forget_stack(&scene.owner().stack_id.clone());
+        scene.stack = scene.stack.reborn();
+        scene
+    }
+
+    /// Whether the user and its secret are an earlier stack's, not taken over in any part.
+    pub(crate) fn still_earlier(&self) -> bool {
+        let ours = |tags: Option<TagMap>| {
+            tags.is_some_and(|tags| tags.values().any(|value| *value == self.owner().stack_id))
+        };
+        !ours(self.account.user_tags(USER)) && !ours(self.account.secret_tags(SECRET))
     }
 
     /// The key that was in use when the scene was set.

@@ -14,7 +14,8 @@ mod refused;
 mod policy_check;
 
 use publisher_s3_access::names::Partition;
-use publisher_s3_access::properties::{Desired, Refusal};
+use publisher_s3_access::properties::Desired;
+use publisher_s3_access::refusal::Refusal;
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -5,6 +5,7 @@ use crate::{bench::Bench, report::Notes};
 mod deletion;
 mod documented;
 mod ownership;
+mod privileges;
 mod proof;
 mod refusals;
 mod repair;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         proof::SCENARIOS,
         repair::SCENARIOS,
         replacement::SCENARIOS,
+        privileges::SCENARIOS,
         rotation::SCENARIOS,
         schedule::SCENARIOS,
         deletion::SCENARIOS,

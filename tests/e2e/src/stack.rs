@@ -22,6 +22,8 @@ pub(crate) const FUNCTION: &str = "Function";
 pub(crate) const ROTATION: &str = "RotationFunction";
 /// The topic that tells of a new key.
 pub(crate) const TOPIC: &str = "NewKeyTopic";
+/// The function's role.
+pub(crate) const ROLE: &str = "FunctionRole";
 /// The managed policy that bounds the user.
 pub(crate) const BOUNDARY: &str = "Boundary";
 

@@ -10,6 +10,8 @@ use crate::support::stack::{Others, Outcome, Stack};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Create(Others),
+    /// A Create over the user and the deleted secret of an earlier stack.
+    TakeOver(Others),
     /// Another bucket and another policy name.
     Change(Others),
     Rotate(Others),
@@ -25,6 +27,7 @@ impl Operation {
     pub(crate) async fn scene(self) -> Scene {
         match self {
             Self::Create(_) => Scene::new().await,
+            Self::TakeOver(_) => Scene::left_behind().await,
             Self::Change(_) | Self::Rotate(_) | Self::Replace(_) | Self::Delete => {
                 Scene::created().await
             }
@@ -35,7 +38,7 @@ impl Operation {
     /// What it asks for.
     fn properties(self) -> Value {
         match self {
-            Self::Create(_) | Self::Delete => properties(),
+            Self::Create(_) | Self::TakeOver(_) | Self::Delete => properties(),
             Self::Change(_) => properties_with(
                 json!({"Buckets": ["others", "s3://reads/a/"], "PolicyName": "Other"}),
             ),
@@ -52,7 +55,9 @@ impl Operation {
         mut run: impl AsyncFnMut(Value) -> Option<Value>,
     ) -> Outcome {
         match self {
-            Self::Create(others) => stack.create(self.properties(), others, &mut run).await,
+            Self::Create(others) | Self::TakeOver(others) => {
+                stack.create(self.properties(), others, &mut run).await
+            }
             Self::Change(others)
             | Self::Rotate(others)
             | Self::RotateAgain(others)
@@ -65,7 +70,9 @@ impl Operation {
     pub(crate) async fn mend(self, scene: &mut Scene, outcome: Outcome) -> Outcome {
         match (self, outcome) {
             (_, Outcome::Complete | Outcome::RolledBack) => outcome,
-            (Self::Create(_) | Self::Delete, Outcome::Blocked) => scene.delete().await,
+            (Self::Create(_) | Self::TakeOver(_) | Self::Delete, Outcome::Blocked) => {
+                scene.delete().await
+            }
             (
                 Self::Change(_) | Self::Rotate(_) | Self::RotateAgain(_) | Self::Replace(_),
                 Outcome::Blocked,
@@ -88,6 +95,13 @@ impl Operation {
                 scene.assert_works(USER, "reads");
                 assert_eq!(account.keys(USER).len(), 1, "one key");
             }
+            Self::TakeOver(_) if complete && scene.stack.resource().is_some() => {
+                scene.assert_works(USER, "reads");
+                assert_ne!(account.current_key(SECRET), scene.first_key(), "a new key");
+                assert_eq!(account.keys(USER).len(), 1, "one key");
+            }
+            // What was not taken over yet is still the earlier stack's.
+            Self::TakeOver(_) => scene.assert_neighbours_untouched(),
             Self::Create(_) | Self::Delete => scene.assert_nothing_left(),
             Self::Change(_) => {
                 scene.assert_works(USER, if complete { "others" } else { "reads" });
@@ -135,6 +149,7 @@ impl Operation {
     pub(crate) fn without_faults(self) -> Outcome {
         match self {
             Self::Create(others)
+            | Self::TakeOver(others)
             | Self::Change(others)
             | Self::Rotate(others)
             | Self::RotateAgain(others)
@@ -148,8 +163,16 @@ impl Operation {
 
     /// What must hold after the stack was deleted.
     pub(crate) fn check_removed(self, scene: &Scene) {
-        if !(matches!(self, Self::Replace(_)) && cleanup_failed(scene)) {
-            scene.assert_nothing_left();
+        match self {
+            Self::Replace(_) if cleanup_failed(scene) => {}
+            Self::TakeOver(_) if scene.still_earlier() => scene.assert_neighbours_untouched(),
+            Self::Create(_)
+            | Self::TakeOver(_)
+            | Self::Change(_)
+            | Self::Rotate(_)
+            | Self::RotateAgain(_)
+            | Self::Replace(_)
+            | Self::Delete => scene.assert_nothing_left(),
         }
     }
 }

@@ -14,12 +14,13 @@ use crate::{process::Invocation, redaction::conceal};
 /// Four invocations, and as many seconds as IAM needs for a new key.
 const ROTATION: Duration = Duration::from_secs(5 * 60);
 
-/// An access key that was fetched from a secret. It lives in memory only and cannot be printed.
+/// An access key that was fetched from a secret, or that of a role's session. It lives in memory only and cannot be
+/// printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct AccessKey {
     pub(crate) id: String,
     secret: String,
-    /// Of the key of a session.
+    /// What a session's key is good for nothing without.
     token: Option<String>,
 }
 
@@ -39,16 +40,21 @@ impl fmt::Debug for AccessKey {
 }
 
 impl AccessKey {
-    /// From what `aws iam create-access-key`, `aws sts get-session-token` or one of our secrets holds.
+    /// From what `aws iam create-access-key`, `aws sts assume-role` and our secrets hold.
+    ///
+    /// # Errors
+    /// If id or secret is missing.
     pub(crate) fn from_json(value: &Value) -> anyhow::Result<Self> {
         let secret = value["SecretAccessKey"]
             .as_str()
             .context("no `SecretAccessKey`")?;
         conceal(secret);
+        let token = value["SessionToken"].as_str().map(str::to_owned);
+        token.iter().for_each(|token| conceal(token));
         Ok(Self {
             id: text(&value["AccessKeyId"])?,
             secret: secret.to_owned(),
-            token: value["SessionToken"].as_str().map(str::to_owned),
+            token,
         })
     }
 

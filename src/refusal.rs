@@ -58,7 +58,7 @@ impl Refusal {
         }
     }
 
-    pub(super) fn missing(property: &str, cure: &str) -> Self {
+    pub(crate) fn missing(property: &str, cure: &str) -> Self {
         Self::of(property, format!("is missing; {cure}"))
     }
 

@@ -1,0 +1,214 @@
+//! Nobody gets further with the credentials of the stack than its template lets them. What the emulator cannot evaluate
+//! (tags of users as conditions) is left to `tests/privileges` of the library.
+
+use anyhow::{Context, ensure};
+
+use super::Scenario;
+use crate::{
+    account::{Refusal, secrets::AccessKey, text},
+    bench::{BUCKET, Bench, Deployment, OBJECT},
+    report::Notes,
+    stack::{BOUNDARY, FUNCTION, ROLE},
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    (
+        "a user with an administrator's policies put on it can still only read its buckets",
+        user,
+    ),
+    (
+        "with the function's role nobody gains more power than its job needs",
+        role,
+    ),
+];
+
+/// The managed policy of AWS.
+const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+/// The same as a document, without a blank: commands are split there.
+const EVERYTHING: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+fn user<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
+    let mut deployment = bench.stack("bounded-user");
+    deployment.set_parameter("ReadableBuckets", "genomes-*");
+    deployment.create()?;
+    let user = deployment.user.as_str();
+    let Parts {
+        function,
+        role,
+        boundary,
+    } = Parts::of(bench, &deployment)?;
+    let private = "clinic-payroll";
+    bench.account.create_bucket(private)?;
+    bench.put_object(private, "a", &[])?;
+    let key = bench.account.json(["kms", "create-key"])?;
+    let key = text(&key["KeyMetadata"]["Arn"])?;
+    let hand = |command: String| bench.account.json(command.split(' '));
+    hand(format!(
+        "iam attach-user-policy --user-name {user} --policy-arn {ADMINISTRATOR}"
+    ))?;
+    hand(format!(
+        "iam put-user-policy --user-name {user} --policy-name ByHand --policy-document {EVERYTHING}"
+    ))?;
+
+    let attempts = [
+        format!("iam create-user --user-name {user}-more"),
+        "iam list-users".to_owned(),
+        format!("iam create-access-key --user-name {user}"),
+        format!("iam delete-user-permissions-boundary --user-name {user}"),
+        format!(
+            "iam put-user-permissions-boundary --user-name {user} --permissions-boundary {ADMINISTRATOR}"
+        ),
+        format!(
+            "iam create-policy-version --policy-arn {boundary} --policy-document {EVERYTHING} --set-as-default"
+        ),
+        format!("s3api get-object --bucket {private} --key a /dev/null"),
+        format!("s3api list-objects-v2 --bucket {private}"),
+        format!("s3api put-object --bucket {BUCKET} --key more"),
+        format!("s3api delete-object --bucket {BUCKET} --key {OBJECT}"),
+        format!("s3api put-bucket-policy --bucket {BUCKET} --policy {EVERYTHING}"),
+        format!("secretsmanager get-secret-value --secret-id publisher/{user}"),
+        format!("sts assume-role --role-arn {role} --role-session-name more"),
+        "sts get-federation-token --name more".to_owned(),
+        format!("kms encrypt --key-id {key} --plaintext bW9yZQ=="),
+        format!("lambda invoke --function-name {function} /dev/null"),
+        format!("cloudformation delete-stack --stack-name {user}"),
+    ];
+    // An explicit deny: only the boundary holds one.
+    let current = bench.current_key(user)?.key;
+    assert_refused(bench, &current, &attempts, "explicit deny", notes)?;
+
+    bench.assert_reads(user)?;
+    deployment.stack.delete()?;
+    bench.assert_nothing_of(user)
+}
+
+fn role<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
+    let deployment = bench.stack("limited-role");
+    deployment.create()?;
+    let user = deployment.user.as_str();
+    let Parts {
+        function: _,
+        role,
+        boundary,
+    } = Parts::of(bench, &deployment)?;
+    let role_name = role.rsplit('/').next().unwrap_or_default();
+    let stack = deployment.stack.resources()?.stack_id()?;
+    let own = format!(
+        "Key=publisher-s3-access:stack-id,Value={stack} Key=publisher-s3-access:logical-id,Value=S3Access"
+    );
+    let (stranger, secret) = ("limited-stranger", "limited/stranger");
+    let hand = |command: String| bench.account.json(command.split(' '));
+    hand(format!("iam create-user --user-name {stranger}"))?;
+    hand(format!(
+        "secretsmanager create-secret --name {secret} --secret-string more"
+    ))?;
+
+    let attempts = [
+        format!("iam create-user --user-name {user}-2 --tags {own}"),
+        format!(
+            "iam create-user --user-name {user}-2 --tags {own} --permissions-boundary {ADMINISTRATOR}"
+        ),
+        format!("iam create-user --user-name {user}-2 --permissions-boundary {boundary}"),
+        format!(
+            "iam create-user --user-name {stranger}-2 --tags {own} --permissions-boundary {boundary}"
+        ),
+        format!(
+            "iam put-user-policy --user-name {stranger} --policy-name more --policy-document {EVERYTHING}"
+        ),
+        format!(
+            "iam put-user-permissions-boundary --user-name {user} --permissions-boundary {ADMINISTRATOR}"
+        ),
+        format!("iam delete-user-permissions-boundary --user-name {user}"),
+        format!(
+            "iam create-policy-version --policy-arn {boundary} --policy-document {EVERYTHING} --set-as-default"
+        ),
+        format!("iam attach-user-policy --user-name {user} --policy-arn {ADMINISTRATOR}"),
+        format!("iam add-user-to-group --user-name {user} --group-name administrators"),
+        format!(
+            "iam tag-user --user-name {user} --tags Key=publisher-s3-access:stack-id,Value=another"
+        ),
+        format!("iam untag-user --user-name {user} --tag-keys publisher-s3-access:stack-id"),
+        format!("iam create-access-key --user-name {stranger}"),
+        format!(
+            "iam put-role-policy --role-name {role_name} --policy-name more --policy-document {EVERYTHING}"
+        ),
+        format!("secretsmanager get-secret-value --secret-id {secret}"),
+        "secretsmanager list-secrets".to_owned(),
+        format!("s3api get-object --bucket {BUCKET} --key {OBJECT} /dev/null"),
+        format!("sts assume-role --role-arn {role} --role-session-name more"),
+        format!("cloudformation delete-stack --stack-name {user}"),
+    ];
+    // On AWS the role trusts Lambda alone; the emulator lets its root user act as any service.
+    let session = hand(format!(
+        "sts assume-role --role-arn {role} --role-session-name attempt"
+    ))?;
+    let session = AccessKey::from_json(&session["Credentials"])?;
+    // What the function is for is possible, so that what follows says something.
+    for use_ in [
+        format!("iam get-user --user-name {user}"),
+        format!("secretsmanager get-secret-value --secret-id publisher/{user}"),
+    ] {
+        session
+            .sign(bench.account.aws(use_.split(' ')))
+            .succeed()
+            .with_context(|| format!("`aws {use_}`"))?;
+    }
+    assert_refused(bench, &session, &attempts, "not authorized", notes)
+}
+
+/// What of a stack is worth an attempt.
+struct Parts {
+    function: String,
+    /// Its ARN.
+    role: String,
+    boundary: String,
+}
+
+impl Parts {
+    fn of(bench: &Bench<'_>, deployment: &Deployment<'_>) -> anyhow::Result<Self> {
+        let resources = deployment.stack.resources()?;
+        let account = bench.account.id();
+        Ok(Self {
+            function: resources.physical_id(FUNCTION)?,
+            role: format!(
+                "arn:aws:iam::{account}:role/{}",
+                resources.physical_id(ROLE)?
+            ),
+            boundary: resources.physical_id(BOUNDARY)?,
+        })
+    }
+}
+
+/// Makes each attempt with this key, and counts them.
+///
+/// # Errors
+/// If one succeeds, or is refused for anything but a lack of permission, `because` of which its message has to tell.
+fn assert_refused(
+    bench: &Bench<'_>,
+    key: &AccessKey,
+    attempts: &[String],
+    because: &str,
+    notes: &mut Notes,
+) -> anyhow::Result<()> {
+    let mut operations = Vec::new();
+    for attempt in attempts {
+        let made = key.sign(bench.account.aws(attempt.split(' '))).run()?;
+        let refusal = Refusal::of(&made).with_context(|| format!("`aws {attempt}`"))?;
+        let denied = matches!(
+            refusal.code.as_str(),
+            "AccessDenied" | "AccessDeniedException"
+        );
+        ensure!(
+            denied && refusal.message.contains(because),
+            "`aws {attempt}` was refused for another reason: {refusal}"
+        );
+        operations.push(refusal.operation);
+    }
+    notes.add(format!(
+        "{} attempts, each denied: {}",
+        operations.len(),
+        operations.join(", ")
+    ));
+    Ok(())
+}
