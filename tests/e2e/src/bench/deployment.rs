@@ -22,13 +22,8 @@ pub(crate) struct Deployment<'a> {
     pub(crate) user: String,
     /// The custom resource's properties beyond those of the template, and instead of them.
     properties: Value,
-<<<<<<< HEAD
-    /// The template's parameters, where they differ from their defaults.
-    parameters: Value,
-=======
     /// The template's parameters that do not have their default.
     parameters: BTreeMap<&'static str, String>,
->>>>>>> e3221e933ea9522bab98ee3e7c0947a6746f20ae
 }
 
 impl<'a> Deployment<'a> {
@@ -38,11 +33,7 @@ impl<'a> Deployment<'a> {
             stack: Stack::new(bench.account, &name),
             user: name,
             properties: json!({}),
-<<<<<<< HEAD
-            parameters: json!({}),
-=======
             parameters: BTreeMap::new(),
->>>>>>> e3221e933ea9522bab98ee3e7c0947a6746f20ae
         }
     }
 
@@ -58,15 +49,9 @@ impl<'a> Deployment<'a> {
         self.properties[property] = value;
     }
 
-<<<<<<< HEAD
-    /// Sets a parameter of the template that does not reach the custom resource.
-    pub(crate) fn choose(&mut self, parameter: &str, value: &str) {
-        self.parameters[parameter] = json!(value);
-=======
     /// Gives a parameter of the template that no property depends on.
     pub(crate) fn set_parameter(&mut self, parameter: &'static str, value: &str) {
         self.parameters.insert(parameter, value.to_owned());
->>>>>>> e3221e933ea9522bab98ee3e7c0947a6746f20ae
     }
 
     /// Creates the stack.
@@ -177,13 +162,8 @@ impl<'a> Deployment<'a> {
         self.overlay(properties);
         // The only parameter without a default, which nothing refers to any more.
         template["Parameters"]["Buckets"]["Default"] = json!(BUCKET);
-<<<<<<< HEAD
-        for (name, value) in self.parameters.as_object().into_iter().flatten() {
-            template["Parameters"][name]["Default"] = value.clone();
-=======
         for (name, value) in &self.parameters {
             template["Parameters"][name]["Default"] = json!(value);
->>>>>>> e3221e933ea9522bab98ee3e7c0947a6746f20ae
         }
         template
     }

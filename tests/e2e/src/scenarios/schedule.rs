@@ -22,8 +22,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[(
 fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let account = bench.account;
     let mut deployment = bench.stack("schedule");
-    deployment.choose("RotationDays", "45");
-    deployment.choose("NotificationEmail", "genomics@example.com");
+    deployment.set_parameter("RotationDays", "45");
+    deployment.set_parameter("NotificationEmail", "genomics@example.com");
     deployment.create()?;
     let user = deployment.user.clone();
     let secret = format!("publisher/{user}");
@@ -73,7 +73,7 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     );
     expect_keys(bench, &user, &[&third, &fourth])?;
 
-    deployment.choose("RotationDays", "0");
+    deployment.set_parameter("RotationDays", "0");
     deployment.update()?;
     let described = account.secret(&secret)?.context("the secret is gone")?;
     ensure!(described["RotationEnabled"] != true, "{described}");
