@@ -1,0 +1,108 @@
+//! IAM users, their keys, and what hangs on them.
+
+use std::time::SystemTime;
+
+use secrecy::SecretString;
+
+use super::TagMap;
+use crate::names::{PolicyArn, UserName};
+use crate::secret::AccessKeyId;
+
+/// An IAM user to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// Its name.
+    pub name: UserName,
+    /// The managed policy that bounds it.
+    pub boundary: Option<PolicyArn>,
+    /// All its tags, those of ownership included.
+    pub tags: TagMap,
+}
+
+/// An IAM user as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its name as IAM spells it; the case can differ from what was asked for.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags.
+    pub tags: TagMap,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+}
+
+/// An access key as IAM lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its id.
+    pub id: AccessKeyId,
+    /// Whether it works.
+    pub status: KeyStatus,
+    /// When it was made.
+    pub created: SystemTime,
+}
+
+/// Whether a key works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyStatus {
+    /// It works.
+    Active,
+    /// It was deactivated or has expired; it still counts towards IAM's limit of two.
+    Inactive,
+}
+
+/// What came of `CreateAccessKey`.
+#[derive(Debug)]
+pub enum Minting {
+    /// A whole key.
+    Minted {
+        /// Its id.
+        id: AccessKeyId,
+        /// Its secret half.
+        secret: SecretString,
+    },
+    /// The user has two keys already: nothing was made.
+    LimitReached,
+}
+
+/// What people hang on a user, apart from inline policies and access keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttachmentKind {
+    /// An attached managed policy; the id is its ARN.
+    ManagedPolicy,
+    /// The console password; the id is the user's name.
+    LoginProfile,
+    /// An SSH public key.
+    SshKey,
+    /// A signing certificate.
+    SigningCertificate,
+    /// A service-specific credential (CodeCommit, Keyspaces, Bedrock).
+    ServiceCredential,
+    /// An MFA device; the id is its serial number.
+    MfaDevice,
+    /// Membership in a group; the id is the group's name.
+    Group,
+}
+
+impl AttachmentKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::ManagedPolicy,
+        Self::LoginProfile,
+        Self::SshKey,
+        Self::SigningCertificate,
+        Self::ServiceCredential,
+        Self::MfaDevice,
+        Self::Group,
+    ];
+}
+
+/// One thing that hangs on a user.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attachment {
+    /// What it is.
+    pub kind: AttachmentKind,
+    /// Its id within its kind.
+    pub id: String,
+}
