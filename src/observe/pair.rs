@@ -1,0 +1,82 @@
+//! A user and its secret, as they are found.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use crate::cloud::{Attachment, Key, Secret, User, Version, VersionId};
+use crate::names::{PolicyName, UserName};
+use crate::ownership::Ownership;
+use crate::secret::{Label, StoredKey};
+
+/// One user and its secret, which live and die together.
+#[derive(Debug)]
+pub struct Pair {
+    /// The user's name, which gives the secret's.
+    pub name: UserName,
+    /// The user.
+    pub user: Option<ObservedUser>,
+    /// The secret.
+    pub secret: Option<ObservedSecret>,
+    /// Where no user has the name: the name of the user that has the secret's current key now (somebody renamed it).
+    pub renamed_to: Option<String>,
+}
+
+/// A user and what hangs on it.
+#[derive(Debug)]
+pub struct ObservedUser {
+    /// The user itself.
+    pub user: User,
+    /// Whose it is.
+    pub ownership: Ownership,
+    /// Its inline policies: name to document.
+    pub policies: BTreeMap<PolicyName, String>,
+    /// Its access keys.
+    pub keys: Vec<Key>,
+    /// What else hangs on it; looked at only for a removal.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A secret and what its labelled versions hold.
+#[derive(Debug)]
+pub struct ObservedSecret {
+    /// The secret itself.
+    pub secret: Secret,
+    /// Whose it is.
+    pub ownership: Ownership,
+    /// All its versions, the deprecated ones included.
+    pub versions: Vec<Version>,
+    /// What the labelled versions hold; `None` where it is no value of ours. A version without a value, as Secrets
+    /// Manager makes at the start of a rotation, is left out.
+    pub stored: BTreeMap<VersionId, Option<StoredKey>>,
+}
+
+impl ObservedSecret {
+    /// The version that holds this label.
+    pub fn labelled(&self, label: Label) -> Option<&VersionId> {
+        let holds = |labels: &std::collections::BTreeSet<String>| labels.contains(label.as_str());
+        self.secret
+            .labels
+            .iter()
+            .find(|(_, labels)| holds(labels))
+            .map(|(version, _)| version)
+    }
+
+    /// The key that a version holds, if it is readable.
+    pub fn key_of(&self, version: &VersionId) -> Option<&StoredKey> {
+        self.stored.get(version).and_then(Option::as_ref)
+    }
+
+    /// When a version was stored.
+    pub fn stored_at(&self, version: &VersionId) -> Option<SystemTime> {
+        self.versions
+            .iter()
+            .find(|known| known.id == *version)
+            .map(|known| known.created)
+    }
+
+    /// Whether any labelled version names a key of this user.
+    pub fn names_a_key_of(&self, user: &ObservedUser) -> bool {
+        let on_user = |stored: &StoredKey| user.keys.iter().any(|key| key.id == stored.id);
+        self.stored.values().flatten().any(on_user)
+    }
+}

@@ -1,0 +1,247 @@
+//! The states, built from a settled one by changing one thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::super::{Access, Change, RotationStep, Want, presence, removal, rotation};
+use crate::cloud::{
+    Direction, Key, KeyStatus, Rotation, Secret, SecretArn, SecretState, Standing, User, Version,
+    VersionId,
+};
+use crate::names::RecoveryWindow;
+use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};
+use crate::ownership::{Owner, Ownership, StackId};
+use crate::properties::{Desired, Previous};
+use crate::secret::{AccessKeyId, Label, StoredKey};
+
+pub(super) const STACK: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111";
+
+/// The world and the template before anything is changed by hand: one user, one key, one secret, all as wanted.
+pub(super) struct World {
+    pub(super) owner: Owner,
+    pub(super) old: Value,
+    pub(super) new: Value,
+    pub(super) observed: Observed,
+}
+
+pub(super) fn id(name: &str) -> AccessKeyId {
+    AccessKeyId::parse(&format!("AKIA{name:0>16}")).unwrap()
+}
+
+pub(super) fn version(name: &str) -> VersionId {
+    VersionId(name.into())
+}
+
+pub(super) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+pub(super) fn stored(key: &str, serial: u64) -> StoredKey {
+    StoredKey {
+        id: id(key),
+        secret: "canary".into(),
+        user: "publisher-connectors".into(),
+        serial,
+    }
+}
+
+impl World {
+    pub(super) fn settled() -> Self {
+        let owner = Owner {
+            stack: StackId::parse(STACK).unwrap(),
+            logical_id: "Access".into(),
+        };
+        let properties = json!({ "Buckets": "cohort" });
+        let user = ObservedUser {
+            user: User {
+                name: "publisher-connectors".into(),
+                arn: "arn:aws:iam::123456789012:user/publisher-connectors".into(),
+                tags: owner.tags(),
+                boundary: None,
+            },
+            ownership: Ownership::Ours,
+            policies: BTreeMap::new(),
+            keys: Vec::new(),
+            attachments: Vec::new(),
+        };
+        let secret = ObservedSecret {
+            secret: Secret {
+                arn: SecretArn("arn:of:secret".into()),
+                tags: owner.tags(),
+                description: "Access key of IAM user publisher-connectors for DNAstack Publisher. \
+                              Bucket: s3://cohort/. Region: eu-west-1."
+                    .into(),
+                kms_key: None,
+                changed: now() - Duration::from_secs(3600),
+                state: SecretState::Live,
+                labels: BTreeMap::new(),
+                replicas: Vec::new(),
+                rotation: Rotation::Off,
+            },
+            ownership: Ownership::Ours,
+            versions: Vec::new(),
+            stored: BTreeMap::new(),
+        };
+        let desired = Desired::parse(&properties, owner.stack.partition()).unwrap();
+        let pair = Pair {
+            name: desired.user.clone(),
+            user: Some(user),
+            secret: Some(secret),
+            renamed_to: None,
+        };
+        let observed = Observed {
+            now: now(),
+            standing: Standing::Wanted,
+            direction: Direction::Forward,
+            regions: BTreeMap::from([(
+                desired.buckets.first().bucket.clone(),
+                BucketRegion::In("eu-west-1".into()),
+            )]),
+            pair,
+        };
+        let mut world = Self {
+            owner,
+            old: properties.clone(),
+            new: properties,
+            observed,
+        };
+        let document = desired
+            .policy_document(world.owner.stack.partition(), "amazonaws.com")
+            .unwrap();
+        world
+            .user()
+            .policies
+            .insert(desired.policy, document.as_str().into());
+        world.store("v1", Label::Current, stored("K1", 1));
+        world
+    }
+
+    pub(super) fn user(&mut self) -> &mut ObservedUser {
+        self.observed.pair.user.as_mut().unwrap()
+    }
+
+    pub(super) fn secret(&mut self) -> &mut ObservedSecret {
+        self.observed.pair.secret.as_mut().unwrap()
+    }
+
+    /// Stores a key in a version under a label, and gives the user that key.
+    pub(super) fn store(&mut self, name: &str, label: Label, key: StoredKey) {
+        self.list(&key.id, KeyStatus::Active);
+        let secret = self.secret();
+        secret.versions.push(Version {
+            id: version(name),
+            created: now() - Duration::from_secs(3600),
+        });
+        secret
+            .secret
+            .labels
+            .insert(version(name), BTreeSet::from([label.as_str().to_owned()]));
+        secret.stored.insert(version(name), Some(key));
+    }
+
+    pub(super) fn list(&mut self, id: &AccessKeyId, status: KeyStatus) {
+        self.user().keys.push(Key {
+            id: id.clone(),
+            status,
+            created: now() - Duration::from_secs(3600),
+        });
+    }
+
+    /// The world after one rotation: K2 in use, K1 the one before.
+    pub(super) fn rotated() -> Self {
+        let mut world = Self::settled();
+        world.secret().secret.labels.clear();
+        world
+            .secret()
+            .secret
+            .labels
+            .insert(version("v1"), BTreeSet::from(["AWSPREVIOUS".to_owned()]));
+        world.store("v2", Label::Current, stored("K2", 2));
+        world.old["KeySerial"] = json!(2);
+        world.new["KeySerial"] = json!(2);
+        world
+    }
+
+    pub(super) fn stored_ago(&mut self, name: &str, age: Duration) {
+        for version in &mut self.secret().versions {
+            if version.id.0 == name {
+                version.created = now() - age;
+            }
+        }
+    }
+
+    /// The plan of an Update, as it is logged, with version ids of new keys shortened.
+    pub(super) fn plan(&self) -> String {
+        let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
+        let previous = Previous::read(&self.old);
+        self.plan_of(&desired, Change::InPlace(&previous))
+    }
+
+    pub(super) fn plan_fresh(&self) -> String {
+        let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
+        self.plan_of(&desired, Change::Fresh)
+    }
+
+    pub(super) fn plan_of(&self, desired: &Desired, change: Change<'_>) -> String {
+        let document = desired
+            .policy_document(self.owner.stack.partition(), "amazonaws.com")
+            .unwrap();
+        let want = Want {
+            owner: &self.owner,
+            desired,
+            document: &document,
+            change,
+            access: Access::Same,
+        };
+        match presence(&want, &self.observed) {
+            Ok(plan) => shorten(&plan.to_string()),
+            Err(reason) => format!("refused: {reason}"),
+        }
+    }
+
+    /// Begins a rotation: a version without a value.
+    pub(super) fn await_rotation(&mut self, name: &str) {
+        let label = Label::Pending.as_str().to_owned();
+        let labels = &mut self.secret().secret.labels;
+        labels.insert(version(name), BTreeSet::from([label]));
+        self.secret().versions.push(Version {
+            id: version(name),
+            created: now() - Duration::from_secs(60),
+        });
+    }
+
+    pub(super) fn rotation(&self, step: RotationStep) -> String {
+        match rotation(step, &version("v3"), &self.observed.pair, now()) {
+            Ok(plan) => plan.to_string(),
+            Err(obstacle) => format!("{obstacle:?}"),
+        }
+    }
+
+    pub(super) fn removal(&self) -> String {
+        match removal(
+            &self.owner,
+            &self.observed.pair,
+            RecoveryWindow::None,
+            now(),
+        ) {
+            Ok(plan) => plan.to_string(),
+            Err(reason) => format!("refused: {reason}"),
+        }
+    }
+}
+
+/// Version ids are hashes: their first part tells them apart.
+pub(super) fn shorten(plan: &str) -> String {
+    let words = plan.split(' ').map(|word| {
+        let version = word.trim_end_matches(';');
+        let hash = version.len() == 36 && version.matches('-').count() == 4;
+        if hash {
+            word.replace(&version[8..], "")
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
