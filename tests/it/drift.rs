@@ -232,6 +232,22 @@ async fn a_secret_pending_deletion_is_restored_with_its_key_unless_that_died() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_secret_that_nobody_can_read_any_more_does_not_block_the_deletion() {
+    let mut scene = Scene::new().await;
+    let encrypted = properties_with(json!({"SecretKmsKeyId": "alias/secrets"}));
+    assert_eq!(scene.create(encrypted).await, Outcome::Complete);
+    scene.account.by_hand().break_kms_key("alias/secrets");
+    scene.account.by_hand().delete_user(USER);
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deleted_user_is_made_again() {
     let scene = Scene::created().await;
     let old = key(&scene);

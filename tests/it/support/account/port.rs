@@ -279,6 +279,7 @@ impl Cloud for Account {
                     return Ok(None);
                 };
                 secret.must_live()?;
+                state.secrets.check_decryption(secret.kms_key.as_deref())?;
                 let version = secret.versions.get(version);
                 Ok(version.and_then(|version| Some(version.value.clone()?.into())))
             },

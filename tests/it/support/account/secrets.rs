@@ -136,6 +136,18 @@ impl Secrets {
         }
     }
 
+    /// A value is decrypted each time it is read.
+    pub(crate) fn check_decryption(&self, key: Option<&str>) -> Effect<()> {
+        match key {
+            Some(key) if self.broken_kms_keys.contains(key) => Err(refusal(
+                ErrorKind::Rejected,
+                "DecryptionFailure",
+                "Secrets Manager can't decrypt the secret value",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     pub(crate) fn delete(
         &mut self,
         arn: &SecretArn,
