@@ -1,5 +1,9 @@
 //! The user's inline policy: read the buckets, decrypt their objects, nothing else.
 
+mod bucket_owner;
+
+pub use bucket_owner::statements_for_owner;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::buckets::BucketUri;
 use crate::cloud::{Cloud, CloudError, ErrorKind};
 use crate::names::UserName;
+use crate::policy::statements_for_owner;
 use crate::secret::StoredKey;
 
 /// What is left before the deadline when a proof gives up: to remove a key that failed it.
@@ -93,7 +95,13 @@ pub async fn prove<C: Cloud>(
             .retry(back_off(left(patience.known)))
             .when(not_yet)
             .await;
-        let object = object.map_err(|error| explain(target, "list", &error))?;
+        let refused = |what, error: &CloudError| {
+            if error.kind == ErrorKind::Denied {
+                tell_owner(target, &arn);
+            }
+            explain(target, what, error)
+        };
+        let object = object.map_err(|error| refused("list", &error))?;
         let Some(object) = object else { return Ok(()) };
         let read = || cloud.first_byte(key, &target.region, &target.bucket.bucket, &object);
         let read = read
@@ -101,7 +109,7 @@ pub async fn prove<C: Cloud>(
             .when(not_yet)
             .await;
         match read {
-            Err(error) if !is_allowed(&error) => Err(explain(target, "read an object", &error)),
+            Err(error) if !is_allowed(&error) => Err(refused("read an object", &error)),
             Ok(()) | Err(_) => Ok(()),
         }
     });
@@ -115,6 +123,17 @@ fn back_off(total: Duration) -> ExponentialBuilder {
         .with_total_delay(Some(total))
         .without_max_times()
         .with_jitter()
+}
+
+/// The bucket may be of another account, which then has to allow the user too. The answer has no room for how.
+fn tell_owner(Target { bucket, .. }: &Target, user_arn: &str) {
+    if let Some(statements) = statements_for_owner(bucket, user_arn) {
+        warn!(
+            %bucket,
+            %statements,
+            "if this bucket belongs to another account, its owner has to add these statements to the bucket's policy"
+        );
+    }
 }
 
 /// A policy that denies outright is not one that has not arrived yet.
@@ -164,7 +183,7 @@ fn explain(target: &Target, what: &str, error: &CloudError) -> Unproven {
             .to_owned()
     } else if error.kind == ErrorKind::Denied {
         "if the bucket belongs to another account, its policy has to allow this user `s3:ListBucket` and \
-         `s3:GetObject`; if it denies by source address or VPC endpoint, set `VerifyAccess: false`; also check the \
+         `s3:GetObject` (the log has the statements); if it denies by source address or VPC endpoint, set `VerifyAccess: false`; also check the \
          prefix, the permissions boundary and your organization's policies"
             .to_owned()
     } else {

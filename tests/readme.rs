@@ -171,6 +171,21 @@ fn blocks_of_json_are_json_and_policies_are_of_a_version_that_exists() {
 }
 
 #[test]
+fn the_statements_for_a_buckets_owner_are_those_that_the_log_gives() {
+    let readme = text("README.md");
+    let block = |rest: &str| rest.split("\n```").next().map(str::to_owned);
+    let blocks = readme.split("\n```json\n").skip(1).filter_map(block);
+    let shown = blocks.filter(|block| block.contains("partner-genomics"));
+    let shown: Vec<Value> = shown
+        .map(|block| serde_json::from_str(&block).expect("JSON"))
+        .collect();
+    let bucket = BucketUri::parse("partner-genomics").expect("a bucket");
+    let user = "arn:aws:iam::111122223333:user/publisher-connectors";
+    let statements = policy::statements_for_owner(&bucket, user);
+    assert_eq!(statements.as_ref(), Some(&shown[0]["Statement"]));
+}
+
+#[test]
 fn links_into_the_repository_and_into_the_page_lead_somewhere() {
     let readme = text("README.md");
     let headings: BTreeSet<String> = readme
