@@ -74,21 +74,22 @@ pub async fn for_presence<C: Cloud>(cloud: &C, scope: &Scope<'_>) -> Result<Obse
         name,
         buckets,
     } = scope;
-    let (standing, direction, regions, pair) = join4(
+    let (standing, direction, regions, (user, secret)) = join4(
         standing(cloud, owner),
         direction(cloud, owner),
         futures_util::future::join_all(buckets.iter().map(|bucket| region(cloud, bucket))),
-        pair(cloud, owner, name, &[]),
+        join(
+            user(cloud, owner, name, &[]),
+            secret_with_values(cloud, owner, name),
+        ),
     )
     .await;
-    let mut pair = pair?;
-    // A stranger's secret is never read.
-    if let Some(secret) = &mut pair.secret
-        && matches!(secret.ownership, Ownership::Ours | Ownership::EarlierLife)
-        && secret.secret.state == SecretState::Live
-    {
-        secret.stored = stored(cloud, &secret.secret).await?;
-    }
+    let mut pair = Pair {
+        name: (*name).clone(),
+        user: user?,
+        secret: secret?,
+        renamed_to: None,
+    };
     find_renamed(cloud, &mut pair).await?;
     Ok(Observed {
         now: cloud.now(),
@@ -106,7 +107,17 @@ pub async fn for_presence<C: Cloud>(cloud: &C, scope: &Scope<'_>) -> Result<Obse
 /// Observes what a removal has to know: the pair with everything that hangs on the user. The secret's values are read
 /// only where the user's own tags do not tell whose it is.
 pub async fn for_removal<C: Cloud>(cloud: &C, owner: &Owner, name: &UserName) -> Result<Pair> {
-    let mut pair = pair(cloud, owner, name, &AttachmentKind::ALL).await?;
+    let (user, secret) = join(
+        user(cloud, owner, name, &AttachmentKind::ALL),
+        secret(cloud, owner, name),
+    )
+    .await;
+    let mut pair = Pair {
+        name: name.clone(),
+        user: user?,
+        secret: secret?,
+        renamed_to: None,
+    };
     let unclear = pair
         .user
         .as_ref()
@@ -165,71 +176,78 @@ async fn region<C: Cloud>(cloud: &C, bucket: &BucketName) -> BucketRegion {
     }
 }
 
-async fn pair<C: Cloud>(
+async fn user<C: Cloud>(
     cloud: &C,
     owner: &Owner,
     name: &UserName,
     kinds: &[AttachmentKind],
-) -> Result<Pair> {
-    let secret_name = name.secret_name();
-    let (user, secret) = join(
-        async {
-            let lists = join3(
-                cloud.list_policies(name),
-                cloud.list_keys(name),
-                try_join_all(kinds.iter().map(|kind| cloud.list_attachments(name, *kind))),
-            );
-            let (found, (policies, keys, attachments)) = join(cloud.find_user(name), lists).await;
-            // The lists mean something only for a user that is there; without one their errors mean nothing either.
-            let Some(user) = found? else { return Ok(None) };
-            let documents = policies?
-                .into_iter()
-                .map(|policy| document(cloud, name, policy));
-            let policies = try_join_all(documents)
-                .await?
-                .into_iter()
-                .flatten()
-                .collect();
-            let attachments = attachments?.into_iter().flatten().collect();
-            let ownership = owner.judge(&user.tags);
-            Ok::<_, CloudError>(Some(ObservedUser {
-                user,
-                ownership,
-                policies,
-                keys: keys?,
-                attachments,
-            }))
-        },
-        async {
-            let (found, versions) = join(
-                cloud.find_secret(&secret_name),
-                cloud.list_versions(&secret_name),
-            )
-            .await;
-            let Some(secret) = found? else {
-                return Ok(None);
-            };
-            // A secret that is pending deletion may refuse to list its versions; it is restored first.
-            let versions = match secret.state {
-                SecretState::Live => versions?,
-                SecretState::PendingDeletion => Vec::new(),
-            };
-            let ownership = owner.judge(&secret.tags);
-            Ok::<_, CloudError>(Some(ObservedSecret {
-                secret,
-                ownership,
-                versions,
-                stored: BTreeMap::new(),
-            }))
-        },
-    )
-    .await;
-    Ok(Pair {
-        name: name.clone(),
-        user: user?,
-        secret: secret?,
-        renamed_to: None,
-    })
+) -> Result<Option<ObservedUser>> {
+    let lists = join3(
+        cloud.list_policies(name),
+        cloud.list_keys(name),
+        try_join_all(kinds.iter().map(|kind| cloud.list_attachments(name, *kind))),
+    );
+    let (found, (policies, keys, attachments)) = join(cloud.find_user(name), lists).await;
+    // The lists mean something only for a user that is there; without one their errors mean nothing either.
+    let Some(user) = found? else { return Ok(None) };
+    let documents = policies?
+        .into_iter()
+        .map(|policy| document(cloud, name, policy));
+    let policies = try_join_all(documents)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
+    let attachments = attachments?.into_iter().flatten().collect();
+    let ownership = owner.judge(&user.tags);
+    Ok(Some(ObservedUser {
+        user,
+        ownership,
+        policies,
+        keys: keys?,
+        attachments,
+    }))
+}
+
+/// The secret without its values.
+async fn secret<C: Cloud>(
+    cloud: &C,
+    owner: &Owner,
+    name: &UserName,
+) -> Result<Option<ObservedSecret>> {
+    let name = name.secret_name();
+    let (found, versions) = join(cloud.find_secret(&name), cloud.list_versions(&name)).await;
+    let Some(secret) = found? else {
+        return Ok(None);
+    };
+    // A secret that is pending deletion may refuse to list its versions; it is restored first.
+    let versions = match secret.state {
+        SecretState::Live => versions?,
+        SecretState::PendingDeletion => Vec::new(),
+    };
+    let ownership = owner.judge(&secret.tags);
+    Ok(Some(ObservedSecret {
+        secret,
+        ownership,
+        versions,
+        stored: BTreeMap::new(),
+    }))
+}
+
+/// The secret with what its labelled versions hold. A stranger's is never read.
+async fn secret_with_values<C: Cloud>(
+    cloud: &C,
+    owner: &Owner,
+    name: &UserName,
+) -> Result<Option<ObservedSecret>> {
+    let mut observed = secret(cloud, owner, name).await?;
+    if let Some(observed) = &mut observed
+        && matches!(observed.ownership, Ownership::Ours | Ownership::EarlierLife)
+        && observed.secret.state == SecretState::Live
+    {
+        observed.stored = stored(cloud, &observed.secret).await?;
+    }
+    Ok(observed)
 }
 
 /// A policy and its document; `None` if it went away since it was listed.

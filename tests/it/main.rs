@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod calls;
 mod doubles;
 mod drift;
 mod faults;

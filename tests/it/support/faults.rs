@@ -9,7 +9,7 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use publisher_s3_access::buckets::{BucketName, BucketUri};
 use publisher_s3_access::cloud::{
@@ -20,6 +20,7 @@ use publisher_s3_access::cloud::{
 use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
 use secrecy::SecretString;
+use tokio::time::{Instant, sleep};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,10 @@ pub(crate) struct Faulty<C> {
 struct Script {
     faults: BTreeMap<usize, Fault>,
     outage: Option<(usize, ErrorKind)>,
-    calls: Vec<&'static str>,
+    /// Every call with the moment it was begun.
+    calls: Vec<(&'static str, Instant)>,
+    /// How long each call takes.
+    latency: Duration,
     struck: Vec<(usize, Fault)>,
     process: Process,
     hold: Hold,
@@ -108,7 +112,7 @@ impl<C> fmt::Display for Faulty<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let script = self.script();
         let at =
-            |(k, fault): &(usize, Fault)| format!("{fault:?} at call {k} ({})", script.calls[*k]);
+            |(k, fault): &(usize, Fault)| format!("{fault:?} at call {k} ({})", script.calls[*k].0);
         f.write_str(&script.struck.iter().map(at).collect::<Vec<_>>().join(", "))
     }
 }
@@ -148,9 +152,23 @@ impl<C> Faulty<C> {
         faulty
     }
 
+    /// A process each of whose calls takes so long.
+    pub(crate) fn slow(inner: C, latency: Duration) -> Self {
+        let faulty = Self::new(inner);
+        faulty.script().latency = latency;
+        faulty
+    }
+
     /// The calls so far, by the port's names.
     pub(crate) fn calls(&self) -> Vec<&'static str> {
-        self.script().calls.clone()
+        self.script().calls.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// When the first call of this name was begun.
+    pub(crate) fn begun(&self, name: &str) -> Option<Instant> {
+        let script = self.script();
+        let first = script.calls.iter().find(|(begun, _)| *begun == name);
+        first.map(|(_, at)| *at)
     }
 
     /// How many faults have happened.
@@ -216,7 +234,7 @@ impl<C> Faulty<C> {
     fn count(&self, name: &'static str) -> (usize, Option<Fault>) {
         let mut script = self.script();
         let k = script.calls.len();
-        script.calls.push(name);
+        script.calls.push((name, Instant::now()));
         let outage = script
             .outage
             .filter(|(from, _)| k >= *from)
@@ -233,6 +251,11 @@ impl<C> Faulty<C> {
     ) -> Result<T> {
         let (k, fault) = self.count(name);
         self.wait_if_held(k, name).await;
+        let latency = self.script().latency;
+        // No sleep at all for none: it would let other futures run in between.
+        if !latency.is_zero() {
+            sleep(latency).await;
+        }
         match fault {
             None => self.while_alive(call).await,
             Some(Fault::Refuse(kind)) => Err(injected(name, kind)),
