@@ -14,6 +14,9 @@ TOOLS   := .tools/python
 # path): a changed lock or a moved checkout installs anew, anything else costs nothing.
 INSTALLED := $(TOOLS)/installed-$(shell { cat $(LOCK); pwd; } | git hash-object --stdin)
 AUDIT     := .tools/audit
+# The Python and Node handlers that `make bench` measures beside the function.
+PEERS     := .tools/bench
+PEERS_INSTALLED := $(PEERS)/installed-$(shell { cat bench/crhelper/*.txt bench/node/*.json bench/node/*.mjs; pwd; } | git hash-object --stdin)
 RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 CARGO     := cargo
 E2E       := $(CARGO) run --locked --package e2e --
@@ -78,6 +81,13 @@ CASES ?= 2000
 fuzz: ## Try the event parser and the policy builder on more random input (CASES=2000)
 	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test front --test properties -- malformed:: generated::
 
+##@ Measure
+# `BENCH=--quick` for the table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about five minutes.
+.PHONY: bench
+bench: function $(PEERS_INSTALLED) ## Measure time, memory and size beside an empty function and others' handlers
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) lambda build --release --locked --package bench
+	@$(TOOLS)/bin/python bench/main.py --programs '$(or $(CARGO_TARGET_DIR),target)/lambda' $(BENCH)
+
 ##@ Tools
 .PHONY: tools
 tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and cfn-lint into .tools
@@ -108,6 +118,18 @@ $(AUDIT)/installed: tests/audit/requirements.txt | prerequisites
 	@rm -rf $(AUDIT)
 	@$(PYTHON) -m venv $(AUDIT)
 	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
+
+$(PEERS_INSTALLED): $(INSTALLED) | prerequisites
+	@echo 'Installing the handlers to measure beside into $(PEERS)'
+	@rm -rf $(PEERS)
+	@install='$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes'; \
+	$$install --target $(PEERS)/crhelper --requirement bench/crhelper/requirements.txt && \
+	$$install --target $(PEERS)/python-runtime --requirement bench/crhelper/runtime.txt
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		mkdir -p $(PEERS)/node && cp bench/node/* $(PEERS)/node && cd $(PEERS)/node && \
+		npm ci --ignore-scripts --no-audit --no-fund --silent; \
+	else echo 'make: `node` and `npm` are missing: the Node handler will be left out' >&2; fi
 	@touch $@
 
 # One line for each thing that is missing, and what to do about it.

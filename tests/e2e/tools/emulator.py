@@ -1,11 +1,11 @@
 """MiniStack as an AWS account for the demo and the end-to-end tests.
 
-    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--stop-at-eof]
+    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--account ID] [--stop-at-eof]
 
 Prints `ready http://127.0.0.1:PORT` on standard output when it answers; its log goes to standard error.
 It runs until SIGTERM or SIGINT and then removes its data; with `--stop-at-eof` also until standard input ends,
 so that it cannot outlive a driver that holds the other end. Port 0, the default, is a free one. The
-administrator is root of account 000000000000 with the key `test`, secret `test`; the region is the one a
+administrator is root of the account (000000000000) with the key `test`, secret `test`; the region is the one a
 request is signed for. Functions are plain child processes that inherit this process's environment, so nothing
 of the caller's AWS set-up is let through; `EXTRA_RESPONSE_ORIGINS` is, with the emulator's own origin appended.
 """
@@ -32,7 +32,7 @@ BOUNDARY_ACTIONS = {
 }
 
 
-def prepare_environment(port, data):
+def prepare_environment(port, account, data):
     """MiniStack reads all of these when it is imported."""
     origin = f"http://127.0.0.1:{port}"
     response_origins = filter(None, [os.environ.get("EXTRA_RESPONSE_ORIGINS"), origin])
@@ -40,6 +40,7 @@ def prepare_environment(port, data):
         del os.environ[name]
     os.environ.update({
         "AUTH": "true",
+        "MINISTACK_ACCOUNT_ID": account,
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",  # the host of response URLs
@@ -155,7 +156,7 @@ def tell_progress():
 
 def key_arn(key_id, region):
     """The ARN of a KMS key that a request named by ARN or by bare id."""
-    return key_id if key_id.startswith("arn:") else f"arn:aws:kms:{region}:000000000000:key/{key_id}"
+    return key_id if key_id.startswith("arn:") else f"arn:aws:kms:{region}:{os.environ['MINISTACK_ACCOUNT_ID']}:key/{key_id}"
 
 
 def echo_function_logs():
@@ -198,11 +199,12 @@ def free_port():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--account", default="000000000000")
     parser.add_argument("--stop-at-eof", action="store_true")
     arguments = parser.parse_args()
     port = arguments.port or free_port()
     with tempfile.TemporaryDirectory(prefix="emulator-") as data:
-        prepare_environment(port, data)
+        prepare_environment(port, arguments.account, data)
         from ministack import app
         from ministack.core import iam_actions
 

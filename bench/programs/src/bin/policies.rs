@@ -1,0 +1,39 @@
+//! How long the policy takes to be written, from one bucket to the most that IAM's limit has room for.
+
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use anyhow::Context;
+use publisher_s3_access::names::Partition;
+use publisher_s3_access::properties::Desired;
+use serde_json::json;
+
+/// So often is each policy written; the mean counts.
+const TIMES: u32 = 2000;
+
+/// Writes one line of JSON for each number of buckets.
+fn main() -> anyhow::Result<()> {
+    let partition = Partition::parse("aws")
+        .ok()
+        .context("the partition has a name")?;
+    let mut output = io::stdout().lock();
+    for count in 1.. {
+        let buckets: Vec<String> = (0..count).map(|number| format!("b{number:02}")).collect();
+        let properties = json!({ "Buckets": buckets });
+        let desired = Desired::parse(&properties, &partition)?;
+        // Refused by its length: the one before was the last.
+        let Ok(document) = desired.policy_document(&partition, "amazonaws.com") else {
+            break;
+        };
+        let started = Instant::now();
+        for _ in 0..TIMES {
+            let desired = Desired::parse(black_box(&properties), &partition)?;
+            black_box(desired.policy_document(&partition, "amazonaws.com")?);
+        }
+        let microseconds = started.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES);
+        let line = json!({ "buckets": count, "characters": document.length(), "microseconds": microseconds });
+        writeln!(output, "{line}")?;
+    }
+    Ok(())
+}
