@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{End, IAM_LAG, Plan, Step};
 use crate::cloud::{AttachmentKind, SecretState};
-use crate::names::RecoveryWindow;
+use crate::names::{RecoveryWindow, UserName};
 use crate::observe::{ObservedSecret, ObservedUser, Pair};
 use crate::ownership::{Owner, Ownership};
 
@@ -30,6 +30,7 @@ pub fn removal(
     if let Some(renamed) = renamed_to {
         return Err(super::refusals::renamed_user(name, renamed));
     }
+    let user = spelt_so(name, user.as_ref(), secret.as_ref())?;
     if let (Some(user), Some(secret)) = (user, secret) {
         super::refusals::refuse_stripped_tags(owner, name, user, secret)?;
     }
@@ -39,8 +40,9 @@ pub fn removal(
         access: super::Access::Changed,
         end: End::Done,
     };
-    let (user, secret) = ours(user.as_ref(), secret.as_ref(), &mut plan.notes);
-    if let (None, Some(secret)) = (&pair.user, secret)
+    let there = user.is_some();
+    let (user, secret) = ours(user, secret.as_ref(), &mut plan.notes);
+    if let (false, Some(secret)) = (there, secret)
         && now
             .duration_since(secret.secret.changed)
             .unwrap_or_default()
@@ -113,6 +115,27 @@ pub fn removal(
         .filter(|stage| !stage.is_empty())
         .collect();
     Ok(plan)
+}
+
+/// The user if it has this very name. IAM finds it in any letter case, but secrets do not, so another spelling is another
+/// pair: an update to it was refused, and must not end this one when it is rolled back.
+///
+/// # Errors
+/// The reason for the answer where somebody renamed the user: then the secret still has the name it had.
+fn spelt_so<'a>(
+    name: &UserName,
+    user: Option<&'a ObservedUser>,
+    secret: Option<&ObservedSecret>,
+) -> Result<Option<&'a ObservedUser>, String> {
+    let Some(found) = user.filter(|user| user.user.name != name.as_str()) else {
+        return Ok(user);
+    };
+    let renamed = found.ownership == Ownership::Ours
+        && secret.is_some_and(|secret| secret.ownership == Ownership::Ours);
+    if renamed {
+        return Err(super::refusals::renamed_user(name, &found.user.name));
+    }
+    Ok(None)
 }
 
 /// What of the pair is ours to remove. A pair that a Create was about to take over from an earlier life counts as a whole

@@ -399,6 +399,29 @@ async fn a_renamed_user_is_neither_made_again_nor_taken_for_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_user_renamed_in_letter_case_alone_is_not_taken_for_gone() {
+    let mut scene = Scene::created().await;
+    scene
+        .account
+        .by_hand()
+        .rename_user(USER, "publisher-READER");
+    assert_eq!(scene.delete().await, Outcome::Blocked);
+    assert!(
+        scene.reason().contains(
+            "aws iam update-user --user-name publisher-READER --new-user-name publisher-reader"
+        ),
+        "{}",
+        scene.reason()
+    );
+    scene
+        .account
+        .by_hand()
+        .rename_user("publisher-READER", USER);
+    assert_eq!(scene.delete().await, Outcome::Complete);
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
 async fn stripped_tags_are_a_persons_to_put_back() {
     let mut scene = Scene::created().await;
     let tags = scene.account.user_tags(USER).unwrap();

@@ -98,6 +98,25 @@ async fn a_replacement_that_nobody_answered_is_removed_by_its_rollback() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_letter_case_is_no_replacement_even_if_the_user_is_gone() {
+    for gone in [false, true] {
+        let mut scene = Scene::created().await;
+        if gone {
+            scene.account.by_hand().delete_user(USER);
+        }
+        let shouted = properties_with(json!({"UserName": "publisher-READER"}));
+        assert_eq!(scene.update(shouted).await, Outcome::RolledBack);
+        let refused = scene.stack.history().iter().rev().nth(1);
+        let reason = refused.and_then(|exchange| exchange.answer.as_ref().map(Answer::reason));
+        assert!(
+            reason.is_some_and(|reason| reason.contains("in letter case alone")),
+            "{reason:?}"
+        );
+        scene.assert_works(USER, "reads");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_create_is_deleted_without_a_call() {
     let mut scene = Scene::new().await;
     let calls = scene.account.log().len();
