@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use tokio::time::sleep;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 use crate::support::account::{Lags, Missing};
@@ -205,13 +205,7 @@ async fn no_key_is_begun_when_there_is_too_little_time_to_store_it() {
     let mut scene = Scene::created().await;
     let keys = scene.account.keys(USER);
     let process = Faulty::holding_first(scene.stack.cloud(), "standing");
-    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
-    let event = scene.stack.request(
-        "Update",
-        Some(SECRET),
-        &properties_with(json!({"KeySerial": 2})),
-        Some(&properties()),
-    );
+    let event = update(&mut scene, json!({"KeySerial": 2}));
     let mut run = Box::pin(invoke(&scene.account, &process, &event));
     assert!(process.until_held(run.as_mut()).await.is_none());
     sleep(seconds(90)).await;
@@ -225,4 +219,39 @@ async fn no_key_is_begun_when_there_is_too_little_time_to_store_it() {
     assert!(!process.calls().contains(&"create_key"));
     assert_eq!(scene.account.keys(USER), keys);
     scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_leaves_ten_seconds_to_remove_its_key() {
+    let mut scene = Scene::created().await;
+    let keys = scene.account.keys(USER);
+    scene.account.lag(Lags {
+        key: seconds(1000),
+        ..Lags::default()
+    });
+    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let process = Faulty::holding_first(scene.stack.cloud(), "standing");
+    let started = Instant::now();
+    let mut run = Box::pin(invoke(&scene.account, &process, &event));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    sleep(seconds(50)).await;
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    assert!(
+        answer.reason().contains("is not accepted"),
+        "{}",
+        answer.reason()
+    );
+    // The work has 100 of the function's 120 seconds.
+    assert!(started.elapsed() <= seconds(90), "{:?}", started.elapsed());
+    assert_eq!(scene.account.keys(USER), keys);
+}
+
+/// The Update event that changes these properties.
+fn update(scene: &mut Scene, changes: Value) -> Value {
+    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+    let changed = properties_with(changes);
+    scene
+        .stack
+        .request("Update", Some(SECRET), &changed, Some(&properties()))
 }

@@ -1,7 +1,10 @@
 //! The key is proved before the stack turns green.
 
+use std::time::Duration;
+
 use publisher_s3_access::secret::Label;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 use crate::support::account::s3::{BucketPolicy, Object};
@@ -34,7 +37,12 @@ async fn a_bucket_that_cannot_be_read_fails_the_create_and_leaves_nothing() {
     ] {
         let mut scene = Scene::new().await;
         scene.account.bucket_policy("reads", policy);
+        let started = Instant::now();
         assert_eq!(scene.create(properties()).await, Outcome::RolledBack);
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "a policy that denies outright is not waited for"
+        );
         let reason = first_reason(&scene);
         assert!(
             reason.contains(says) && reason.contains("explicit deny"),

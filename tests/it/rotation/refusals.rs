@@ -278,6 +278,29 @@ async fn a_key_made_a_moment_ago_is_waited_for_and_then_taken_for_an_orphan() {
     assert!(!scene.active_keys(USER).contains(&stray));
 }
 
+/// Whoever can write to the secret could put any key there.
+#[tokio::test(start_paused = true)]
+async fn a_key_of_another_user_is_not_taken_for_ours_by_what_the_secret_says() {
+    let (scene, secret) = rotated().await;
+    let token = secret.begin();
+    let theirs = scene.account.stored_key("publisher/publisher-neighbour");
+    let named_ours = StoredKey {
+        user: USER.to_owned(),
+        ..theirs.expect("the neighbour has a key")
+    };
+    store(&scene, &token, &named_ours.to_value(), Label::Pending).await;
+    for (step, why) in [
+        (RotationStep::Create, "is not on the user"),
+        (
+            RotationStep::Test,
+            "is not of user `publisher-reader` but of",
+        ),
+        (RotationStep::Finish, "is not on the user"),
+    ] {
+        refuses(&scene, &secret, step, &token, why).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_that_cannot_read_does_not_come_into_use_and_is_tried_again() {
     let (scene, secret) = rotated().await;
