@@ -450,6 +450,19 @@ async fn late_duplicates_change_nothing() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_replacement_for_a_stack_that_is_gone_removes_the_old_pair_too() {
+    let mut scene = Scene::created().await;
+    let replace = update(&mut scene, json!({"UserName": OTHER_USER}));
+    scene.account.forget_stack(&scene.owner().stack_id);
+    let answer = invoke(&scene.account, &scene.process(), &replace)
+        .await
+        .map(Answer)
+        .expect("it lives");
+    assert!(!answer.succeeded());
+    scene.assert_nothing_left();
+}
+
 /// To whom everything is foreign.
 fn neutral() -> Owner {
     Owner {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
-use crate::support::account::{Lags, Missing};
+use crate::support::account::{BOUNDARY, Lags, Missing};
 use crate::support::faults::Faulty;
 use crate::support::function::invoke;
 use crate::support::stack::{Answer, Outcome};
@@ -245,6 +245,26 @@ async fn a_proof_leaves_ten_seconds_to_remove_its_key() {
     // The work has 100 of the function's 120 seconds.
     assert!(started.elapsed() <= seconds(90), "{:?}", started.elapsed());
     assert_eq!(scene.account.keys(USER), keys);
+}
+
+/// A call that is cut off has an unknown effect.
+#[tokio::test(start_paused = true)]
+async fn no_failure_is_answered_while_another_call_is_under_way() {
+    let mut scene = Scene::new().await;
+    scene.account.by_hand().delete_managed_policy(BOUNDARY);
+    let create = scene.stack.begin_create(&properties());
+    let process = Faulty::holding_first(scene.stack.cloud(), "create_secret");
+    let mut run = Box::pin(invoke(&scene.account, &process, &create));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    assert!(timeout(seconds(60), run.as_mut()).await.is_err());
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    assert!(
+        answer.reason().contains("could not create user"),
+        "{}",
+        answer.reason()
+    );
+    assert!(scene.account.secret_tags(SECRET).is_some());
 }
 
 /// The Update event that changes these properties.

@@ -131,6 +131,27 @@ async fn a_replacement_that_cannot_be_proved_leaves_the_old_pair_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replacement_that_fails_removes_what_it_made_before_the_answer() {
+    let mut scene = Scene::created().await;
+    scene
+        .account
+        .bucket_policy("others", BucketPolicy::DeniesList);
+    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+    let replaced = properties_with(json!({"UserName": OTHER_USER, "Buckets": "others"}));
+    let event = scene
+        .stack
+        .request("Update", Some(SECRET), &replaced, Some(&properties()));
+    let answer = invoke_well(&scene.stack.cloud(), &event)
+        .await
+        .map(Answer)
+        .expect("it lives");
+    assert!(!answer.succeeded());
+    assert_eq!(answer.physical_id(), SECRET);
+    scene.account.assert_gone(OTHER_USER);
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
 async fn encrypted_objects_need_their_key_named() {
     let mut scene = Scene::new().await;
     scene.account.bucket(
