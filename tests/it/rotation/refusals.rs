@@ -228,6 +228,17 @@ async fn a_pending_key_that_somebody_deleted_or_deactivated_never_comes_into_use
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_finished_rotation_is_left_alone_whatever_step_is_asked_for_again() {
+    let (scene, secret) = rotated().await;
+    let token = secret.rotate(&scene.process()).await.expect("it works");
+    for step in RotationStep::ALL {
+        let process = scene.process();
+        assert_eq!(secret.step(&process, step, &token).await, Some(Ok(())));
+        assert_eq!(process.calls(), ["find_secret"], "{step:?}");
+    }
+}
+
 /// Stores a candidate as an update does that died before it proved it.
 async fn leave_candidate(scene: &Scene) -> StoredKey {
     let id = scene.account.by_hand().add_key(USER);
