@@ -129,6 +129,13 @@ class Requests:
 
     def send(self, process, kind, **changes):
         """Sends one request; gives the milliseconds. Any answer but success ends the run."""
+        milliseconds, answer = self.ask(process, kind, **changes)
+        if answer["Status"] != "SUCCESS":
+            raise SystemExit(f"bench: {kind} was answered {answer}")
+        return milliseconds
+
+    def ask(self, process, kind, **changes):
+        """Sends one request; gives the milliseconds and the answer."""
         self.serial += 1
         url = self.sink.url()
         event = {**self.event, "RequestType": kind, "RequestId": f"request-{self.serial}", "ResponseURL": url}
@@ -139,10 +146,7 @@ class Requests:
             self.properties = {**self.properties, **changes}
         event["ResourceProperties"] = self.properties
         milliseconds = process.invoke(event)
-        answer = self.sink.answer(url)
-        if answer["Status"] != "SUCCESS":
-            raise SystemExit(f"bench: {kind} was answered {answer}")
-        return milliseconds
+        return milliseconds, self.sink.answer(url)
 
 
 def wait_for(condition, what):

@@ -101,12 +101,14 @@ def growth_by_events(bench, function):
             requests = [bench.requests(function) for _ in range(count)]
             pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(count))
             started = time.monotonic()
-            taken = list(pool.map(lambda request, process: request.send(process, "Create"), requests, processes))
+            answered = list(pool.map(lambda request, process: request.ask(process, "Create"), requests, processes))
+            taken = [milliseconds for milliseconds, _ in answered]
+            failed = [answer["Reason"] for _, answer in answered if answer["Status"] != "SUCCESS"]
             elapsed = (time.monotonic() - started) * 1000
             rows.append({
                 "events": count, "refuse_every": refuse_every, "elapsed_ms": elapsed, "each_ms": elapsed / count,
                 "median_ms": statistics.median(taken), "longest_ms": max(taken), "calls": proxy.calls,
-                "refused": proxy.refused, "peak_kib": max(process.peak for process in processes),
+                "refused": proxy.refused, "failed": failed, "peak_kib": max(process.peak for process in processes),
             })
             list(pool.map(lambda request, process: request.send(process, "Delete"), requests, processes))
     return rows

@@ -57,10 +57,10 @@ def text(figures, labels):
             taken = (row[key] for key in ("unproved_ms", "proved_ms", "proof_ms"))
             rows.append((str(row["buckets"]), *map(number, taken), number(policy["microseconds"]), str(policy["characters"])))
         parts.append(table(rows))
-        rows = [("events at once", "refused", "calls", "all, ms", "each, ms", "median Create, ms", "longest, ms", "peak, MiB")]
+        rows = [("events at once", "calls", "refused", "failed", "all, ms", "each, ms", "median Create, ms", "longest, ms", "peak, MiB")]
         for row in figures["events"]:
             taken = (row[key] for key in ("elapsed_ms", "each_ms", "median_ms", "longest_ms"))
-            rows.append((str(row["events"]), str(row["refused"]), str(row["calls"]), *map(number, taken), number(row["peak_kib"] / MIB)))
+            rows.append((str(row["events"]), str(row["calls"]), str(row["refused"]), str(len(row["failed"])), *map(number, taken), number(row["peak_kib"] / MIB)))
         parts.append(table(rows))
     return "\n\n".join(parts)
 

@@ -66,11 +66,11 @@ pub(super) async fn make_key<C: Cloud>(
     }
 }
 
-/// `CreateAccessKey`, again only where AWS said that nothing happened and the user may not be visible yet.
+/// `CreateAccessKey`, again only where AWS said that nothing happened: it throttles, or the user may not be visible yet.
 async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, CloudError> {
     (|| cloud.create_key(ground.name))
         .retry(iam_lag())
-        .when(|error| ground.may_lag(error))
+        .when(|error| error.kind == ErrorKind::Throttled || ground.may_lag(error))
         .await
 }
 

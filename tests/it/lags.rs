@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use publisher_s3_access::cloud::ErrorKind;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 use crate::support::account::{BOUNDARY, Lags, Missing};
-use crate::support::faults::Faulty;
+use crate::support::faults::{Fault, Faulty};
 use crate::support::function::invoke;
-use crate::support::stack::{Answer, Outcome};
+use crate::support::stack::{Answer, Others, Outcome};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -274,4 +275,29 @@ fn update(scene: &mut Scene, changes: Value) -> Value {
     scene
         .stack
         .request("Update", Some(SECRET), &changed, Some(&properties()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_iam_was_too_busy_to_make_is_asked_for_again() {
+    let rehearsal = Scene::new().await;
+    let cloud = rehearsal.process();
+    let mut run = async |event| invoke(&rehearsal.account, &cloud, &event).await;
+    let mut stack = rehearsal.stack.fork(&rehearsal.account);
+    stack.create(properties(), Others::Succeed, &mut run).await;
+    let calls = cloud.calls();
+    let at = calls.iter().position(|call| *call == "create_key").unwrap();
+
+    let mut scene = Scene::new().await;
+    let busy = (at..at + 3).map(|k| (k, Fault::Refuse(ErrorKind::Throttled)));
+    let cloud = Faulty::with_all(scene.stack.cloud(), busy);
+    let account = scene.account.clone();
+    let mut run = async |event| invoke(&account, &cloud, &event).await;
+    let outcome = scene
+        .stack
+        .create(properties(), Others::Succeed, &mut run)
+        .await;
+    assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
+    assert_eq!(cloud.struck(), 3);
+    assert_eq!(scene.account.keys(USER).len(), 1);
+    scene.assert_works(USER, "reads");
 }
