@@ -82,7 +82,7 @@ fuzz: ## Try the event parser and the policy builder on more random input (CASES
 	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test front --test properties -- malformed:: generated::
 
 ##@ Measure
-# `BENCH=--quick` for the table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about five minutes.
+# `BENCH=--quick` for the first table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about four minutes.
 .PHONY: bench
 bench: function $(PEERS_INSTALLED) ## Measure time, memory and size beside an empty function and others' handlers
 	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) lambda build --release --locked --package bench
