@@ -68,11 +68,50 @@ fn a_serial_repeated_or_lowered_makes_no_key() {
 }
 
 #[test]
+fn a_lowered_serial_is_told_and_the_next_key_keeps_the_number_reached() {
+    let mut world = World::rotated();
+    for (serial, notes) in [
+        (
+            1,
+            &["KeySerial 1 is below 2, which was reached before: no new key"][..],
+        ),
+        (2, &[]),
+        (3, &[]),
+    ] {
+        world.new["KeySerial"] = json!(serial);
+        assert_eq!(world.notes(), notes, "{serial}");
+    }
+    world.new["KeySerial"] = json!(1);
+    world.user().keys[1].status = KeyStatus::Inactive;
+    let plan = world.plan();
+    assert!(plan.contains("make a key for serial 2 and"), "{plan}");
+}
+
+#[test]
+fn the_number_of_a_key_that_was_never_proved_does_not_count() {
+    let mut world = World::settled();
+    world.store("v2", Label::Candidate, stored("K2", 7));
+    assert_eq!(world.notes(), [""; 0]);
+}
+
+#[test]
 fn a_candidate_of_an_interrupted_rotation_is_taken_up_by_its_repetition() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
     world.store("v2", Label::Candidate, stored("K2", 2));
     assert_snapshot!(world.plan(), @"prove the candidate key on every bucket (Required); then move AWSCURRENT from version v1 to v2; then take PublisherCandidate off version v2");
+}
+
+#[test]
+fn a_label_left_behind_on_the_version_in_use_goes_without_its_key() {
+    let mut world = World::settled();
+    let labels = ["AWSCURRENT", "PublisherCandidate"].map(str::to_owned);
+    world
+        .secret()
+        .secret
+        .labels
+        .insert(version("v1"), labels.into());
+    assert_snapshot!(world.plan(), @"take PublisherCandidate off version v1; then observe again");
 }
 
 #[test]
@@ -110,6 +149,8 @@ fn a_key_stored_a_moment_ago_is_not_judged_gone_because_it_is_not_listed() {
     world.user().keys.clear();
     world.stored_ago("v1", Duration::from_secs(5));
     assert_snapshot!(world.plan(), @"nothing to do; then observe again");
+    world.stored_ago("v1", Duration::from_secs(20));
+    assert!(world.plan().contains("make a key"), "{}", world.plan());
 }
 
 #[test]
@@ -384,6 +425,12 @@ fn a_removal_leaves_what_is_not_ours() {
     world.user().ownership = Ownership::Foreign("somebody".into());
     world.secret().ownership = Ownership::Untagged;
     assert_snapshot!(world.removal(), @"nothing to do");
+    let notes = world.removed().unwrap().notes;
+    assert!(
+        notes.len() == 2 && notes.iter().all(|note| note.contains("stays as it is")),
+        "{notes:?}"
+    );
+    assert_eq!(World::settled().removed().unwrap().notes, [""; 0]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::super::{Access, Change, RotationStep, Want, presence, removal, rotation};
+use super::super::{Access, Change, Plan, RotationStep, Want, presence, removal, rotation};
 use crate::cloud::{
     Direction, Key, KeyStatus, Rotation, Secret, SecretArn, SecretState, Standing, User, Version,
     VersionId,
@@ -185,6 +185,21 @@ impl World {
     }
 
     pub(super) fn plan_of(&self, desired: &Desired, change: Change<'_>) -> String {
+        match self.planned(desired, change) {
+            Ok(plan) => shorten(&plan.to_string()),
+            Err(reason) => format!("refused: {reason}"),
+        }
+    }
+
+    /// What the plan of an Update tells a person besides.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
+        let previous = Previous::read(&self.old);
+        let planned = self.planned(&desired, Change::InPlace(&previous));
+        planned.unwrap().notes
+    }
+
+    fn planned(&self, desired: &Desired, change: Change<'_>) -> Result<Plan, String> {
         let document = desired
             .policy_document(self.owner.stack.partition(), "amazonaws.com")
             .unwrap();
@@ -195,10 +210,7 @@ impl World {
             change,
             access: Access::Same,
         };
-        match presence(&want, &self.observed) {
-            Ok(plan) => shorten(&plan.to_string()),
-            Err(reason) => format!("refused: {reason}"),
-        }
+        presence(&want, &self.observed)
     }
 
     /// Begins a rotation: a version without a value.
@@ -220,15 +232,16 @@ impl World {
     }
 
     pub(super) fn removal(&self) -> String {
-        match removal(
-            &self.owner,
-            &self.observed.pair,
-            RecoveryWindow::None,
-            now(),
-        ) {
+        match self.removed() {
             Ok(plan) => plan.to_string(),
             Err(reason) => format!("refused: {reason}"),
         }
+    }
+
+    /// The plan of a removal, with what it tells a person besides.
+    pub(super) fn removed(&self) -> Result<Plan, String> {
+        let pair = &self.observed.pair;
+        removal(&self.owner, pair, RecoveryWindow::None, now())
     }
 }
 
