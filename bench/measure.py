@@ -110,5 +110,6 @@ def growth_by_events(bench, function):
                 "median_ms": statistics.median(taken), "longest_ms": max(taken), "calls": proxy.calls,
                 "refused": proxy.refused, "failed": failed, "peak_kib": max(process.peak for process in processes),
             })
+            proxy.refuse_every = 0
             list(pool.map(lambda request, process: request.send(process, "Delete"), requests, processes))
     return rows
