@@ -245,6 +245,48 @@ fn a_rotation_makes_its_key_in_the_version_it_was_given() {
 }
 
 #[test]
+fn the_key_is_proved_where_a_property_that_matters_has_changed() {
+    const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/Bounded";
+    for (old, proved) in [
+        (json!({ "Buckets": "cohort" }), false),
+        (json!({ "Buckets": "other" }), true),
+        (json!({ "Buckets": "cohort", "Revision": "1" }), true),
+        (json!({ "Buckets": "cohort", "VerifyAccess": false }), true),
+        (
+            json!({ "Buckets": "cohort", "BucketKmsKeyArns": ["arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"] }),
+            true,
+        ),
+        // Left out on Update, the boundary stays as it is.
+        (
+            json!({ "Buckets": "cohort", "PermissionsBoundary": BOUNDARY }),
+            false,
+        ),
+    ] {
+        let mut world = World::settled();
+        world.old = old;
+        let plan = world.plan();
+        assert_eq!(
+            plan.contains("prove the current key"),
+            proved,
+            "{} {plan}",
+            world.old
+        );
+    }
+    for (old, proved) in [(Some(BOUNDARY), false), (None, true)] {
+        let mut world = World::settled();
+        world.new["PermissionsBoundary"] = json!(BOUNDARY);
+        world.user().user.boundary = Some(BOUNDARY.into());
+        world.old["PermissionsBoundary"] = json!(old);
+        let plan = world.plan();
+        assert_eq!(
+            plan.contains("prove the current key"),
+            proved,
+            "{old:?} {plan}"
+        );
+    }
+}
+
+#[test]
 fn a_renamed_policy_is_put_before_the_old_one_goes() {
     let mut world = World::settled();
     world.new["PolicyName"] = json!("Readers");
