@@ -73,6 +73,9 @@ def configure(secret, data):
 def stage(secret, token=None):
     """A version without a value under `AWSPENDING`, for the function to fill."""
     token = token or str(uuid.uuid4())
+    for version in secret["Versions"].values():
+        # A label is on one version only.
+        version["Stages"] = [label for label in version["Stages"] if label != "AWSPENDING"]
     version = {"SecretString": None, "SecretBinary": None, "CreatedDate": int(time.time()), "Stages": ["AWSPENDING"]}
     secret["Versions"][token] = version
     return token
