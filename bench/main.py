@@ -23,6 +23,11 @@ from world import Emulator, Sink
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 
+def absolute(text):
+    """The functions run in folders of their own."""
+    return pathlib.Path(text).resolve()
+
+
 def functions(programs, peers):
     """What is measured, as far as it is there."""
     binary, floor = programs / "custom-resource/bootstrap", programs / "floor/bootstrap"
@@ -60,7 +65,7 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", type=pathlib.Path, required=True, help="where cargo-lambda puts what it builds")
+    parser.add_argument("--programs", type=absolute, required=True, help="where cargo-lambda puts what it builds")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="only the table")
     arguments = parser.parse_args()
