@@ -2,23 +2,20 @@
 
 mod key;
 
-use std::time::Duration;
-
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use futures_util::future::join_all;
 use tokio::time::Instant;
+use tracing::{info, warn};
 
 use crate::cloud::{Cloud, CloudError, Creation, ErrorKind, SecretArn, Standing};
 use crate::names::UserName;
 use crate::observe;
 use crate::ownership::Owner;
-use crate::plan::{IAM_LAG, Plan, Step};
+use crate::plan::{End, Plan, Step};
 use crate::secret::StoredKey;
-use crate::verify::{Patience, Target};
-
-/// Less than this before the deadline no key is made: one attempt to make it (10 s at most) and storing it with all
-/// repetitions (30 s at most) must fit.
-const KEY_BUDGET: Duration = Duration::from_secs(45);
+use crate::settle::Round;
+use crate::verify::Target;
+use crate::waits::{IAM_LAG, Patience, until_visible};
 
 /// What a plan acts on. Filled in as the steps make things.
 #[derive(Debug)]
@@ -44,18 +41,12 @@ pub struct Ground<'a> {
     lags_until: Instant,
 }
 
-/// How a plan ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Applied {
-    /// All steps were taken.
-    Done,
-    /// The world is not as it was planned for, or not settled: observe again. Holds why.
-    ObserveAgain(String),
-}
-
 /// Why a plan stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
+    /// The rest is a person's to do.
+    #[error("{0}")]
+    Refused(String),
     /// A call failed.
     #[error("could not {step}: {error}")]
     Failed {
@@ -105,15 +96,19 @@ impl<'a> Ground<'a> {
     }
 }
 
-/// Takes the steps.
+/// Logs a plan, takes its steps, and says how the round ended.
 ///
 /// # Errors
 /// The first failure; what was begun beside it has ended, and what comes after it is not begun.
-pub async fn apply<C: Cloud>(
+pub(crate) async fn apply<C: Cloud>(
     cloud: &C,
-    plan: &Plan,
+    plan: Plan,
     ground: &mut Ground<'_>,
-) -> Result<Applied, Stopped> {
+) -> Result<Round<()>, Stopped> {
+    info!(user = %ground.name, %plan, "plan");
+    for note in &plan.notes {
+        warn!(note, "note");
+    }
     for stage in &plan.stages {
         // Every step of a stage is awaited even if one fails: a call that is cut off has an unknown effect.
         let ended = join_all(stage.iter().map(|step| take(cloud, step, ground))).await;
@@ -128,24 +123,17 @@ pub async fn apply<C: Cloud>(
             }
         }
         if let Some(why) = again {
-            return Ok(Applied::ObserveAgain(why));
+            return Ok(Round::Again(why));
         }
         if stage.iter().any(lags) {
             ground.lags_until = Instant::now() + IAM_LAG;
         }
     }
-    Ok(Applied::Done)
-}
-
-/// The pauses while IAM may lag.
-fn iam_lag() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        // Short, so that the last try comes close to the end of the lag.
-        .with_max_delay(Duration::from_secs(1))
-        .with_total_delay(Some(IAM_LAG))
-        .without_max_times()
-        .with_jitter()
+    match plan.end {
+        End::Done => Ok(Round::Done(())),
+        End::ObserveAgain => Ok(Round::Again("there is more to be seen now".to_owned())),
+        End::Refuse(reason) => Err(Stopped::Refused(reason)),
+    }
 }
 
 /// Whether IAM may take its time until this step is seen everywhere.
@@ -171,7 +159,7 @@ async fn take<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<E
     }
     let attempt = || call(cloud, step, ground);
     match attempt
-        .retry(iam_lag())
+        .retry(until_visible())
         .when(|error| ground.may_lag(error))
         .await
     {

@@ -11,8 +11,8 @@ use backon::{ExponentialBuilder, Retryable};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info, warn};
 
-use crate::event::ResponseUrl;
 use crate::reply::Reply;
+use crate::response_url::ResponseUrl;
 
 /// How long one attempt may take. S3 takes milliseconds; one that takes longer is better begun again.
 const ATTEMPT: Duration = Duration::from_secs(5);

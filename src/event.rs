@@ -2,8 +2,6 @@
 
 mod envelope;
 mod request;
-mod response_url;
 
 pub use envelope::{Channel, Envelope, Unanswerable};
-pub use request::{PhysicalId, Request};
-pub use response_url::{ResponseOrigins, ResponseUrl, UrlRefused};
+pub use request::{Action, PhysicalId, Request};

@@ -25,9 +25,11 @@ pub mod cloud;
 pub mod deadline;
 pub mod delivery;
 pub mod event;
+mod guard;
 pub mod logging;
 pub mod names;
 pub mod observe;
+pub mod outcome;
 pub mod ownership;
 pub mod plan;
 pub mod policy;
@@ -35,16 +37,17 @@ pub mod properties;
 pub mod reconcile;
 pub mod refusal;
 pub mod reply;
+pub mod response_url;
 pub mod rotate;
 pub mod secret;
 pub mod settings;
+mod settle;
 pub mod verify;
+pub mod waits;
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::time::SystemTime;
 
-use futures_util::FutureExt;
 use tokio::time::timeout_at;
 use tracing::{Instrument, error, error_span, info, warn};
 
@@ -52,8 +55,10 @@ use cloud::Cloud;
 use deadline::Deadline;
 use delivery::{Sink, Undelivered, deliver};
 use event::{Envelope, Request};
-use reconcile::{Failure, Success, fulfil};
-use reply::{Outcome, Reply};
+use guard::guarded;
+use outcome::{Failure, Outcome, Success};
+use reconcile::fulfil;
+use reply::Reply;
 use settings::Settings;
 
 /// Handles one event, given as its JSON text, and answers it exactly once before the deadline: on success, on every error,
@@ -146,17 +151,4 @@ async fn reply(envelope: &Envelope, outcome: &Outcome, settings: &Settings) -> R
         Ok(reply) => reply,
         Err(panicked) => write(&Err(envelope.failure(panicked.to_string()))),
     }
-}
-
-/// The code panicked. What it said is not shown: it may hold anything that was at hand.
-#[derive(Debug, thiserror::Error)]
-#[error("the function has a defect: it panicked, and its log says where; please report it")]
-struct Panicked;
-
-/// Runs a future and turns a panic, also one while it is dropped, into an error.
-async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
-    AssertUnwindSafe(future)
-        .catch_unwind()
-        .await
-        .map_err(|_| Panicked)
 }

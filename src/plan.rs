@@ -14,7 +14,6 @@ mod tests;
 mod want;
 
 use std::fmt;
-use std::time::Duration;
 
 pub use presence::presence;
 pub use removal::removal;
@@ -24,9 +23,6 @@ pub use want::{Change, Want};
 use crate::cloud::{Attachment, NewSecret, NewUser, SecretArn, TagMap, VersionId};
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey};
 use crate::secret::{AccessKeyId, Label, StoredKey};
-
-/// How long what IAM was told may not be seen everywhere: fresh users, keys, tags, boundaries and roles lag.
-pub const IAM_LAG: Duration = Duration::from_secs(20);
 
 /// The steps to take, and how it ends.
 #[derive(Debug)]

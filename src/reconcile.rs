@@ -1,4 +1,4 @@
-//! Fulfils a request: observe → plan → apply, until nothing is left to do. Decides only whose turn it is.
+//! Fulfils a request: makes one pair of user and secret what is wanted, and removes what nobody wants any more.
 
 mod work;
 
@@ -7,34 +7,14 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-pub(crate) use self::work::role_lag;
 use self::work::{Before, Unfulfilled, Work};
 use crate::cloud::Cloud;
-use crate::event::{PhysicalId, Request};
+use crate::event::{Action, PhysicalId, Request};
 use crate::names::{RecoveryWindow, UserName};
-use crate::ownership::Owner;
-use crate::plan::{Access, Change, Want};
-use crate::policy::PolicyDocument;
+use crate::outcome::{Failure, Outcome, Success};
+use crate::plan::Change;
 use crate::properties::{Desired, Previous};
 use crate::settings::Settings;
-
-/// What a fulfilled request is answered with.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Success {
-    /// The physical id.
-    pub id: String,
-    /// The attributes for `Fn::GetAtt`; none after a Delete.
-    pub attributes: BTreeMap<&'static str, String>,
-}
-
-/// What a failed request is answered with.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The physical id: what a Delete that follows has to clean.
-    pub id: String,
-    /// What went wrong and what to do, in one line.
-    pub reason: String,
-}
 
 /// Fulfils one request. `deadline` is when the work must have ended; no key is made shortly before it.
 ///
@@ -45,122 +25,51 @@ pub async fn fulfil<C: Cloud>(
     cloud: &C,
     settings: &Settings,
     deadline: Instant,
-) -> Result<Success, Failure> {
-    match request {
-        Request::Create { owner, desired } => {
-            let id = desired.user.secret_name().to_string();
-            let failed = |error: Unfulfilled| Failure {
-                id: id.clone(),
-                reason: error.to_string(),
-            };
-            let document = document(owner, desired, settings).map_err(failed)?;
-            let want = Want {
-                owner,
-                desired,
-                document: &document,
-                change: Change::Fresh,
-                access: Access::Same,
-            };
-            let work = Work {
-                cloud,
-                owner,
-                patience: settings.patience,
-                deadline,
-            };
-            let (presence, _) = work.establish(&want).await;
-            match presence {
-                Ok(attributes) => Ok(Success { id, attributes }),
-                Err(error) => {
-                    if matches!(error, Unfulfilled::Abandoned | Unfulfilled::Superseded(_)) {
-                        work.remove(&desired.user, desired.recovery)
-                            .await
-                            .map_err(failed)?;
-                    }
-                    Err(failed(error))
-                }
-            }
-        }
-        Request::Update {
-            owner,
+) -> Outcome {
+    let Request { owner, action } = request;
+    let work = Work {
+        cloud,
+        owner,
+        settings,
+        deadline,
+    };
+    match action {
+        Action::Create(desired) => work.create(desired).await,
+        Action::Update {
             id,
             desired,
             previous,
-        } => {
-            let work = Work {
-                cloud,
-                owner,
-                patience: settings.patience,
-                deadline,
-            };
-            work.update(id, desired, previous, settings).await
-        }
-        Request::Delete {
-            owner,
-            id,
-            user,
-            recovery,
-        } => {
-            let name = match id {
-                PhysicalId::Ours(name) => Some(name.user()),
-                PhysicalId::Foreign(_) => user.clone(),
-            };
-            let work = Work {
-                cloud,
-                owner,
-                patience: settings.patience,
-                deadline,
-            };
-            let removed = match &name {
-                Some(name) => work.remove(name, *recovery).await,
-                None => {
-                    warn!(
-                        "neither the id nor the properties name a user: there is nothing to delete"
-                    );
-                    Ok(())
-                }
-            };
-            match removed {
-                Ok(()) => Ok(Success {
-                    id: id.as_str().to_owned(),
-                    attributes: BTreeMap::new(),
-                }),
-                Err(error) => Err(Failure {
-                    id: id.as_str().to_owned(),
-                    reason: error.to_string(),
-                }),
-            }
-        }
+        } => work.update(id, desired, previous).await,
+        Action::Delete { id, user, recovery } => work.delete(id, user.as_ref(), *recovery).await,
     }
 }
 
-fn document(
-    owner: &Owner,
-    desired: &Desired,
-    settings: &Settings,
-) -> Result<PolicyDocument, Unfulfilled> {
-    desired
-        .policy_document(owner.stack.partition(), &settings.url_suffix)
-        .map_err(|refusal| Unfulfilled::Refused(refusal.to_string()))
+/// Names a failure by the id that a Delete has to clean.
+fn failed(id: &str) -> impl Fn(Unfulfilled) -> Failure {
+    move |error| Failure {
+        id: id.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 impl<C: Cloud> Work<'_, C> {
-    async fn update(
-        &self,
-        id: &PhysicalId,
-        desired: &Desired,
-        previous: &Previous,
-        settings: &Settings,
-    ) -> Result<Success, Failure> {
-        let old_id = id.as_str().to_owned();
-        let failed = |error: Unfulfilled| Failure {
-            id: old_id.clone(),
-            reason: error.to_string(),
-        };
-        let document = document(self.owner, desired, settings).map_err(failed)?;
-        let current = match id {
-            PhysicalId::Ours(name) => Some(name.user()),
-            PhysicalId::Foreign(_) => None,
-        };
+    async fn create(&self, desired: &Desired) -> Outcome {
+        let id = desired.user.secret_name().to_string();
+        let (attributes, _) = self.establish(desired, Change::Fresh).await;
+        match attributes {
+            Ok(attributes) => Ok(Success { id, attributes }),
+            Err(error) if error.is_unwanted() => {
+                let removed = self.remove(&desired.user, desired.recovery).await;
+                removed.map_err(failed(&id))?;
+                Err(failed(&id)(error))
+            }
+            Err(error) => Err(failed(&id)(error)),
+        }
+    }
+
+    async fn update(&self, id: &PhysicalId, desired: &Desired, previous: &Previous) -> Outcome {
+        let failed = failed(id.as_str());
+        let current = id.user();
         let replacement = current.as_ref() != Some(&desired.user);
         if let Some(current) = &current
             && replacement
@@ -177,70 +86,79 @@ impl<C: Cloud> Work<'_, C> {
         } else {
             Change::InPlace(previous)
         };
-        let want = Want {
-            owner: self.owner,
-            desired,
-            document: &document,
-            change,
-            access: Access::Same,
-        };
-        let (presence, before) = self.establish(&want).await;
-        let attributes = match presence {
+        let (attributes, before) = self.establish(desired, change).await;
+        let attributes = match attributes {
             Ok(attributes) => attributes,
-            Err(Unfulfilled::Abandoned) => {
-                for name in [Some(&desired.user), current.as_ref()]
-                    .into_iter()
-                    .flatten()
-                {
-                    self.remove(name, desired.recovery).await.map_err(failed)?;
-                }
-                return Err(failed(Unfulfilled::Abandoned));
+            Err(error) if replacement && before == Before::Nothing && !error.is_unwanted() => {
+                return Err(self.withdraw(&desired.user, error, failed).await);
             }
-            Err(error @ Unfulfilled::Superseded(_)) => {
-                self.remove(&desired.user, desired.recovery)
-                    .await
-                    .map_err(failed)?;
+            Err(error) => {
+                let unwanted = match error {
+                    Unfulfilled::Abandoned => vec![Some(&desired.user), current.as_ref()],
+                    Unfulfilled::Superseded(_) => vec![Some(&desired.user)],
+                    Unfulfilled::Refused(_)
+                    | Unfulfilled::Unobserved(_)
+                    | Unfulfilled::Stopped(_)
+                    | Unfulfilled::Unsettled(_) => Vec::new(),
+                };
+                for name in unwanted.into_iter().flatten() {
+                    let removed = self.remove(name, desired.recovery).await;
+                    removed.map_err(&failed)?;
+                }
                 return Err(failed(error));
             }
-            Err(error) if replacement && before == Before::Nothing => {
-                return Err(
-                    match self.remove(&desired.user, RecoveryWindow::None).await {
-                        Ok(()) => failed(error),
-                        // CloudFormation deletes what the answer names.
-                        Err(left) => Failure {
-                            id: desired.user.secret_name().to_string(),
-                            reason: format!(
-                                "{error}; and its new user could not be removed again: {left}"
-                            ),
-                        },
-                    },
-                );
-            }
-            Err(error) => return Err(failed(error)),
         };
-        self.remove_unanswered(current.as_ref(), desired, previous)
-            .await
-            .map_err(failed)?;
+        // A pair that the previous properties name, and that is neither the event's nor wanted: a replacement that never
+        // answered. CloudFormation does not know its id and will never delete it.
+        if let Some(name) = &previous.user
+            && Some(name) != current.as_ref()
+            && *name != desired.user
+        {
+            info!(user = %name, "removing what a replacement without an answer may have left");
+            let removed = self.remove(name, desired.recovery).await;
+            removed.map_err(&failed)?;
+        }
         Ok(Success {
             id: desired.user.secret_name().to_string(),
             attributes,
         })
     }
 
-    /// A pair that the previous properties name, and that is neither the event's nor wanted: a replacement that never
-    /// answered. CloudFormation does not know its id and will never delete it.
-    async fn remove_unanswered(
+    /// Removes the new half of a replacement that failed. If that fails too, the answer names it, for CloudFormation deletes
+    /// what the answer names.
+    async fn withdraw(
         &self,
-        current: Option<&UserName>,
-        desired: &Desired,
-        previous: &Previous,
-    ) -> Result<(), Unfulfilled> {
-        match &previous.user {
-            Some(name) if Some(name) != current && *name != desired.user => {
-                info!(user = %name, "removing what a replacement without an answer may have left");
-                self.remove(name, desired.recovery).await
-            }
-            Some(_) | None => Ok(()),
+        user: &UserName,
+        error: Unfulfilled,
+        failed: impl Fn(Unfulfilled) -> Failure,
+    ) -> Failure {
+        match self.remove(user, RecoveryWindow::None).await {
+            Ok(()) => failed(error),
+            Err(left) => Failure {
+                id: user.secret_name().to_string(),
+                reason: format!("{error}; and its new user could not be removed again: {left}"),
+            },
         }
+    }
+
+    async fn delete(
+        &self,
+        id: &PhysicalId,
+        user: Option<&UserName>,
+        recovery: RecoveryWindow,
+    ) -> Outcome {
+        match user {
+            Some(name) => {
+                let removed = self.remove(name, recovery).await;
+                removed.map_err(failed(id.as_str()))?;
+            }
+            None => {
+                warn!("neither the id nor the properties name a user: there is nothing to delete");
+            }
+        }
+        Ok(Success {
+            id: id.to_string(),
+            attributes: BTreeMap::new(),
+        })
     }
 }

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::event::Envelope;
-use crate::reconcile::{Failure, Success};
-
-/// What came of a request.
-pub type Outcome = Result<Success, Failure>;
+use crate::outcome::{Failure, Outcome, Success};
 
 /// CloudFormation's limit on an answer, in bytes. A longer one is dropped with `Response object is too long`.
 pub const LIMIT: usize = 4096;

@@ -16,25 +16,24 @@ pub use event::Event;
 pub use settings::Settings;
 
 use std::future::Future;
-use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
+use backon::Retryable;
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, error, error_span, info};
 
-use crate::apply::{Applied, Ground, apply};
+use crate::apply::{Ground, apply};
 use crate::buckets::BucketUri;
 use crate::cloud::{Cloud, CloudError, ErrorKind, Rotation, Secret, SecretState};
 use crate::deadline::Deadline;
-use crate::guarded;
-use crate::names::SecretName;
+use crate::guard::guarded;
 use crate::observe;
 use crate::ownership::Owner;
-use crate::plan::{self, End, Obstacle, RotationStep};
-use crate::reconcile::role_lag;
+use crate::plan::{self, Obstacle, RotationStep};
 use crate::secret::Label;
+use crate::settle::{Round, Unsettled, settle};
 use crate::verify::Target;
+use crate::waits::{between_rotation_rounds, until_visible};
 
 /// Why a step was not taken, and what to do: one line. Shows nothing that is secret in any form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +43,12 @@ pub struct Unrotated(String);
 impl From<CloudError> for Unrotated {
     fn from(error: CloudError) -> Self {
         Self(format!("could not look at what is there: {error}"))
+    }
+}
+
+impl From<Unsettled> for Unrotated {
+    fn from(unsettled: Unsettled) -> Self {
+        Self(unsettled.to_string())
     }
 }
 
@@ -66,14 +71,13 @@ pub async fn rotate<'c, C: Cloud + 'c>(
     let work = async {
         let event = Event::parse(event)?;
         info!(step = event.step.name(), token = %event.token, "asked by Secrets Manager");
-        Turn {
+        let turn = Turn {
             cloud: cloud.await,
             settings,
             event: &event,
             deadline: end,
-        }
-        .take()
-        .await
+        };
+        settle(between_rotation_rounds(), async || turn.round().await).await
     };
     async {
         let outcome = match guarded(timeout_at(end, work)).await {
@@ -102,34 +106,17 @@ struct Turn<'a, C> {
 }
 
 impl<C: Cloud> Turn<'_, C> {
-    /// Looks, plans and applies, in as many rounds as it takes.
-    async fn take(&self) -> Result<(), Unrotated> {
-        let mut pauses = pauses();
-        loop {
-            // On the heap: nested in its callers, its type would be too deep for the compiler.
-            let why = match Box::pin(self.round()).await? {
-                Round::Done => return Ok(()),
-                Round::Again(why) => why,
-            };
-            info!(why, "observing again");
-            match pauses.next() {
-                Some(pause) => sleep(pause).await,
-                None => return Err(Unrotated(format!("it did not settle: {why}"))),
-            }
-        }
-    }
-
-    async fn round(&self) -> Result<Round, Unrotated> {
+    /// Looks, plans and applies once.
+    async fn round(&self) -> Result<Round<()>, Unrotated> {
         let Event {
             step,
             secret: _,
             token,
         } = self.event;
-        let name = self.settings.user.secret_name();
-        let secret = self.secret(&name).await?;
+        let secret = self.secret().await?;
         if let Staging::InUse = staging(&secret, self.event)? {
             info!("this version is in use already: there is nothing to do");
-            return Ok(Round::Done);
+            return Ok(Round::Done(()));
         }
         let owner = self.owner(&secret)?;
         let pair = observe::for_rotation(self.cloud, &owner, &self.settings.user, secret).await?;
@@ -138,42 +125,30 @@ impl<C: Cloud> Turn<'_, C> {
             Err(Obstacle::Passing(why)) => return Ok(Round::Again(why)),
             Err(Obstacle::Lasting(reason)) => return Err(Unrotated(reason)),
         };
-        info!(stack_id = %owner.stack, logical_id = owner.logical_id, %plan, "plan");
+        info!(stack_id = %owner.stack, logical_id = owner.logical_id, "the stack that the tags name");
         let targets = match step {
             RotationStep::Test => self.targets().await,
             RotationStep::Create | RotationStep::Set | RotationStep::Finish => Vec::new(),
         };
-        let mut ground = Ground::new(
-            &owner,
-            &self.settings.user,
-            &pair,
-            targets,
-            self.settings.patience,
-            self.deadline,
-        );
-        match apply(self.cloud, &plan, &mut ground).await {
-            Ok(Applied::ObserveAgain(why)) => Ok(Round::Again(why)),
-            Ok(Applied::Done) => match plan.end {
-                End::Done => Ok(Round::Done),
-                End::ObserveAgain => Ok(Round::Again("there is more to be seen now".to_owned())),
-                End::Refuse(reason) => Err(Unrotated(reason)),
-            },
-            Err(stopped) => Err(Unrotated(stopped.to_string())),
-        }
+        let patience = self.settings.patience;
+        let mut ground = Ground::new(&owner, &pair.name, &pair, targets, patience, self.deadline);
+        let round = apply(self.cloud, plan, &mut ground).await;
+        round.map_err(|stopped| Unrotated(stopped.to_string()))
     }
 
     /// The one secret that this function rotates, if the event is about it. A role that has just been made is denied for
     /// some seconds.
-    async fn secret(&self, name: &SecretName) -> Result<Secret, Unrotated> {
+    async fn secret(&self) -> Result<Secret, Unrotated> {
+        let name = self.settings.user.secret_name();
         let ours = &self.settings.secret;
         if self.event.secret != ours.0 {
             return Err(Unrotated(format!(
                 "the event is about another secret than `{ours}`, the only one that this function rotates (`SECRET_ARN`)"
             )));
         }
-        let look = || self.cloud.find_secret(name);
+        let look = || self.cloud.find_secret(&name);
         let secret = look
-            .retry(role_lag())
+            .retry(until_visible())
             .when(|error| error.kind == ErrorKind::Denied)
             .await?;
         let live = |secret: &Secret| secret.arn == *ours && secret.state == SecretState::Live;
@@ -213,24 +188,6 @@ impl<C: Cloud> Turn<'_, C> {
         };
         join_all(buckets.iter().map(target)).await
     }
-}
-
-/// The pauses between rounds: longer in all than a key can be on its way into the secret, and short enough to leave time
-/// for making one afterwards.
-fn pauses() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(Duration::from_secs(4))
-        .with_total_delay(Some(Duration::from_secs(65)))
-        .without_max_times()
-        .with_jitter()
-        .build()
-}
-
-/// How a round ended.
-enum Round {
-    Done,
-    Again(String),
 }
 
 /// Where the version of the event stands.

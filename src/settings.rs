@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::event::ResponseOrigins;
 use crate::names::Partition;
-use crate::verify::Patience;
+use crate::response_url::ResponseOrigins;
+use crate::waits::Patience;
 
 /// The function's settings in one invocation.
 #[derive(Clone, Debug)]

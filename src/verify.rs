@@ -15,6 +15,7 @@ use crate::cloud::{Cloud, CloudError, ErrorKind};
 use crate::names::UserName;
 use crate::policy::statements_for_owner;
 use crate::secret::StoredKey;
+use crate::waits::Patience;
 
 /// What is left before the deadline when a proof gives up: to remove a key that failed it.
 const RESERVE: Duration = Duration::from_secs(10);
@@ -26,24 +27,6 @@ pub struct Target {
     pub bucket: BucketUri,
     /// Its region.
     pub region: String,
-}
-
-/// How long a proof waits for what IAM has been told to be seen everywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// For a key to be known. Three in four are unknown in their first second, one in a hundred after five.
-    pub known: Duration,
-    /// For a policy to allow.
-    pub allowed: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            known: Duration::from_secs(60),
-            allowed: Duration::from_secs(30),
-        }
-    }
 }
 
 /// Why the key does not read what it should, and what to change.

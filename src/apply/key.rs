@@ -4,12 +4,13 @@ use backon::Retryable;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
-use super::{Effect, Ground, KEY_BUDGET, Stopped, iam_lag};
+use super::{Effect, Ground, Stopped};
 use crate::cloud::{Cloud, CloudError, ErrorKind, Minting, Storing, VersionId};
 use crate::names::UserName;
-use crate::plan::{Bearer, Demand, IAM_LAG, NewKey, Proof, Step};
+use crate::plan::{Bearer, Demand, NewKey, Proof, Step};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::verify;
+use crate::waits::{IAM_LAG, KEY_BUDGET, until_visible};
 
 /// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is deleted
 /// at once, because nobody will ever know its secret half. Without a clear answer it is left alone: a version holds its
@@ -69,7 +70,7 @@ pub(super) async fn make_key<C: Cloud>(
 /// `CreateAccessKey`, again only where AWS said that nothing happened: it throttles, or the user may not be visible yet.
 async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, CloudError> {
     (|| cloud.create_key(ground.name))
-        .retry(iam_lag())
+        .retry(until_visible())
         .when(|error| error.kind == ErrorKind::Throttled || ground.may_lag(error))
         .await
 }

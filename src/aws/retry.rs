@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use serde::Deserialize;
 
+use crate::waits::{ATTEMPT, CALL};
+
 /// The SDK waits for ever by default. AWS's control plane answers within a second or two; what takes longer than this
 /// is lost, and another attempt is the better use of the function's time. All attempts of one operation together stay
 /// well under the function's time for work.
@@ -15,8 +17,8 @@ pub(super) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .read_timeout(Duration::from_secs(8))
-        .operation_attempt_timeout(Duration::from_secs(10))
-        .operation_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL)
         .build()
 }
 

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 
 use super::{Sink, Unreached};
-use crate::event::ResponseUrl;
+use crate::response_url::ResponseUrl;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(3);

@@ -7,10 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::response_url::{ResponseUrl, UrlRefused};
+use crate::outcome::{Failure, Outcome, Success};
 use crate::properties::service_timeout;
-use crate::reconcile::{Failure, Success};
-use crate::reply::Outcome;
+use crate::response_url::{ResponseUrl, UrlRefused};
 use crate::settings::Settings;
 
 /// The ids of an answer are CloudFormation's own and must arrive intact; together they must leave room for a reason in

@@ -7,11 +7,10 @@ use serde_json::{Map, Value};
 
 use super::envelope::{Channel, Envelope};
 use crate::names::{RecoveryWindow, SecretName, UserName};
+use crate::outcome::{Failure, Outcome};
 use crate::ownership::{Owner, StackId};
 use crate::properties::{Deletion, Desired, Previous};
-use crate::reconcile::Failure;
 use crate::refusal::Refusal;
-use crate::reply::Outcome;
 use crate::settings::{BodyLogging, Home, Settings};
 
 /// A resource's id: what was answered to its Create, or what CloudFormation invented where nobody answered.
@@ -30,6 +29,15 @@ impl PhysicalId {
         SecretName::parse(text).map_or_else(|_| Self::Foreign(text.to_owned()), Self::Ours)
     }
 
+    /// The user that the id names; `None` for a foreign one.
+    #[must_use]
+    pub fn user(&self) -> Option<UserName> {
+        match self {
+            Self::Ours(name) => Some(name.user()),
+            Self::Foreign(_) => None,
+        }
+    }
+
     /// The id as CloudFormation has it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -46,24 +54,26 @@ impl fmt::Display for PhysicalId {
     }
 }
 
-/// What to do.
+/// What to do, for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Whose the resource is, or will be.
+    pub owner: Owner,
+    /// What to do with it.
+    pub action: Action,
+}
+
+/// What to do with a resource.
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one request in an invocation: its size does not matter"
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Make the resource.
-    Create {
-        /// Whose it will be.
-        owner: Owner,
-        /// What it shall be.
-        desired: Desired,
-    },
-    /// Change the resource; a rollback is an Update with old and new properties swapped.
+pub enum Action {
+    /// Make it.
+    Create(Desired),
+    /// Change it; a rollback is an Update with old and new properties swapped.
     Update {
-        /// Whose it is.
-        owner: Owner,
         /// Its id so far.
         id: PhysicalId,
         /// What it shall be.
@@ -71,13 +81,11 @@ pub enum Request {
         /// What it was.
         previous: Previous,
     },
-    /// Remove the resource.
+    /// Remove it.
     Delete {
-        /// Whose it is.
-        owner: Owner,
         /// Its id.
         id: PhysicalId,
-        /// The user that the properties name, for a foreign id; `None` if they name none that can be ours.
+        /// The user that its id names, or for a foreign id its properties; `None` if they name none that can be ours.
         user: Option<UserName>,
         /// How long its secret can be restored.
         recovery: RecoveryWindow,
@@ -96,79 +104,60 @@ impl Request {
         let owner = admit(envelope, settings).map_err(|why| envelope.refuse(why))?;
         let event = untyped(event, envelope)
             .map_err(|why| envelope.refuse(format!("the request is malformed: {why}")))?;
-        match event {
+        // A user out of reach was refused when it was asked for; asking for it would only be denied.
+        let reachable = |user: Option<UserName>| user.filter(|user| within_reach(user, settings));
+        let action = match event {
             Untyped::Create(event) => {
                 let properties = &event.resource_properties;
-                let desired = desired(&owner, properties, settings).map_err(|refusal| {
+                Action::Create(desired(&owner, properties, settings).map_err(|refusal| {
                     Err(Failure {
                         id: refused_create_id(envelope, properties, settings),
                         reason: refusal.to_string(),
                     })
-                })?;
-                Ok(Self::Create { owner, desired })
+                })?)
             }
             Untyped::Update(event) => {
-                let desired = desired(&owner, &event.resource_properties, settings)
-                    .map_err(|refusal| Err(envelope.failure(refusal.to_string())))?;
-                let id = PhysicalId::parse(&event.physical_resource_id);
                 let mut previous = Previous::read(&event.old_resource_properties);
-                // A replacement by a name out of reach was refused; asking for its user would only be denied.
-                previous.user = previous.user.filter(|user| within_reach(user, settings));
-                Ok(Self::Update {
-                    owner,
-                    id,
-                    desired,
+                previous.user = reachable(previous.user);
+                Action::Update {
+                    id: PhysicalId::parse(&event.physical_resource_id),
+                    desired: desired(&owner, &event.resource_properties, settings)
+                        .map_err(|refusal| Err(envelope.failure(refusal.to_string())))?,
                     previous,
-                })
+                }
             }
             Untyped::Delete(event) => {
                 let id = PhysicalId::parse(&event.physical_resource_id);
                 let Deletion { user, recovery } = Deletion::read(&event.resource_properties);
-                // A Create with a name out of reach was refused; asking for its user would only be denied.
-                let user = user.filter(|user| within_reach(user, settings));
-                Ok(Self::Delete {
-                    owner,
-                    id,
-                    user,
-                    recovery,
-                })
+                let user = id.user().or_else(|| reachable(user));
+                Action::Delete { id, user, recovery }
             }
-            _ => Err(envelope.refuse(format!(
-                "`{}` is an unknown `RequestType`",
-                envelope.request_type
-            ))),
-        }
+            _ => {
+                return Err(envelope.refuse(format!(
+                    "`{}` is an unknown `RequestType`",
+                    envelope.request_type
+                )));
+            }
+        };
+        Ok(Self { owner, action })
     }
-}
 
-impl Request {
     /// The id of a failure that says nothing about the work: what a Delete has to clean, or the id as it was.
     #[must_use]
     pub fn failure_id(&self) -> String {
-        match self {
-            Self::Create { owner: _, desired } => desired.user.secret_name().to_string(),
-            Self::Update {
-                owner: _,
-                id,
-                desired: _,
-                previous: _,
-            }
-            | Self::Delete {
-                owner: _,
-                id,
-                user: _,
-                recovery: _,
-            } => id.to_string(),
+        match &self.action {
+            Action::Create(desired) => desired.user.secret_name().to_string(),
+            Action::Update { id, .. } | Action::Delete { id, .. } => id.to_string(),
         }
     }
 
     /// What is asked for, as CloudFormation calls it.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Create { .. } => "Create",
-            Self::Update { .. } => "Update",
-            Self::Delete { .. } => "Delete",
+        match self.action {
+            Action::Create(_) => "Create",
+            Action::Update { .. } => "Update",
+            Action::Delete { .. } => "Delete",
         }
     }
 }

@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::{IAM_LAG, NewKey, Step};
+use super::{NewKey, Step};
 use crate::cloud::{Key, KeyStatus, VersionId};
 use crate::names::{KeySerial, SecretName, UserName};
 use crate::observe::{ObservedSecret, Pair};
 use crate::secret::{AccessKeyId, Label, StoredKey};
+use crate::waits::IAM_LAG;
 
 /// How long Secrets Manager's own rotation may be under way before it counts as failed.
 const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);

@@ -2,11 +2,12 @@
 
 use std::time::SystemTime;
 
-use super::{End, IAM_LAG, Plan, Step};
+use super::{End, Plan, Step};
 use crate::cloud::{AttachmentKind, SecretState};
 use crate::names::{RecoveryWindow, UserName};
 use crate::observe::{ObservedSecret, ObservedUser, Pair};
 use crate::ownership::{Owner, Ownership};
+use crate::waits::IAM_LAG;
 
 /// Plans the removal of what is ours of the pair. What is not ours stays, and a note says so.
 ///

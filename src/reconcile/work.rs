@@ -1,20 +1,26 @@
 //! One pair of user and secret: made what is wanted, or removed, in as many rounds as it takes.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
-use tokio::time::{Instant, sleep};
+use backon::Retryable;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::apply::{Applied, Ground, Stopped, apply};
+use crate::apply::{Ground, Stopped, apply};
 use crate::buckets::BucketUri;
 use crate::cloud::{Cloud, CloudError, ErrorKind, Standing};
 use crate::names::{RecoveryWindow, UserName, Verification};
 use crate::observe::{self, Observed, Pair, Scope};
 use crate::ownership::{Owner, Ownership};
-use crate::plan::{self, Access, End, IAM_LAG, Want};
-use crate::verify::{Patience, Target};
+use crate::plan::{self, Access, Change, Want};
+use crate::properties::Desired;
+use crate::settings::Settings;
+use crate::settle::{Round, Unsettled, settle};
+use crate::verify::Target;
+use crate::waits::{between_rounds, until_visible};
+
+/// The attributes for `Fn::GetAtt`.
+type Attributes = BTreeMap<&'static str, String>;
 
 /// Why a pair is not as wanted.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +31,8 @@ pub(super) enum Unfulfilled {
     Unobserved(#[from] CloudError),
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    #[error("it did not settle: {0}; it is safe to try again")]
-    Unsettled(String),
+    #[error(transparent)]
+    Unsettled(#[from] Unsettled),
     #[error("CloudFormation no longer wants this resource: what this request had made was removed")]
     Abandoned,
     #[error(
@@ -35,11 +41,18 @@ pub(super) enum Unfulfilled {
     Superseded(String),
 }
 
+impl Unfulfilled {
+    /// Whether nobody wants any more what this request makes.
+    pub(super) fn is_unwanted(&self) -> bool {
+        matches!(self, Self::Abandoned | Self::Superseded(_))
+    }
+}
+
 /// What stays the same throughout a request.
 pub(super) struct Work<'a, C> {
     pub(super) cloud: &'a C,
     pub(super) owner: &'a Owner,
-    pub(super) patience: Patience,
+    pub(super) settings: &'a Settings,
     pub(super) deadline: Instant,
 }
 
@@ -54,41 +67,43 @@ impl<C: Cloud> Work<'_, C> {
     /// Makes the pair what is wanted, and tells what there was of it before.
     pub(super) async fn establish(
         &self,
-        want: &Want<'_>,
-    ) -> (Result<BTreeMap<&'static str, String>, Unfulfilled>, Before) {
-        let mut want = *want;
-        let mut before = Before::Something;
-        let mut first = true;
-        let mut pauses = pauses();
-        loop {
-            let observed = match self.observe(&want).await {
-                Ok(observed) => observed,
-                Err(error) => return (Err(error.into()), before),
-            };
-            if std::mem::take(&mut first)
-                && observed.pair.user.is_none()
-                && observed.pair.secret.is_none()
-            {
-                before = Before::Nothing;
+        desired: &Desired,
+        change: Change<'_>,
+    ) -> (Result<Attributes, Unfulfilled>, Before) {
+        let partition = self.owner.stack.partition();
+        let document = match desired.policy_document(partition, &self.settings.url_suffix) {
+            Ok(document) => document,
+            Err(refusal) => {
+                let refused = Unfulfilled::Refused(refusal.to_string());
+                return (Err(refused), Before::Something);
             }
-            match self.step(&want, &observed).await {
-                Ok(Round::Done(attributes)) => return (Ok(attributes), before),
-                Ok(Round::Again(why, access)) => {
-                    want.access = access;
-                    info!(why, "observing again");
-                    match pauses.next() {
-                        Some(pause) => sleep(pause).await,
-                        None => return (Err(Unfulfilled::Unsettled(why)), before),
-                    }
-                }
-                Err(error) => return (Err(error), before),
-            }
-        }
+        };
+        let mut want = Want {
+            owner: self.owner,
+            desired,
+            document: &document,
+            change,
+            access: Access::Same,
+        };
+        let mut before = None;
+        let attributes = settle(between_rounds(), async || {
+            let observed = self.observe(desired).await?;
+            let Pair { user, secret, .. } = &observed.pair;
+            before.get_or_insert(match (user, secret) {
+                (None, None) => Before::Nothing,
+                (_, _) => Before::Something,
+            });
+            self.round(&mut want, &observed).await
+        });
+        (attributes.await, before.unwrap_or(Before::Something))
     }
 
     /// One round on what was observed.
-    async fn step(&self, want: &Want<'_>, observed: &Observed) -> Result<Round, Unfulfilled> {
-        let desired = want.desired;
+    async fn round(
+        &self,
+        want: &mut Want<'_>,
+        observed: &Observed,
+    ) -> Result<Round<Attributes>, Unfulfilled> {
         match &observed.standing {
             Standing::Wanted => {}
             Standing::Settled(physical_id) => {
@@ -97,36 +112,32 @@ impl<C: Cloud> Work<'_, C> {
             Standing::Abandoned => return Err(Unfulfilled::Abandoned),
         }
         let plan = plan::presence(want, observed).map_err(Unfulfilled::Refused)?;
-        info!(user = %desired.user, %plan, "plan");
-        for note in &plan.notes {
-            warn!(note, "note");
-        }
+        want.access = plan.access;
         let target = |bucket: &BucketUri| Target {
             bucket: bucket.clone(),
             region: observed.region(self.owner, &bucket.bucket).to_owned(),
         };
-        let targets = desired.buckets.iter().map(target).collect();
-        let mut ground = Ground::new(
+        let targets = want.desired.buckets.iter().map(target).collect();
+        let mut ground = self.ground(&observed.pair, targets);
+        if let Round::Again(why) = apply(self.cloud, plan, &mut ground).await? {
+            return Ok(Round::Again(why));
+        }
+        Ok(match (&ground.user_arn, &ground.secret) {
+            (Some(user), Some(secret)) => Round::Done(attributes(want, observed, user, &secret.0)),
+            (_, _) => Round::Again("user or secret went away".to_owned()),
+        })
+    }
+
+    fn ground<'b>(&'b self, pair: &'b Pair, targets: Vec<Target>) -> Ground<'b> {
+        let patience = self.settings.patience;
+        Ground::new(
             self.owner,
-            &desired.user,
-            &observed.pair,
+            &pair.name,
+            pair,
             targets,
-            self.patience,
+            patience,
             self.deadline,
-        );
-        if let Applied::ObserveAgain(why) = apply(self.cloud, &plan, &mut ground).await? {
-            return Ok(Round::Again(why, plan.access));
-        }
-        match (plan.end, &ground.user_arn, &ground.secret) {
-            (End::Refuse(reason), _, _) => Err(Unfulfilled::Refused(reason)),
-            (End::Done, Some(user), Some(secret)) => {
-                Ok(Round::Done(attributes(want, observed, user, &secret.0)))
-            }
-            (End::Done | End::ObserveAgain, _, _) => Ok(Round::Again(
-                "there is more to be seen now".into(),
-                plan.access,
-            )),
-        }
+        )
     }
 
     /// Answers a late duplicate: this request was answered already, nothing is changed. Unless the resource is another
@@ -136,7 +147,7 @@ impl<C: Cloud> Work<'_, C> {
         want: &Want<'_>,
         observed: &Observed,
         physical_id: &str,
-    ) -> Result<Round, Unfulfilled> {
+    ) -> Result<Round<Attributes>, Unfulfilled> {
         let Pair {
             name,
             user,
@@ -164,10 +175,8 @@ impl<C: Cloud> Work<'_, C> {
         }
     }
 
-    async fn observe(&self, want: &Want<'_>) -> Result<Observed, CloudError> {
-        let desired = want.desired;
-        let first = &desired.buckets.first().bucket;
-        let mut buckets = vec![first];
+    async fn observe(&self, desired: &Desired) -> Result<Observed, CloudError> {
+        let mut buckets = vec![&desired.buckets.first().bucket];
         if desired.verification == Verification::Prove {
             for entry in desired.buckets.iter() {
                 if !buckets.contains(&&entry.bucket) {
@@ -181,7 +190,7 @@ impl<C: Cloud> Work<'_, C> {
             buckets,
         };
         let look = || observe::for_presence(self.cloud, &scope);
-        look.retry(role_lag())
+        look.retry(until_visible())
             .when(|error| error.kind == ErrorKind::Denied)
             .await
     }
@@ -192,45 +201,18 @@ impl<C: Cloud> Work<'_, C> {
         name: &UserName,
         recovery: RecoveryWindow,
     ) -> Result<(), Unfulfilled> {
-        let mut pauses = pauses();
-        loop {
+        settle(between_rounds(), async || {
             let look = || observe::for_removal(self.cloud, self.owner, name);
             let pair = look
-                .retry(role_lag())
+                .retry(until_visible())
                 .when(|error| error.kind == ErrorKind::Denied)
                 .await?;
             let plan = plan::removal(self.owner, &pair, recovery, self.cloud.now())
                 .map_err(Unfulfilled::Refused)?;
-            info!(user = %name, %plan, "plan");
-            for note in &plan.notes {
-                warn!(note, "note");
-            }
-            let mut ground = Ground::new(
-                self.owner,
-                name,
-                &pair,
-                Vec::new(),
-                self.patience,
-                self.deadline,
-            );
-            let why = match (apply(self.cloud, &plan, &mut ground).await?, plan.end) {
-                (Applied::Done, End::Done) => return Ok(()),
-                (Applied::Done, End::Refuse(reason)) => return Err(Unfulfilled::Refused(reason)),
-                (Applied::Done, End::ObserveAgain) => "there is more to be seen now".into(),
-                (Applied::ObserveAgain(why), _) => why,
-            };
-            match pauses.next() {
-                Some(pause) => sleep(pause).await,
-                None => return Err(Unfulfilled::Unsettled(why)),
-            }
-        }
+            Ok(apply(self.cloud, plan, &mut self.ground(&pair, Vec::new())).await?)
+        })
+        .await
     }
-}
-
-/// How a round ended.
-enum Round {
-    Done(BTreeMap<&'static str, String>),
-    Again(String, Access),
 }
 
 /// All attributes, on every success: a missing one fails `Fn::GetAtt`.
@@ -258,26 +240,4 @@ fn attributes(
         ("UserArn", user_arn.to_owned()),
         ("UserName", want.desired.user.to_string()),
     ])
-}
-
-/// The pauses between rounds: half a minute in all, so that IAM's lists can settle; jittered, so that two runs which
-/// hinder each other part.
-fn pauses() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(Duration::from_secs(4))
-        .with_max_times(12)
-        .with_jitter()
-        .build()
-}
-
-/// A role that has just been made is denied for some seconds.
-pub(crate) fn role_lag() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(250))
-        // Short, so that the last look comes close to the end of the lag.
-        .with_max_delay(Duration::from_secs(1))
-        .with_total_delay(Some(IAM_LAG))
-        .without_max_times()
-        .with_jitter()
 }

@@ -5,7 +5,7 @@ use crate::buckets::BucketUri;
 use crate::cloud::SecretArn;
 use crate::names::{SecretName, UserName, Verification};
 use crate::settings::{self, BodyLogging, Home, Invocation};
-use crate::verify::Patience;
+use crate::waits::Patience;
 
 /// The rotation function's settings in one invocation. It serves one secret: only of that one it can know the buckets.
 #[derive(Clone, Debug)]

@@ -5,8 +5,9 @@ use std::future::pending;
 use std::time::Duration;
 
 use publisher_s3_access::delivery::{Https, Sink, Unreached, deliver};
-use publisher_s3_access::event::{Envelope, ResponseOrigins, ResponseUrl};
+use publisher_s3_access::event::Envelope;
 use publisher_s3_access::reply::Reply;
+use publisher_s3_access::response_url::{ResponseOrigins, ResponseUrl};
 use tokio::time::Instant;
 
 use crate::support::events::sample;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use publisher_s3_access::event::Envelope;
-use publisher_s3_access::reconcile::{Failure, Success};
-use publisher_s3_access::reply::{LIMIT, Outcome, Reply};
+use publisher_s3_access::outcome::{Failure, Outcome, Success};
+use publisher_s3_access::reply::{LIMIT, Reply};
 use serde_json::{Value, json};
 
 use crate::support::events::{sample, with};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::delivery::{Sink, Unreached};
-use publisher_s3_access::event::ResponseUrl;
 use publisher_s3_access::handle;
+use publisher_s3_access::response_url::ResponseUrl;
 use tokio::time::Instant;
 
 use crate::support::cloud::{Fake, Manner, PANIC_MESSAGE};

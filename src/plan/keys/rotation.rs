@@ -1,16 +1,13 @@
 //! What goes before a rotation by Secrets Manager makes its key, and when it has to wait for others.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::{Keys, ROTATION_WINDOW};
 use crate::cloud::Key;
 use crate::observe::Pair;
 use crate::plan::{Obstacle, Step};
 use crate::secret::Label;
-
-/// How long a key can be on its way into the secret: one attempt to make it (10 s at most) and storing it with all
-/// repetitions (30 s at most).
-const ON_ITS_WAY: Duration = Duration::from_secs(50);
+use crate::waits::KEY_IN_FLIGHT;
 
 /// What there is to do before a rotation makes its key.
 pub(in crate::plan) enum Ground {
@@ -41,7 +38,7 @@ pub(in crate::plan) fn ground_for_rotation(
             Label::Candidate
         )));
     }
-    let young = |key: &&Key| now.duration_since(key.created).unwrap_or_default() < ON_ITS_WAY;
+    let young = |key: &&Key| now.duration_since(key.created).unwrap_or_default() < KEY_IN_FLIGHT;
     if let Some(key) = keys.unstored().find(young) {
         return Err(Obstacle::Passing(format!(
             "key `{}` was made a moment ago and is not stored yet: an update of the stack may be under way",

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::delivery::{Sink, Undelivered, Unreached};
-use publisher_s3_access::event::ResponseUrl;
 use publisher_s3_access::handle;
+use publisher_s3_access::response_url::ResponseUrl;
 use publisher_s3_access::settings::{Invocation, Settings};
 use serde_json::Value;
 
