@@ -32,6 +32,6 @@ mod document;
 #[path = "../template/rendering.rs"]
 #[expect(dead_code, reason = "the tests of the template use the rest")]
 mod rendering;
-#[path = "../it/support/mod.rs"]
+#[path = "../flow/support/mod.rs"]
 #[expect(dead_code, reason = "the tests of the flow use the rest")]
 mod support;

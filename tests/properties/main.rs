@@ -10,7 +10,7 @@ mod names;
 mod policies;
 mod refused;
 
-#[path = "../it/support/policy_check.rs"]
+#[path = "../flow/support/policy_check.rs"]
 mod policy_check;
 
 use publisher_s3_access::names::Partition;
