@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::scene::{Scene, properties_with};
-use crate::support::faults::Faulty;
-use crate::support::function::invoke;
-use crate::support::stack::{Others, Outcome};
+use kit::faults::Faulty;
+use kit::function::invoke;
+use kit::stack::{Others, Outcome};
 
 const CALL: Duration = Duration::from_millis(50);
 

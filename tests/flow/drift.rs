@@ -7,8 +7,8 @@ use publisher_s3_access::secret::Label;
 use serde_json::json;
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
-use crate::support::account::{BOUNDARY, OTHER_BOUNDARY};
-use crate::support::stack::{Answer, Outcome};
+use kit::account::{BOUNDARY, OTHER_BOUNDARY};
+use kit::stack::{Answer, Outcome};
 
 /// An Update that changes nothing but asks for everything to be checked.
 async fn check_all(scene: &mut Scene) -> Outcome {
@@ -51,8 +51,8 @@ async fn refuses(scene: &mut Scene, why: &str) {
     scene.account.verify();
 }
 
-fn nobody() -> crate::support::account::Owner {
-    crate::support::account::Owner {
+fn nobody() -> kit::account::Owner {
+    kit::account::Owner {
         stack_id: String::new(),
         logical_id: String::new(),
     }
@@ -99,9 +99,8 @@ async fn a_deactivated_key_is_replaced_and_never_activated() {
     scene.account.by_hand().deactivate_key(USER, &old);
     let scene = heals(scene).await;
     assert_ne!(key(&scene), old);
-    let activated = |key: &crate::support::account::by_hand::KeyView| {
-        key.id == old && key.status == KeyStatus::Active
-    };
+    let activated =
+        |key: &kit::account::by_hand::KeyView| key.id == old && key.status == KeyStatus::Active;
     assert!(!scene.account.keys(USER).iter().any(activated));
 }
 

@@ -15,11 +15,11 @@ use serde_json::Value;
 
 use self::operation::Operation;
 use crate::scene::Scene;
-use crate::support::account::{Lags, Missing};
-use crate::support::faults::{Fault, Faulty};
-use crate::support::function::invoke;
-use crate::support::stack::Others::{Fail, Succeed};
-use crate::support::stack::Outcome;
+use kit::account::{Lags, Missing};
+use kit::faults::{Fault, Faulty};
+use kit::function::invoke;
+use kit::stack::Others::{Fail, Succeed};
+use kit::stack::Outcome;
 
 /// Faults in an operation, in a world that lags or does not.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
-use crate::support::function::invoke;
-use crate::support::stack::{Answer, Outcome};
+use kit::function::invoke;
+use kit::stack::{Answer, Outcome};
 
 /// Sends a Delete of this id with these properties.
 async fn delete(scene: &mut Scene, id: &str, properties: &Value) -> Answer {

@@ -6,10 +6,10 @@
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
-use crate::support::account::Owner;
-use crate::support::faults::{Fault, Faulty};
-use crate::support::function::invoke;
-use crate::support::stack::{Answer, Outcome};
+use kit::account::Owner;
+use kit::faults::{Fault, Faulty};
+use kit::function::invoke;
+use kit::stack::{Answer, Outcome};
 
 /// How CloudFormation sees stack and resource.
 type Status = (&'static str, &'static str);

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
-use crate::support::account::{BOUNDARY, Lags, Missing};
-use crate::support::faults::{Fault, Faulty};
-use crate::support::function::invoke;
-use crate::support::stack::{Answer, Others, Outcome};
+use kit::account::{BOUNDARY, Lags, Missing};
+use kit::faults::{Fault, Faulty};
+use kit::function::invoke;
+use kit::stack::{Answer, Others, Outcome};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -4,7 +4,7 @@ use publisher_s3_access::secret::Label;
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_SECRET, OTHER_USER, SECRET, Scene, USER, properties, properties_with};
-use crate::support::stack::Outcome;
+use kit::stack::Outcome;
 
 #[tokio::test(start_paused = true)]
 async fn a_created_stack_has_one_key_that_reads_the_bucket_and_all_attributes() {
@@ -80,7 +80,7 @@ async fn other_updates_make_no_key() {
         json!({"Tags": [{"Key": "team", "Value": "b"}]}),
         json!({"VerifyAccess": false, "KeySerial": 1}),
         json!({"SecretKmsKeyId": "alias/secrets"}),
-        json!({"PermissionsBoundary": crate::support::account::OTHER_BOUNDARY}),
+        json!({"PermissionsBoundary": kit::account::OTHER_BOUNDARY}),
         json!({}),
     ] {
         assert_eq!(

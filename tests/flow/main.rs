@@ -2,12 +2,10 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
 
 mod calls;
-mod doubles;
 mod drift;
 mod faults;
 mod ids;
@@ -19,4 +17,3 @@ mod rotation;
 mod scene;
 mod stories;
 mod strangers;
-mod support;

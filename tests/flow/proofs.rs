@@ -7,9 +7,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
-use crate::support::account::s3::{BucketPolicy, Object};
-use crate::support::function::invoke_well;
-use crate::support::stack::{Answer, Others, Outcome};
+use kit::account::s3::{BucketPolicy, Object};
+use kit::function::invoke_well;
+use kit::stack::{Answer, Others, Outcome};
 
 const KMS_KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555";
 

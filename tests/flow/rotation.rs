@@ -13,9 +13,9 @@ use publisher_s3_access::secret::{Label, StoredKey};
 use serde_json::json;
 
 use crate::scene::{SECRET, Scene, USER, properties_with};
-use crate::support::account::Lags;
-use crate::support::rotation::Rotated;
-use crate::support::stack::Outcome;
+use kit::account::Lags;
+use kit::rotation::Rotated;
+use kit::stack::Outcome;
 
 /// A created stack whose secret is rotated, and whose key in use has to work from now on.
 async fn rotated() -> (Scene, Rotated) {

@@ -6,11 +6,11 @@ use publisher_s3_access::buckets::BucketUri;
 use publisher_s3_access::cloud::{KeyStatus, TagMap};
 use serde_json::{Value, json};
 
-use crate::support::account::s3::Object;
-use crate::support::account::{Account, BOUNDARY, Owner};
-use crate::support::faults::Faulty;
-use crate::support::function::{invoke, invoke_well};
-use crate::support::stack::{Others, Outcome, Stack};
+use kit::account::s3::Object;
+use kit::account::{Account, BOUNDARY, Owner};
+use kit::faults::Faulty;
+use kit::function::{invoke, invoke_well};
+use kit::stack::{Others, Outcome, Stack};
 
 /// The user that the stack makes.
 pub(crate) const USER: &str = "publisher-reader";

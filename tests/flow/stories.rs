@@ -6,10 +6,10 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_USER, Scene, USER, properties};
-use crate::support::account::{Account, OTHER_BOUNDARY};
-use crate::support::faults::{Fault, Faulty};
-use crate::support::function::invoke;
-use crate::support::stack::{Others, Outcome};
+use kit::account::{Account, OTHER_BOUNDARY};
+use kit::faults::{Fault, Faulty};
+use kit::function::invoke;
+use kit::stack::{Others, Outcome};
 
 /// One chapter. What prints when a story fails.
 #[derive(Clone, Debug)]

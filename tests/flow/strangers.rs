@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::scene::{Scene, USER, properties_with};
-use crate::support::stack::Outcome;
+use kit::stack::Outcome;
 
 fn first_reason(scene: &Scene) -> String {
     let answer = scene.stack.history().iter().rev().find_map(|exchange| {

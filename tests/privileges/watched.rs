@@ -20,7 +20,7 @@ use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
 use secrecy::SecretString;
 
 use super::calls::Call;
-use crate::support::account::{ACCOUNT, Account, REGION};
+use kit::account::{ACCOUNT, Account, REGION};
 
 /// The characters that Secrets Manager appends to a secret's name in its ARN.
 const SUFFIX: usize = "-AbCdEf".len();

@@ -4,7 +4,7 @@ use publisher_s3_access::secret::Label;
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
-use crate::support::stack::{Others, Outcome, Stack};
+use kit::stack::{Others, Outcome, Stack};
 
 /// What is done to the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

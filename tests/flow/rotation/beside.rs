@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use super::{fork, in_use, rotated, watched};
 use crate::scene::{SECRET, Scene, USER, properties_with};
-use crate::support::faults::Faulty;
-use crate::support::rotation::Rotated;
-use crate::support::stack::Outcome;
+use kit::faults::Faulty;
+use kit::rotation::Rotated;
+use kit::stack::Outcome;
 
 /// How a rotation went beside something else.
 struct Beside {
@@ -144,7 +144,7 @@ async fn a_rotation_at_any_call_of_a_raised_serial_harms_nothing() {
         let (account, well) = (scene.account.clone(), scene.process());
         let mut held = false;
         let mut run = async |event: Value| {
-            use crate::support::function::invoke;
+            use kit::function::invoke;
             let mut running = Box::pin(invoke(&account, &process, &event));
             if let Some(answer) = process.until_held(running.as_mut()).await {
                 return answer;
@@ -157,7 +157,7 @@ async fn a_rotation_at_any_call_of_a_raised_serial_harms_nothing() {
             running.await
         };
         let raised = properties_with(json!({"KeySerial": 3}));
-        let others = crate::support::stack::Others::Succeed;
+        let others = kit::stack::Others::Succeed;
         let outcome = scene.stack.update(raised, others, &mut run).await;
         assert_ne!(outcome, Outcome::Blocked, "at call {k}: {}", scene.reason());
         scene.account.verify();

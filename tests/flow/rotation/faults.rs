@@ -4,9 +4,9 @@ use publisher_s3_access::cloud::ErrorKind;
 
 use super::{assert_rotated, fork, in_use, rotated, watched};
 use crate::scene::{Scene, USER};
-use crate::support::faults::{Fault, Faulty};
-use crate::support::rotation::Rotated;
-use crate::support::stack::Outcome;
+use kit::faults::{Fault, Faulty};
+use kit::rotation::Rotated;
+use kit::stack::Outcome;
 
 /// More calls than a rotation has.
 const ENDLESS: usize = 1000;

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::{assert_rotated, in_use, rotated};
 use crate::scene::{SECRET, Scene, USER};
-use crate::support::account::s3::{BucketPolicy, Object};
-use crate::support::rotation::Rotated;
+use kit::account::s3::{BucketPolicy, Object};
+use kit::rotation::Rotated;
 
 /// Fails the test unless the step is refused for this reason, and nothing changes.
 async fn refuses(
@@ -41,8 +41,8 @@ async fn store(scene: &Scene, version: &VersionId, value: &SecretString, label: 
 }
 
 /// An owner of nothing: all that there is is foreign to it.
-fn nobody() -> crate::support::account::Owner {
-    crate::support::account::Owner {
+fn nobody() -> kit::account::Owner {
+    kit::account::Owner {
         stack_id: "none".to_owned(),
         logical_id: "None".to_owned(),
     }

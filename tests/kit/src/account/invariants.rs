@@ -13,7 +13,7 @@ use super::{Account, At, Effect, Owner, State, denied};
 
 impl State {
     /// Whether the user can be changed now; records it if it is not the actor's.
-    pub(crate) fn may_change_user(
+    pub fn may_change_user(
         &mut self,
         operation: &'static str,
         user: &UserName,
@@ -40,7 +40,7 @@ impl State {
     }
 
     /// The same for a secret.
-    pub(crate) fn may_change_secret(
+    pub fn may_change_secret(
         &mut self,
         operation: &'static str,
         secret: &SecretArn,
@@ -67,7 +67,7 @@ impl State {
     }
 
     /// Records it if a fresh key makes more keys unstored than may be.
-    pub(crate) fn check_unstored(&mut self, user: &str) {
+    pub fn check_unstored(&mut self, user: &str) {
         let Some(found) = self.iam.user(user) else {
             return;
         };
@@ -102,7 +102,7 @@ impl State {
     }
 
     /// The living keys of the user that no labelled version of any secret holds.
-    pub(crate) fn unstored<'s>(&'s self, user: &'s IamUser) -> impl Iterator<Item = &'s IamKey> {
+    pub fn unstored<'s>(&'s self, user: &'s IamUser) -> impl Iterator<Item = &'s IamKey> {
         user.living_keys().filter(|key| {
             let labelled = self
                 .secrets
@@ -194,19 +194,19 @@ fn value_holds(value: &str, secret_half: &str) -> bool {
 
 impl Account {
     /// From now on the key in use has to work after every single call.
-    pub(crate) fn watch(&self, user: &str) {
+    pub fn watch(&self, user: &str) {
         self.state().watched = Some(UserName::parse(user).expect("a user name"));
     }
 
     /// The stack is deleted now: keys may go.
-    pub(crate) fn watch_no_more(&self) {
+    pub fn watch_no_more(&self) {
         self.state().watched = None;
     }
 
     /// Fails the test if the user and its secret are not a finished pair of this owner: tagged, with a policy, no
     /// orphaned key, no candidate, and an `AWSCURRENT` that works.
     #[track_caller]
-    pub(crate) fn assert_in_order(&self, user: &str, owner: &Owner) {
+    pub fn assert_in_order(&self, user: &str, owner: &Owner) {
         let name = UserName::parse(user).expect("a user name");
         let faults = self.state().faults_of_pair(&name, owner);
         self.assert_no(&faults);
@@ -214,7 +214,7 @@ impl Account {
 
     /// Fails the test if the user, or its secret other than pending deletion, is still there.
     #[track_caller]
-    pub(crate) fn assert_gone(&self, user: &str) {
+    pub fn assert_gone(&self, user: &str) {
         let name = UserName::parse(user).expect("a user name");
         let state = self.state();
         let mut faults = Vec::new();
@@ -234,7 +234,7 @@ impl Account {
 
     /// Fails the test if anything at all is left of this owner's, in any name; secrets pending deletion count as gone.
     #[track_caller]
-    pub(crate) fn assert_nothing_of(&self, owner: &Owner) {
+    pub fn assert_nothing_of(&self, owner: &Owner) {
         let state = self.state();
         let users = state.iam.users().filter(|user| owner.owns(&user.tags));
         let mut faults: Vec<_> = users
@@ -250,7 +250,7 @@ impl Account {
     }
 
     /// Records every key that no secret holds and that no person is to blame for.
-    pub(crate) fn check_all_stored(&self) {
+    pub fn check_all_stored(&self) {
         let mut state = self.state();
         let orphans: Vec<_> = (state.iam.users())
             .flat_map(|user| state.unstored(user).map(move |key| (key, &user.name)))
@@ -261,7 +261,7 @@ impl Account {
     }
 
     /// What is not this owner's, thing by thing, to be compared with a later look.
-    pub(crate) fn foreign_to(&self, owner: &Owner) -> BTreeMap<String, String> {
+    pub fn foreign_to(&self, owner: &Owner) -> BTreeMap<String, String> {
         let state = self.state();
         let users = state.iam.users().filter(|user| !owner.owns(&user.tags));
         let secrets = state
@@ -276,18 +276,18 @@ impl Account {
 
     /// Fails the test if an invariant was broken at any instant so far.
     #[track_caller]
-    pub(crate) fn verify(&self) {
+    pub fn verify(&self) {
         let violations = self.take_violations();
         self.assert_no(&violations);
     }
 
     /// The invariants broken so far, and forgets them: for tests of the account itself.
-    pub(crate) fn take_violations(&self) -> Vec<String> {
+    pub fn take_violations(&self) -> Vec<String> {
         std::mem::take(&mut self.state().violations)
     }
 
     /// Records a broken rule of the world around the account, such as an answer that CloudFormation would not take.
-    pub(crate) fn violated(&self, rule: impl Into<String>) {
+    pub fn violated(&self, rule: impl Into<String>) {
         self.state().violations.push(rule.into());
     }
 

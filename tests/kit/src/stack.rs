@@ -16,10 +16,10 @@ const SERVICE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long Lambda waits before it repeats a failed asynchronous invocation, first and second time.
 const REPEATS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 /// The logical id of the resource.
-pub(crate) const LOGICAL_ID: &str = "PublisherAccess";
+pub const LOGICAL_ID: &str = "PublisherAccess";
 
 /// A stack.
-pub(crate) struct Stack {
+pub struct Stack {
     account: Account,
     owner: Owner,
     life: u32,
@@ -32,9 +32,9 @@ pub(crate) struct Stack {
 
 /// The resource as CloudFormation recorded it last.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Resource {
-    pub(crate) physical_id: String,
-    pub(crate) properties: Value,
+pub struct Resource {
+    pub physical_id: String,
+    pub properties: Value,
 }
 
 /// An update under way: what it came from, and what it was to become.
@@ -47,18 +47,18 @@ struct Attempt {
 
 /// A request and what was answered in time.
 #[derive(Clone)]
-pub(crate) struct Exchange {
-    pub(crate) event: Value,
-    pub(crate) answer: Option<Answer>,
+pub struct Exchange {
+    pub event: Value,
+    pub answer: Option<Answer>,
 }
 
 /// The body that was put.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer(pub(crate) Value);
+pub struct Answer(pub Value);
 
 /// How an operation on the stack ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// As asked for.
     Complete,
     /// It failed, and all is as before.
@@ -69,7 +69,7 @@ pub(crate) enum Outcome {
 
 /// What the rest of the stack does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Others {
+pub enum Others {
     /// Every other resource succeeds.
     Succeed,
     /// One of them fails after ours has succeeded.
@@ -77,26 +77,26 @@ pub(crate) enum Others {
 }
 
 impl Answer {
-    pub(crate) fn succeeded(&self) -> bool {
+    pub fn succeeded(&self) -> bool {
         self.0["Status"] == "SUCCESS"
     }
 
-    pub(crate) fn physical_id(&self) -> &str {
+    pub fn physical_id(&self) -> &str {
         self.0["PhysicalResourceId"].as_str().unwrap_or_default()
     }
 
-    pub(crate) fn reason(&self) -> &str {
+    pub fn reason(&self) -> &str {
         self.0["Reason"].as_str().unwrap_or_default()
     }
 
-    pub(crate) fn data(&self) -> &Value {
+    pub fn data(&self) -> &Value {
         &self.0["Data"]
     }
 }
 
 impl Stack {
     /// A stack of this name that was never created.
-    pub(crate) fn new(account: &Account, name: &str) -> Self {
+    pub fn new(account: &Account, name: &str) -> Self {
         let owner = Owner {
             stack_id: stack_id(name, 1),
             logical_id: LOGICAL_ID.to_owned(),
@@ -114,7 +114,7 @@ impl Stack {
     }
 
     /// The same stack in a copy of its account.
-    pub(crate) fn fork(&self, account: &Account) -> Self {
+    pub fn fork(&self, account: &Account) -> Self {
         Self {
             account: account.clone(),
             owner: self.owner.clone(),
@@ -127,7 +127,7 @@ impl Stack {
     }
 
     /// The same name with another GUID, as after deleting and creating the stack again.
-    pub(crate) fn reborn(&self) -> Self {
+    pub fn reborn(&self) -> Self {
         let name = self.owner.stack_id.split('/').nth(1).unwrap_or_default();
         let life = self.life + 1;
         let owner = Owner {
@@ -142,25 +142,25 @@ impl Stack {
     }
 
     /// The account as the stack's function acts on it: touching what is not the stack's fails the test.
-    pub(crate) fn cloud(&self) -> Account {
+    pub fn cloud(&self) -> Account {
         self.account.acting_for(self.owner.clone())
     }
 
-    pub(crate) fn owner(&self) -> &Owner {
+    pub fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    pub(crate) fn resource(&self) -> Option<&Resource> {
+    pub fn resource(&self) -> Option<&Resource> {
         self.resource.as_ref()
     }
 
     /// Every request so far with its answer.
-    pub(crate) fn history(&self) -> &[Exchange] {
+    pub fn history(&self) -> &[Exchange] {
         &self.history
     }
 
     /// The last answer that came.
-    pub(crate) fn last_answer(&self) -> Option<&Answer> {
+    pub fn last_answer(&self) -> Option<&Answer> {
         self.history
             .iter()
             .rev()
@@ -168,7 +168,7 @@ impl Stack {
     }
 
     /// Creates the stack.
-    pub(crate) async fn create(
+    pub async fn create(
         &mut self,
         properties: Value,
         others: Others,
@@ -200,7 +200,7 @@ impl Stack {
     }
 
     /// Updates the stack.
-    pub(crate) async fn update(
+    pub async fn update(
         &mut self,
         properties: Value,
         others: Others,
@@ -238,7 +238,7 @@ impl Stack {
     }
 
     /// Goes on with a rollback that failed.
-    pub(crate) async fn continue_rollback(
+    pub async fn continue_rollback(
         &mut self,
         run: &mut impl AsyncFnMut(Value) -> Option<Value>,
     ) -> Outcome {
@@ -247,10 +247,7 @@ impl Stack {
     }
 
     /// Deletes the stack. A second time, where it failed.
-    pub(crate) async fn delete(
-        &mut self,
-        run: &mut impl AsyncFnMut(Value) -> Option<Value>,
-    ) -> Outcome {
+    pub async fn delete(&mut self, run: &mut impl AsyncFnMut(Value) -> Option<Value>) -> Outcome {
         self.stack_is("DELETE_IN_PROGRESS");
         if !self.remove_resource(run).await {
             self.set("DELETE_FAILED", "DELETE_FAILED");
@@ -261,20 +258,20 @@ impl Stack {
     }
 
     /// The Create event, with the stack in progress; for tests that deliver it themselves.
-    pub(crate) fn begin_create(&mut self, properties: &Value) -> Value {
+    pub fn begin_create(&mut self, properties: &Value) -> Value {
         self.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS");
         self.request("Create", None, properties, None)
     }
 
     /// Another resource failed while ours is being created: the Delete event, which carries an invented id.
-    pub(crate) fn cancel_create(&mut self, properties: &Value) -> Value {
+    pub fn cancel_create(&mut self, properties: &Value) -> Value {
         self.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS");
         let invented = self.invented_id();
         self.request("Delete", Some(&invented), properties, None)
     }
 
     /// Says how CloudFormation sees stack and resource.
-    pub(crate) fn set(&self, stack: &str, resource: &str) {
+    pub fn set(&self, stack: &str, resource: &str) {
         self.stack_is(stack);
         let physical_id = self
             .resource
@@ -289,7 +286,7 @@ impl Stack {
     }
 
     /// A request as CloudFormation writes it: every scalar is a string.
-    pub(crate) fn request(
+    pub fn request(
         &mut self,
         kind: &str,
         physical_id: Option<&str>,
@@ -322,7 +319,7 @@ impl Stack {
     }
 
     /// Hands the event to the function, with Lambda's repeats, until an answer comes or time is up.
-    pub(crate) async fn deliver(
+    pub async fn deliver(
         &mut self,
         event: Value,
         run: &mut impl AsyncFnMut(Value) -> Option<Value>,

@@ -6,14 +6,14 @@
 //! A broken invariant must not be a panic inside a call, because the handler under test catches panics: it is
 //! recorded, and dropping the account (or [`Account::verify`]) fails the test.
 
-pub(crate) mod by_hand;
-pub(crate) mod cloudformation;
-pub(crate) mod iam;
-pub(crate) mod invariants;
+pub mod by_hand;
+pub mod cloudformation;
+pub mod iam;
+pub mod invariants;
 mod port;
-pub(crate) mod rotation;
-pub(crate) mod s3;
-pub(crate) mod secrets;
+pub mod rotation;
+pub mod s3;
+pub mod secrets;
 
 use std::fmt::{Display, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,17 +29,17 @@ use s3::Buckets;
 use secrets::Secrets;
 
 /// The number of the account.
-pub(crate) const ACCOUNT: &str = "111122223333";
+pub const ACCOUNT: &str = "111122223333";
 /// The region that stacks and secrets live in.
-pub(crate) const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 /// A managed policy that exists from the start, to be used as the boundary.
-pub(crate) const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/PublisherBoundary";
+pub const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/PublisherBoundary";
 /// A second one.
-pub(crate) const OTHER_BOUNDARY: &str = "arn:aws:iam::111122223333:policy/OtherBoundary";
+pub const OTHER_BOUNDARY: &str = "arn:aws:iam::111122223333:policy/OtherBoundary";
 
 /// A handle on the account.
 #[derive(Clone)]
-pub(crate) struct Account {
+pub struct Account {
     state: Arc<Mutex<State>>,
     /// For whom the calls of this handle are made; without one, nobody's ownership is checked.
     actor: Option<Owner>,
@@ -47,7 +47,7 @@ pub(crate) struct Account {
 
 /// Everything there is.
 #[derive(Clone)]
-pub(crate) struct State {
+pub struct State {
     started: Instant,
     /// The wall clock at the start; tokio's clock goes on from there.
     epoch: SystemTime,
@@ -67,24 +67,24 @@ pub(crate) struct State {
 
 /// How far reads lag behind writes. Nothing lags unless a test says so.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lags {
+pub struct Lags {
     /// A fresh user is not found by anything but `CreateUser`.
-    pub(crate) user: Duration,
+    pub user: Duration,
     /// Changes of a user or secret whose tags or boundary were just set are denied: the role's conditions read them.
-    pub(crate) tags: Duration,
+    pub tags: Duration,
     /// A fresh key is unknown to S3 and STS.
-    pub(crate) key: Duration,
+    pub key: Duration,
     /// A fresh key is not listed, and a deleted one still is.
-    pub(crate) key_list: Duration,
+    pub key_list: Duration,
     /// A policy just put does not count yet; the one before does.
-    pub(crate) policy: Duration,
+    pub policy: Duration,
     /// What is missing is denied to removing calls, as it is to a role whose conditions read tags.
-    pub(crate) missing: Missing,
+    pub missing: Missing,
 }
 
 /// What a removing call on a missing user gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Missing {
+pub enum Missing {
     /// `NoSuchEntity`, which the port turns into success.
     #[default]
     IsGone,
@@ -94,14 +94,14 @@ pub(crate) enum Missing {
 
 /// The resource that a run acts for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) stack_id: String,
-    pub(crate) logical_id: String,
+pub struct Owner {
+    pub stack_id: String,
+    pub logical_id: String,
 }
 
 impl Owner {
     /// Whether these tags name this resource, in this life of its stack or an earlier one.
-    pub(crate) fn owns(&self, tags: &TagMap) -> bool {
+    pub fn owns(&self, tags: &TagMap) -> bool {
         let life = |id: &str| id.rsplit_once('/').map(|(stack, _)| stack.to_owned());
         let stack = tags.get("publisher-s3-access:stack-id");
         stack.is_some_and(|id| life(id).is_some() && life(id) == life(&self.stack_id))
@@ -111,7 +111,7 @@ impl Owner {
 
 /// The moment of a call.
 #[derive(Clone, Copy)]
-pub(crate) struct At {
+pub struct At {
     now: Instant,
     time: SystemTime,
     lags: Lags,
@@ -119,14 +119,14 @@ pub(crate) struct At {
 
 /// What AWS answers instead of doing it.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     kind: ErrorKind,
     code: &'static str,
     message: String,
 }
 
 /// A refusal, in AWS's words.
-pub(crate) fn refusal(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Refusal {
+pub fn refusal(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Refusal {
     Refusal {
         kind,
         code,
@@ -135,11 +135,17 @@ pub(crate) fn refusal(kind: ErrorKind, code: &'static str, message: impl Into<St
 }
 
 /// What an effect gives.
-pub(crate) type Effect<T> = std::result::Result<T, Refusal>;
+pub type Effect<T> = std::result::Result<T, Refusal>;
+
+impl Default for Account {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Account {
     /// An account with two managed policies and nothing else.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let started = Instant::now();
         let state = State {
             started,
@@ -166,7 +172,7 @@ impl Account {
     }
 
     /// A handle whose changing calls may only touch what carries this owner's tags.
-    pub(crate) fn acting_for(&self, owner: Owner) -> Self {
+    pub fn acting_for(&self, owner: Owner) -> Self {
         Self {
             state: Arc::clone(&self.state),
             actor: Some(owner),
@@ -174,7 +180,7 @@ impl Account {
     }
 
     /// A copy of the account: what happens in one does not happen in the other.
-    pub(crate) fn fork(&self) -> Self {
+    pub fn fork(&self) -> Self {
         let state = self.state().clone();
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -183,32 +189,32 @@ impl Account {
     }
 
     /// Sets the lags from now on.
-    pub(crate) fn lag(&self, lags: Lags) {
+    pub fn lag(&self, lags: Lags) {
         self.state().lags = lags;
     }
 
     /// Denies every call of the role for so long, as a role made a moment ago is.
-    pub(crate) fn role_is_fresh_for(&self, time: Duration) {
+    pub fn role_is_fresh_for(&self, time: Duration) {
         self.state().role_works_from = Instant::now() + time;
     }
 
     /// Lets so many keys of one user be unstored at one instant, for tests that run several runs at once.
-    pub(crate) fn allow_unstored(&self, keys: usize) {
+    pub fn allow_unstored(&self, keys: usize) {
         self.state().unstored_allowed = keys;
     }
 
     /// The time of the account's clock.
-    pub(crate) fn time(&self) -> SystemTime {
+    pub fn time(&self) -> SystemTime {
         self.state().time()
     }
 
     /// Adds a line to the log, such as where a fault struck.
-    pub(crate) fn note(&self, line: impl Display) {
+    pub fn note(&self, line: impl Display) {
         self.state().log.push(line.to_string());
     }
 
     /// Every call and what came of it, one a line, without secrets.
-    pub(crate) fn log(&self) -> Vec<String> {
+    pub fn log(&self) -> Vec<String> {
         self.state().log.clone()
     }
 
@@ -234,7 +240,7 @@ impl Account {
 
 /// With whose credentials a call is made.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum By {
+pub enum By {
     /// The function's role.
     Role,
     /// The user's own key, or nobody's.
@@ -300,7 +306,7 @@ impl State {
 }
 
 /// `AccessDenied`, in AWS's words.
-pub(crate) fn denied(action: &str, why: &str) -> Refusal {
+pub fn denied(action: &str, why: &str) -> Refusal {
     refusal(
         ErrorKind::Denied,
         "AccessDenied",
@@ -333,7 +339,7 @@ impl Write for Beginning {
 }
 
 /// The rules that tags of every service share: at most 50, lengths, and no `aws:`.
-pub(crate) fn check_tags(tags: &TagMap, code: &'static str) -> Effect<()> {
+pub fn check_tags(tags: &TagMap, code: &'static str) -> Effect<()> {
     let refuse = |message: String| Err(refusal(ErrorKind::Rejected, code, message));
     if tags.len() > 50 {
         return refuse(format!("{} tags; at most 50 are allowed", tags.len()));

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// AWS answers with an error, and nothing happened.
     Refuse(ErrorKind),
     /// No answer, and nothing happened.
@@ -43,7 +43,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Every kind of fault that any call can meet.
-    pub(crate) const ALL: [Self; 10] = [
+    pub const ALL: [Self; 10] = [
         Self::Refuse(ErrorKind::Rejected),
         Self::Refuse(ErrorKind::Denied),
         Self::Refuse(ErrorKind::Throttled),
@@ -58,7 +58,7 @@ impl Fault {
 }
 
 /// A cloud some of whose calls fail. Clones share the count: they are one process.
-pub(crate) struct Faulty<C> {
+pub struct Faulty<C> {
     inner: C,
     script: Arc<Mutex<Script>>,
 }
@@ -119,7 +119,7 @@ impl<C> fmt::Display for Faulty<C> {
 
 impl<C> Faulty<C> {
     /// A process whose calls all work.
-    pub(crate) fn new(inner: C) -> Self {
+    pub fn new(inner: C) -> Self {
         Self {
             inner,
             script: Arc::default(),
@@ -127,57 +127,57 @@ impl<C> Faulty<C> {
     }
 
     /// A process whose `k`-th call (from 0) fails so.
-    pub(crate) fn with(inner: C, k: usize, fault: Fault) -> Self {
+    pub fn with(inner: C, k: usize, fault: Fault) -> Self {
         Self::with_all(inner, [(k, fault)])
     }
 
     /// A process several of whose calls fail.
-    pub(crate) fn with_all(inner: C, faults: impl IntoIterator<Item = (usize, Fault)>) -> Self {
+    pub fn with_all(inner: C, faults: impl IntoIterator<Item = (usize, Fault)>) -> Self {
         let faulty = Self::new(inner);
         faulty.script().faults.extend(faults);
         faulty
     }
 
     /// A process whose calls are all refused from the `k`-th on.
-    pub(crate) fn with_outage(inner: C, k: usize, kind: ErrorKind) -> Self {
+    pub fn with_outage(inner: C, k: usize, kind: ErrorKind) -> Self {
         let faulty = Self::new(inner);
         faulty.script().outage = Some((k, kind));
         faulty
     }
 
     /// A process whose `k`-th call waits, before its effect, until [`Self::release`].
-    pub(crate) fn holding(inner: C, k: usize) -> Self {
+    pub fn holding(inner: C, k: usize) -> Self {
         let faulty = Self::new(inner);
         faulty.script().hold = Hold::At(k);
         faulty
     }
 
     /// A process each of whose calls takes so long.
-    pub(crate) fn slow(inner: C, latency: Duration) -> Self {
+    pub fn slow(inner: C, latency: Duration) -> Self {
         let faulty = Self::new(inner);
         faulty.script().latency = latency;
         faulty
     }
 
     /// The calls so far, by the port's names.
-    pub(crate) fn calls(&self) -> Vec<&'static str> {
+    pub fn calls(&self) -> Vec<&'static str> {
         self.script().calls.iter().map(|(name, _)| *name).collect()
     }
 
     /// When the first call of this name was begun.
-    pub(crate) fn begun(&self, name: &str) -> Option<Instant> {
+    pub fn begun(&self, name: &str) -> Option<Instant> {
         let script = self.script();
         let first = script.calls.iter().find(|(begun, _)| *begun == name);
         first.map(|(_, at)| *at)
     }
 
     /// How many faults have happened.
-    pub(crate) fn struck(&self) -> usize {
+    pub fn struck(&self) -> usize {
         self.script().struck.len()
     }
 
     /// Runs until the run ends, or its process dies (`None`). A dead run is dropped as it is.
-    pub(crate) async fn until_killed<T>(&self, run: impl Future<Output = T>) -> Option<T> {
+    pub async fn until_killed<T>(&self, run: impl Future<Output = T>) -> Option<T> {
         let mut run = pin!(run);
         poll_fn(|context| {
             let polled = run.as_mut().poll(context);
@@ -191,10 +191,7 @@ impl<C> Faulty<C> {
     }
 
     /// Runs until the run ends, or the call to be held is (`None`).
-    pub(crate) async fn until_held<T, F: Future<Output = T>>(
-        &self,
-        mut run: Pin<&mut F>,
-    ) -> Option<T> {
+    pub async fn until_held<T, F: Future<Output = T>>(&self, mut run: Pin<&mut F>) -> Option<T> {
         poll_fn(|context| match run.as_mut().poll(context) {
             Poll::Ready(value) => Poll::Ready(Some(value)),
             Poll::Pending if matches!(self.script().hold, Hold::Held(_)) => Poll::Ready(None),
@@ -204,19 +201,19 @@ impl<C> Faulty<C> {
     }
 
     /// Starts the process again after it died; its calls are counted on.
-    pub(crate) fn revive(&self) {
+    pub fn revive(&self) {
         self.script().process = Process::Alive;
     }
 
     /// Holds the first call of this name instead.
-    pub(crate) fn holding_first(inner: C, name: &'static str) -> Self {
+    pub fn holding_first(inner: C, name: &'static str) -> Self {
         let faulty = Self::new(inner);
         faulty.script().hold = Hold::AtFirst(name);
         faulty
     }
 
     /// Lets the held call go on.
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         if let Hold::Held(waker) = std::mem::take(&mut self.script().hold) {
             waker.wake();
         }

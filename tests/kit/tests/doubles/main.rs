@@ -1,4 +1,10 @@
 //! The doubles keep AWS's rules: each refusal is seen once.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod faults;
 mod iam;
@@ -13,7 +19,7 @@ use publisher_s3_access::cloud::{
 use publisher_s3_access::names::{PolicyArn, PolicyName, SecretName, UserName};
 use publisher_s3_access::secret::StoredKey;
 
-use crate::support::account::{Account, BOUNDARY, Owner};
+use kit::account::{Account, BOUNDARY, Owner};
 
 const USER: &str = "publisher-reader";
 const SECRET: &str = "publisher/publisher-reader";

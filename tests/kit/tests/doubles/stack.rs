@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::support::stack::{Others, Outcome, Stack};
+use kit::stack::{Others, Outcome, Stack};
 
 /// A function whose answers are given beforehand: the status and the id; `None` for no answer.
 fn scripted(

@@ -17,81 +17,81 @@ const INLINE_QUOTA: usize = 2048;
 
 /// IAM of the account.
 #[derive(Clone, Default)]
-pub(crate) struct Iam {
+pub struct Iam {
     /// By name in lower case: names are unique ignoring case.
     users: BTreeMap<String, IamUser>,
     /// The ARNs of the managed policies that exist.
-    pub(crate) managed: BTreeSet<String>,
+    pub managed: BTreeSet<String>,
 }
 
 /// A user.
 #[derive(Clone)]
-pub(crate) struct IamUser {
-    pub(crate) name: String,
-    pub(crate) tags: TagMap,
-    pub(crate) boundary: Option<String>,
-    pub(crate) policies: BTreeMap<String, InlinePolicy>,
+pub struct IamUser {
+    pub name: String,
+    pub tags: TagMap,
+    pub boundary: Option<String>,
+    pub policies: BTreeMap<String, InlinePolicy>,
     /// Also the deleted ones, which a lagging list still shows.
-    pub(crate) keys: Vec<IamKey>,
-    pub(crate) attachments: BTreeSet<Attachment>,
-    pub(crate) made: Instant,
-    pub(crate) tags_set: Instant,
+    pub keys: Vec<IamKey>,
+    pub attachments: BTreeSet<Attachment>,
+    pub made: Instant,
+    pub tags_set: Instant,
 }
 
 /// An inline policy, with the document that counted before a change.
 #[derive(Clone)]
-pub(crate) struct InlinePolicy {
-    pub(crate) document: String,
-    pub(crate) before: Option<String>,
-    pub(crate) put: Instant,
+pub struct InlinePolicy {
+    pub document: String,
+    pub before: Option<String>,
+    pub put: Instant,
 }
 
 /// An access key.
 #[derive(Clone)]
-pub(crate) struct IamKey {
-    pub(crate) id: AccessKeyId,
-    pub(crate) secret: String,
-    pub(crate) status: KeyStatus,
-    pub(crate) created: SystemTime,
-    pub(crate) made: Instant,
-    pub(crate) deleted: Option<Instant>,
+pub struct IamKey {
+    pub id: AccessKeyId,
+    pub secret: String,
+    pub status: KeyStatus,
+    pub created: SystemTime,
+    pub made: Instant,
+    pub deleted: Option<Instant>,
     /// Made or orphaned by a person: nobody's run is to blame that it is unstored.
-    pub(crate) persons: bool,
+    pub persons: bool,
 }
 
 impl Iam {
     /// The user of this name, ignoring case, whatever the lags.
-    pub(crate) fn user(&self, name: &str) -> Option<&IamUser> {
+    pub fn user(&self, name: &str) -> Option<&IamUser> {
         self.users.get(&name.to_lowercase())
     }
 
     /// The same, to change it.
-    pub(crate) fn user_mut(&mut self, name: &str) -> Option<&mut IamUser> {
+    pub fn user_mut(&mut self, name: &str) -> Option<&mut IamUser> {
         self.users.get_mut(&name.to_lowercase())
     }
 
     /// All users.
-    pub(crate) fn users(&self) -> impl Iterator<Item = &IamUser> {
+    pub fn users(&self) -> impl Iterator<Item = &IamUser> {
         self.users.values()
     }
 
     /// Puts a user into the account as it is.
-    pub(crate) fn insert(&mut self, user: IamUser) {
+    pub fn insert(&mut self, user: IamUser) {
         self.users.insert(user.name.to_lowercase(), user);
     }
 
     /// Takes a user out of the account as it is.
-    pub(crate) fn remove(&mut self, name: &str) -> Option<IamUser> {
+    pub fn remove(&mut self, name: &str) -> Option<IamUser> {
         self.users.remove(&name.to_lowercase())
     }
 
     /// The user as far as it can be seen now.
-    pub(crate) fn find(&self, name: &str, at: At) -> Option<&IamUser> {
+    pub fn find(&self, name: &str, at: At) -> Option<&IamUser> {
         self.user(name)
             .filter(|user| at.now >= user.made + at.lags.user)
     }
 
-    pub(crate) fn create(&mut self, new: &NewUser, at: At) -> Effect<Creation<User>> {
+    pub fn create(&mut self, new: &NewUser, at: At) -> Effect<Creation<User>> {
         if self.user(new.name.as_str()).is_some() {
             return Ok(Creation::AlreadyExists);
         }
@@ -105,7 +105,7 @@ impl Iam {
     }
 
     /// A missing boundary answers `NoSuchEntity`, which says nothing about the user.
-    pub(crate) fn check_boundary(&self, arn: Option<&str>) -> Effect<()> {
+    pub fn check_boundary(&self, arn: Option<&str>) -> Effect<()> {
         match arn {
             Some(arn) if !self.managed.contains(arn) => Err(refusal(
                 ErrorKind::NotFound,
@@ -117,7 +117,7 @@ impl Iam {
     }
 
     /// Deletes a user on which nothing hangs; the port has removing what is missing succeed.
-    pub(crate) fn delete(&mut self, name: &str) -> Effect<()> {
+    pub fn delete(&mut self, name: &str) -> Effect<()> {
         let Some(user) = self.user(name) else {
             return Ok(());
         };
@@ -147,7 +147,7 @@ impl Iam {
     }
 
     /// The user and the key with this id, deleted ones apart.
-    pub(crate) fn key(&self, id: &str) -> Option<(&IamUser, &IamKey)> {
+    pub fn key(&self, id: &str) -> Option<(&IamUser, &IamKey)> {
         self.users().find_map(|user| {
             let key = user.living_keys().find(|key| key.id.as_str() == id)?;
             Some((user, key))
@@ -156,7 +156,7 @@ impl Iam {
 }
 
 /// The error for a call on a missing user.
-pub(crate) fn no_such_user(name: &str) -> super::Refusal {
+pub fn no_such_user(name: &str) -> super::Refusal {
     refusal(
         ErrorKind::NotFound,
         "NoSuchEntity",
@@ -165,7 +165,7 @@ pub(crate) fn no_such_user(name: &str) -> super::Refusal {
 }
 
 /// What a removing call on a missing user gives.
-pub(crate) fn removing_missing(operation: &str, at: At) -> Effect<()> {
+pub fn removing_missing(operation: &str, at: At) -> Effect<()> {
     match at.lags.missing {
         Missing::IsGone => Ok(()),
         Missing::IsDenied => Err(denied(
@@ -176,7 +176,7 @@ pub(crate) fn removing_missing(operation: &str, at: At) -> Effect<()> {
 }
 
 /// Adds to tags what IAM lets be added: keys are equal ignoring case, and the new spelling stays.
-pub(crate) fn check_user_tags(present: &TagMap, added: &TagMap) -> Effect<TagMap> {
+pub fn check_user_tags(present: &TagMap, added: &TagMap) -> Effect<TagMap> {
     let mut all = present.clone();
     let lower: BTreeSet<_> = added.keys().map(|key| key.to_lowercase()).collect();
     if lower.len() < added.len() {
@@ -190,7 +190,7 @@ pub(crate) fn check_user_tags(present: &TagMap, added: &TagMap) -> Effect<TagMap
 }
 
 impl IamUser {
-    pub(crate) fn new(name: &str, tags: TagMap, boundary: Option<String>, now: Instant) -> Self {
+    pub fn new(name: &str, tags: TagMap, boundary: Option<String>, now: Instant) -> Self {
         Self {
             name: name.to_owned(),
             tags,
@@ -203,11 +203,11 @@ impl IamUser {
         }
     }
 
-    pub(crate) fn arn(&self) -> String {
+    pub fn arn(&self) -> String {
         format!("arn:aws:iam::{ACCOUNT}:user/{}", self.name)
     }
 
-    pub(crate) fn as_seen(&self) -> User {
+    pub fn as_seen(&self) -> User {
         let Self {
             name,
             tags,
@@ -222,12 +222,12 @@ impl IamUser {
         }
     }
 
-    pub(crate) fn living_keys(&self) -> impl Iterator<Item = &IamKey> {
+    pub fn living_keys(&self) -> impl Iterator<Item = &IamKey> {
         self.keys.iter().filter(|key| key.deleted.is_none())
     }
 
     /// `ListAccessKeys`, which lags.
-    pub(crate) fn list_keys(&self, at: At) -> Vec<Key> {
+    pub fn list_keys(&self, at: At) -> Vec<Key> {
         let listed = |key: &&IamKey| match key.deleted {
             Some(deleted) => at.now < deleted + at.lags.key_list,
             None => at.now >= key.made + at.lags.key_list,
@@ -241,7 +241,7 @@ impl IamUser {
     }
 
     /// Makes a key out of this number; `None` where IAM's limit of two is reached.
-    pub(crate) fn mint(&mut self, number: u64, at: At) -> Option<&mut IamKey> {
+    pub fn mint(&mut self, number: u64, at: At) -> Option<&mut IamKey> {
         if self.living_keys().count() >= 2 {
             return None;
         }
@@ -257,7 +257,7 @@ impl IamUser {
         self.keys.last_mut()
     }
 
-    pub(crate) fn delete_key(&mut self, id: &AccessKeyId, at: At) {
+    pub fn delete_key(&mut self, id: &AccessKeyId, at: At) {
         let key = self
             .keys
             .iter_mut()
@@ -267,7 +267,7 @@ impl IamUser {
         }
     }
 
-    pub(crate) fn put_policy(&mut self, name: &str, document: &str, at: At) -> Effect<()> {
+    pub fn put_policy(&mut self, name: &str, document: &str, at: At) -> Effect<()> {
         check_document(document)?;
         let size = |document: &str| document.chars().filter(|c| !c.is_whitespace()).count();
         let others = self.policies.iter().filter(|(other, _)| *other != name);
@@ -296,7 +296,7 @@ impl IamUser {
     }
 
     /// The policy documents that count now.
-    pub(crate) fn effective_policies(&self, at: At) -> impl Iterator<Item = &str> {
+    pub fn effective_policies(&self, at: At) -> impl Iterator<Item = &str> {
         self.policies.values().filter_map(move |policy| {
             let counts = at.now >= policy.put + at.lags.policy;
             if counts {

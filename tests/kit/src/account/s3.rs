@@ -9,15 +9,15 @@ use secrecy::ExposeSecret;
 
 use super::iam::IamUser;
 use super::{Account, At, Effect, State, denied, refusal};
-use crate::support::policy_check::{Decision, Request};
+use crate::policy_check::{Decision, Request};
 
 /// All buckets of the world, by name.
 #[derive(Clone, Default)]
-pub(crate) struct Buckets(pub(crate) BTreeMap<String, Bucket>);
+pub struct Buckets(pub BTreeMap<String, Bucket>);
 
 /// A bucket.
 #[derive(Clone)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     region: String,
     objects: BTreeMap<String, Object>,
     policy: BucketPolicy,
@@ -25,7 +25,7 @@ pub(crate) struct Bucket {
 
 /// What an object is to somebody who reads its first byte.
 #[derive(Clone, Debug)]
-pub(crate) enum Object {
+pub enum Object {
     /// It has bytes.
     Plain,
     /// It has none: the range cannot be satisfied.
@@ -40,7 +40,7 @@ pub(crate) enum Object {
 
 /// What the bucket's own policy says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BucketPolicy {
+pub enum BucketPolicy {
     /// Nothing.
     Silent,
     /// Nobody may list it.
@@ -51,7 +51,7 @@ pub(crate) enum BucketPolicy {
 
 impl Account {
     /// Makes or replaces a bucket.
-    pub(crate) fn bucket(&self, name: &str, region: &str, objects: &[(&str, Object)]) {
+    pub fn bucket(&self, name: &str, region: &str, objects: &[(&str, Object)]) {
         let objects = objects
             .iter()
             .map(|(key, object)| ((*key).to_owned(), object.clone()))
@@ -65,7 +65,7 @@ impl Account {
     }
 
     /// Sets what the bucket's own policy says.
-    pub(crate) fn bucket_policy(&self, name: &str, policy: BucketPolicy) {
+    pub fn bucket_policy(&self, name: &str, policy: BucketPolicy) {
         self.state()
             .buckets
             .0
@@ -76,7 +76,7 @@ impl Account {
 }
 
 impl State {
-    pub(crate) fn bucket_region(&self, bucket: &str) -> Option<String> {
+    pub fn bucket_region(&self, bucket: &str) -> Option<String> {
         self.buckets
             .0
             .get(bucket)
@@ -84,12 +84,7 @@ impl State {
     }
 
     /// Whose key this is.
-    pub(crate) fn authenticate(
-        &self,
-        key: &StoredKey,
-        unknown: &'static str,
-        at: At,
-    ) -> Effect<&IamUser> {
+    pub fn authenticate(&self, key: &StoredKey, unknown: &'static str, at: At) -> Effect<&IamUser> {
         let known = self.iam.key(key.id.as_str()).filter(|(_, held)| {
             held.status == KeyStatus::Active && at.now >= held.made + at.lags.key
         });
@@ -109,7 +104,7 @@ impl State {
         Ok(user)
     }
 
-    pub(crate) fn first_object(
+    pub fn first_object(
         &self,
         key: &StoredKey,
         region: &str,
@@ -135,7 +130,7 @@ impl State {
             .cloned())
     }
 
-    pub(crate) fn first_byte(
+    pub fn first_byte(
         &self,
         key: &StoredKey,
         region: &str,
@@ -213,7 +208,7 @@ impl State {
 
 impl Account {
     /// Whether this key can list the bucket where it is.
-    pub(crate) fn can_list(&self, key: &StoredKey, bucket: &BucketUri) -> bool {
+    pub fn can_list(&self, key: &StoredKey, bucket: &BucketUri) -> bool {
         let state = self.state();
         let at = state.at();
         let region = state

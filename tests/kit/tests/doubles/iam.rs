@@ -7,7 +7,7 @@ use publisher_s3_access::cloud::{
 };
 
 use super::*;
-use crate::support::account::{Lags, Missing, OTHER_BOUNDARY};
+use kit::account::{Lags, Missing, OTHER_BOUNDARY};
 
 #[tokio::test(start_paused = true)]
 async fn user_names_are_unique_and_found_ignoring_case() {

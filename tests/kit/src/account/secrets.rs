@@ -14,56 +14,56 @@ use super::{ACCOUNT, At, Effect, REGION, Refusal, check_tags, refusal};
 
 /// Secrets Manager of the account's region.
 #[derive(Clone, Default)]
-pub(crate) struct Secrets {
+pub struct Secrets {
     by_name: BTreeMap<String, StoredSecret>,
     /// KMS keys that cannot be used to encrypt a secret.
-    pub(crate) broken_kms_keys: BTreeSet<String>,
+    pub broken_kms_keys: BTreeSet<String>,
 }
 
 /// A secret.
 #[derive(Clone)]
-pub(crate) struct StoredSecret {
-    pub(crate) name: String,
-    pub(crate) arn: SecretArn,
-    pub(crate) tags: TagMap,
-    pub(crate) description: String,
-    pub(crate) kms_key: Option<String>,
+pub struct StoredSecret {
+    pub name: String,
+    pub arn: SecretArn,
+    pub tags: TagMap,
+    pub description: String,
+    pub kms_key: Option<String>,
     /// Until when it can be restored, once it was deleted.
-    pub(crate) deleted_until: Option<Instant>,
-    pub(crate) versions: BTreeMap<VersionId, StoredVersion>,
-    pub(crate) replicas: Vec<String>,
-    pub(crate) rotation: Rotation,
-    pub(crate) tags_set: Instant,
-    pub(crate) changed: Instant,
+    pub deleted_until: Option<Instant>,
+    pub versions: BTreeMap<VersionId, StoredVersion>,
+    pub replicas: Vec<String>,
+    pub rotation: Rotation,
+    pub tags_set: Instant,
+    pub changed: Instant,
 }
 
 /// A version, labelled or deprecated.
 #[derive(Clone)]
-pub(crate) struct StoredVersion {
+pub struct StoredVersion {
     /// `None` until somebody stores one: a rotation begins with a version that has none.
-    pub(crate) value: Option<String>,
-    pub(crate) created: SystemTime,
-    pub(crate) labels: BTreeSet<String>,
+    pub value: Option<String>,
+    pub created: SystemTime,
+    pub labels: BTreeSet<String>,
 }
 
 impl Secrets {
     /// The secret of this name, live or pending deletion.
-    pub(crate) fn named(&self, name: &str) -> Option<&StoredSecret> {
+    pub fn named(&self, name: &str) -> Option<&StoredSecret> {
         self.by_name.get(name)
     }
 
     /// The same, to change it.
-    pub(crate) fn named_mut(&mut self, name: &str) -> Option<&mut StoredSecret> {
+    pub fn named_mut(&mut self, name: &str) -> Option<&mut StoredSecret> {
         self.by_name.get_mut(name)
     }
 
     /// The secret of this full ARN.
-    pub(crate) fn with_arn(&self, arn: &SecretArn) -> Option<&StoredSecret> {
+    pub fn with_arn(&self, arn: &SecretArn) -> Option<&StoredSecret> {
         self.all().find(|secret| secret.arn == *arn)
     }
 
     /// The same, to change it.
-    pub(crate) fn with_arn_mut(&mut self, arn: &SecretArn) -> Option<&mut StoredSecret> {
+    pub fn with_arn_mut(&mut self, arn: &SecretArn) -> Option<&mut StoredSecret> {
         let secret = self
             .by_name
             .values_mut()
@@ -73,27 +73,22 @@ impl Secrets {
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &StoredSecret> {
+    pub fn all(&self) -> impl Iterator<Item = &StoredSecret> {
         self.by_name.values()
     }
 
     /// Removes the secret at once.
-    pub(crate) fn remove(&mut self, name: &str) -> Option<StoredSecret> {
+    pub fn remove(&mut self, name: &str) -> Option<StoredSecret> {
         self.by_name.remove(name)
     }
 
     /// Forgets what can no longer be restored.
-    pub(crate) fn purge(&mut self, at: At) {
+    pub fn purge(&mut self, at: At) {
         self.by_name
             .retain(|_, secret| secret.deleted_until.is_none_or(|until| at.now < until));
     }
 
-    pub(crate) fn create(
-        &mut self,
-        new: &NewSecret,
-        number: u64,
-        at: At,
-    ) -> Effect<Creation<SecretArn>> {
+    pub fn create(&mut self, new: &NewSecret, number: u64, at: At) -> Effect<Creation<SecretArn>> {
         let name = new.name.as_str();
         if self.by_name.contains_key(name) {
             return Ok(Creation::AlreadyExists);
@@ -123,7 +118,7 @@ impl Secrets {
     }
 
     /// A key is tried when it is set, not when a value is stored.
-    pub(crate) fn check_kms_key(&self, key: Option<&str>) -> Effect<()> {
+    pub fn check_kms_key(&self, key: Option<&str>) -> Effect<()> {
         match key {
             Some(key) if self.broken_kms_keys.contains(key) => Err(refusal(
                 ErrorKind::Rejected,
@@ -137,7 +132,7 @@ impl Secrets {
     }
 
     /// A value is decrypted each time it is read.
-    pub(crate) fn check_decryption(&self, key: Option<&str>) -> Effect<()> {
+    pub fn check_decryption(&self, key: Option<&str>) -> Effect<()> {
         match key {
             Some(key) if self.broken_kms_keys.contains(key) => Err(refusal(
                 ErrorKind::Rejected,
@@ -148,12 +143,7 @@ impl Secrets {
         }
     }
 
-    pub(crate) fn delete(
-        &mut self,
-        arn: &SecretArn,
-        recovery_days: Option<u8>,
-        at: At,
-    ) -> Effect<()> {
+    pub fn delete(&mut self, arn: &SecretArn, recovery_days: Option<u8>, at: At) -> Effect<()> {
         let Some(secret) = self.with_arn_mut(arn) else {
             return Ok(());
         };
@@ -201,7 +191,7 @@ fn invalid_parameter(message: impl Into<String>) -> Refusal {
 }
 
 /// The error for a call on a missing secret.
-pub(crate) fn no_such_secret() -> Refusal {
+pub fn no_such_secret() -> Refusal {
     refusal(
         ErrorKind::NotFound,
         "ResourceNotFoundException",
@@ -210,7 +200,7 @@ pub(crate) fn no_such_secret() -> Refusal {
 }
 
 impl StoredSecret {
-    pub(crate) fn as_seen(&self, at: At) -> Secret {
+    pub fn as_seen(&self, at: At) -> Secret {
         let labelled = self
             .versions
             .iter()
@@ -234,7 +224,7 @@ impl StoredSecret {
         }
     }
 
-    pub(crate) fn list_versions(&self) -> Vec<Version> {
+    pub fn list_versions(&self) -> Vec<Version> {
         let seen = |(id, version): (&VersionId, &StoredVersion)| Version {
             id: id.clone(),
             created: version.created,
@@ -243,7 +233,7 @@ impl StoredSecret {
     }
 
     /// Fails where the secret is pending deletion, as every call but a few does. The port calls that a conflict.
-    pub(crate) fn must_live(&self) -> Effect<()> {
+    pub fn must_live(&self) -> Effect<()> {
         match self.deleted_until {
             Some(_) => Err(refusal(
                 ErrorKind::Conflict,
@@ -255,14 +245,14 @@ impl StoredSecret {
     }
 
     /// Who holds this label.
-    pub(crate) fn holder(&self, label: &str) -> Option<&VersionId> {
+    pub fn holder(&self, label: &str) -> Option<&VersionId> {
         self.versions
             .iter()
             .find(|(_, version)| version.labels.contains(label))
             .map(|(id, _)| id)
     }
 
-    pub(crate) fn store(
+    pub fn store(
         &mut self,
         id: &VersionId,
         value: &str,
@@ -297,7 +287,7 @@ impl StoredSecret {
     }
 
     /// The version of this id; an empty one where there is none.
-    pub(crate) fn make_version(&mut self, id: &VersionId, at: At) -> &mut StoredVersion {
+    pub fn make_version(&mut self, id: &VersionId, at: At) -> &mut StoredVersion {
         self.versions.entry(id.clone()).or_insert(StoredVersion {
             value: None,
             created: at.time,
@@ -306,13 +296,13 @@ impl StoredSecret {
     }
 
     /// The key in the version with this label.
-    pub(crate) fn key_under(&self, label: Label) -> Option<StoredKey> {
+    pub fn key_under(&self, label: Label) -> Option<StoredKey> {
         let value = self.versions[self.holder(label.as_str())?].value.clone()?;
         StoredKey::from_value(&value.into())
     }
 
     /// Puts a label on a version and takes it off its holder; the holder of `AWSCURRENT` becomes `AWSPREVIOUS`.
-    pub(crate) fn attach(&mut self, label: &str, to: &VersionId) {
+    pub fn attach(&mut self, label: &str, to: &VersionId) {
         let from = self.holder(label).cloned();
         if from.as_ref() == Some(to) {
             return;
@@ -328,7 +318,7 @@ impl StoredSecret {
         }
     }
 
-    pub(crate) fn move_label(
+    pub fn move_label(
         &mut self,
         label: &str,
         from: Option<&VersionId>,

@@ -7,40 +7,40 @@ use serde_json::{Value, json};
 use super::document::Template;
 
 /// Where a stack is, in the pseudo parameters' words.
-pub(crate) struct Place {
-    pub(crate) partition: &'static str,
-    pub(crate) region: &'static str,
-    pub(crate) url_suffix: &'static str,
+pub struct Place {
+    pub partition: &'static str,
+    pub region: &'static str,
+    pub url_suffix: &'static str,
 }
 
-pub(crate) const COMMERCIAL: Place = Place {
+pub const COMMERCIAL: Place = Place {
     partition: "aws",
     region: "eu-west-1",
     url_suffix: "amazonaws.com",
 };
-pub(crate) const CHINA: Place = Place {
+pub const CHINA: Place = Place {
     partition: "aws-cn",
     region: "cn-north-1",
     url_suffix: "amazonaws.com.cn",
 };
-pub(crate) const GOV_CLOUD: Place = Place {
+pub const GOV_CLOUD: Place = Place {
     partition: "aws-us-gov",
     region: "us-gov-west-1",
     url_suffix: "amazonaws.com",
 };
-pub(crate) const ACCOUNT: &str = "111122223333";
-pub(crate) const NAME: &str = "genomes-for-publisher";
+pub const ACCOUNT: &str = "111122223333";
+pub const NAME: &str = "genomes-for-publisher";
 
-pub(crate) struct Stack {
+pub struct Stack {
     /// Without what is not made, because its condition does not hold.
-    pub(crate) template: Template,
+    pub template: Template,
     place: Place,
     parameters: BTreeMap<String, String>,
 }
 
 impl Stack {
     /// A stack with these parameters and the defaults of the others.
-    pub(crate) fn new(place: Place, given: &[(&str, &str)]) -> Self {
+    pub fn new(place: Place, given: &[(&str, &str)]) -> Self {
         let template = Template::read();
         let defaults = template
             .section("Parameters")
@@ -68,12 +68,12 @@ impl Stack {
     }
 
     /// A stack in a commercial region, with one bucket and the defaults.
-    pub(crate) fn usual() -> Self {
+    pub fn usual() -> Self {
         Self::new(COMMERCIAL, &[("Buckets", "genomes")])
     }
 
     /// The same with rotation on a schedule, and somebody who is told of it.
-    pub(crate) fn rotating(place: Place) -> Self {
+    pub fn rotating(place: Place) -> Self {
         let given = [
             ("Buckets", "genomes,s3://cohort/phase-1/"),
             ("RotationDays", "45"),
@@ -82,16 +82,16 @@ impl Stack {
         Self::new(place, &given)
     }
 
-    pub(crate) fn properties(&self, logical_id: &str) -> Value {
+    pub fn properties(&self, logical_id: &str) -> Value {
         self.rendered(&self.template.resource(logical_id)["Properties"])
     }
 
     /// The properties of the one resource of a type.
-    pub(crate) fn properties_of(&self, resource_type: &str) -> Value {
+    pub fn properties_of(&self, resource_type: &str) -> Value {
         self.properties(self.template.only(resource_type))
     }
 
-    pub(crate) fn id(&self) -> String {
+    pub fn id(&self) -> String {
         let Place {
             partition, region, ..
         } = self.place;
@@ -99,7 +99,7 @@ impl Stack {
     }
 
     /// What `Ref` gives of a resource; a managed policy's is its ARN.
-    pub(crate) fn physical_id(&self, logical_id: &str) -> String {
+    pub fn physical_id(&self, logical_id: &str) -> String {
         let name = format!("{NAME}-{logical_id}-ABCDEFGHIJKL");
         if self.template.resource(logical_id)["Type"] == "AWS::IAM::ManagedPolicy" {
             format!("arn:{}:iam::{ACCOUNT}:policy/{name}", self.place.partition)
@@ -108,7 +108,7 @@ impl Stack {
         }
     }
 
-    pub(crate) fn attribute(&self, logical_id: &str, attribute: &str) -> String {
+    pub fn attribute(&self, logical_id: &str, attribute: &str) -> String {
         let kind = if self.template.resource(logical_id)["Type"] == "AWS::Logs::LogGroup" {
             "log-group:"
         } else {
@@ -133,7 +133,7 @@ impl Stack {
     }
 
     /// A value with its functions resolved.
-    pub(crate) fn rendered(&self, value: &Value) -> Value {
+    pub fn rendered(&self, value: &Value) -> Value {
         self.resolve(value).unwrap_or_default()
     }
 

@@ -6,9 +6,9 @@ use publisher_s3_access::buckets::{BucketName, BucketUri};
 use publisher_s3_access::cloud::{Cloud, Direction, ErrorKind, Standing};
 
 use super::*;
-use crate::support::account::Lags;
-use crate::support::account::s3::{BucketPolicy, Object};
-use crate::support::policy_check::{Decision, Request};
+use kit::account::Lags;
+use kit::account::s3::{BucketPolicy, Object};
+use kit::policy_check::{Decision, Request};
 
 const KMS_KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555";
 

@@ -20,18 +20,18 @@ const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_secs(300);
 
 /// A secret that is rotated.
-pub(crate) struct Rotated {
+pub struct Rotated {
     account: Account,
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     arn: String,
 }
 
 /// How an invocation ended; `None` if the process died.
-pub(crate) type Ended = Option<Result<(), RotationError>>;
+pub type Ended = Option<Result<(), RotationError>>;
 
 impl Rotated {
     /// The secret of this name, with rotation enabled.
-    pub(crate) fn new(account: &Account, name: &'static str) -> Self {
+    pub fn new(account: &Account, name: &'static str) -> Self {
         account.by_hand().enable_rotation(name);
         Self {
             account: account.clone(),
@@ -41,7 +41,7 @@ impl Rotated {
     }
 
     /// The same secret in a copy of the account.
-    pub(crate) fn in_copy(&self, account: &Account) -> Self {
+    pub fn in_copy(&self, account: &Account) -> Self {
         Self {
             account: account.clone(),
             name: self.name,
@@ -50,12 +50,12 @@ impl Rotated {
     }
 
     /// The event of a step.
-    pub(crate) fn event(&self, step: RotationStep, token: &VersionId) -> Value {
+    pub fn event(&self, step: RotationStep, token: &VersionId) -> Value {
         json!({"Step": step.name(), "SecretId": self.arn, "ClientRequestToken": token.0})
     }
 
     /// One step.
-    pub(crate) async fn step<C: Cloud>(
+    pub async fn step<C: Cloud>(
         &self,
         cloud: &Faulty<C>,
         step: RotationStep,
@@ -65,7 +65,7 @@ impl Rotated {
     }
 
     /// Runs the function once. One that is not over at its deadline fails the test.
-    pub(crate) async fn invoke<C: Cloud>(&self, cloud: &Faulty<C>, event: &Value) -> Ended {
+    pub async fn invoke<C: Cloud>(&self, cloud: &Faulty<C>, event: &Value) -> Ended {
         let settings = self.settings();
         let started = Instant::now();
         cloud.revive();
@@ -86,7 +86,7 @@ impl Rotated {
     }
 
     /// All steps with this token, once; the reason if one of them fails.
-    pub(crate) async fn steps<C: Cloud>(
+    pub async fn steps<C: Cloud>(
         &self,
         cloud: &Faulty<C>,
         token: &VersionId,
@@ -102,13 +102,13 @@ impl Rotated {
     }
 
     /// A rotation from its beginning, repeated as Secrets Manager does; the last reason if it gives up.
-    pub(crate) async fn rotate<C: Cloud>(&self, cloud: &Faulty<C>) -> Result<VersionId, String> {
+    pub async fn rotate<C: Cloud>(&self, cloud: &Faulty<C>) -> Result<VersionId, String> {
         let token = self.begin();
         self.go_on(cloud, &token).await.map(|()| token)
     }
 
     /// The attempts of one rotation.
-    pub(crate) async fn go_on<C: Cloud>(
+    pub async fn go_on<C: Cloud>(
         &self,
         cloud: &Faulty<C>,
         token: &VersionId,
@@ -125,7 +125,7 @@ impl Rotated {
     }
 
     /// Stages a new version.
-    pub(crate) fn begin(&self) -> VersionId {
+    pub fn begin(&self) -> VersionId {
         self.account
             .begin_rotation(self.name)
             .expect("no rotation is under way")

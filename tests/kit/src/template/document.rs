@@ -5,34 +5,34 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
 
-pub(crate) struct Template(Value);
+pub struct Template(Value);
 
 impl Template {
-    pub(crate) fn read() -> Self {
+    pub fn read() -> Self {
         let text = std::fs::read_to_string("template.yaml").expect("the template is there");
         let yaml: Yaml = serde_norway::from_str(&text).expect("the template is YAML");
         Self(written_out(&yaml))
     }
 
     /// A top-level section, such as `Parameters`.
-    pub(crate) fn section(&self, name: &str) -> &Map<String, Value> {
+    pub fn section(&self, name: &str) -> &Map<String, Value> {
         self.0[name]
             .as_object()
             .expect("the template has the section")
     }
 
     /// Removes the entries of a section whose `Condition` does not hold.
-    pub(crate) fn retain(&mut self, section: &str, holds: impl Fn(&str) -> bool) {
+    pub fn retain(&mut self, section: &str, holds: impl Fn(&str) -> bool) {
         let entries = self.0[section].as_object_mut().expect("a section");
         entries.retain(|_, entry| entry["Condition"].as_str().is_none_or(&holds));
     }
 
-    pub(crate) fn resource(&self, logical_id: &str) -> &Value {
+    pub fn resource(&self, logical_id: &str) -> &Value {
         &self.section("Resources")[logical_id]
     }
 
     /// The logical id of the one resource of a type.
-    pub(crate) fn only(&self, resource_type: &str) -> &str {
+    pub fn only(&self, resource_type: &str) -> &str {
         let mut found = (self.section("Resources").iter())
             .filter(|(_, resource)| resource["Type"] == resource_type)
             .map(|(logical_id, _)| logical_id.as_str());
@@ -42,7 +42,7 @@ impl Template {
     }
 
     /// The resources that must exist before this one, and are deleted after it.
-    pub(crate) fn dependencies(&self, logical_id: &str) -> BTreeSet<String> {
+    pub fn dependencies(&self, logical_id: &str) -> BTreeSet<String> {
         let resource = self.resource(logical_id);
         let mut names = references(&resource["Properties"]);
         names.extend(strings(&resource["DependsOn"]));
@@ -53,7 +53,7 @@ impl Template {
 
 impl Template {
     /// The same with those that these need in turn.
-    pub(crate) fn all_dependencies(&self, logical_id: &str) -> BTreeSet<String> {
+    pub fn all_dependencies(&self, logical_id: &str) -> BTreeSet<String> {
         let mut all = BTreeSet::new();
         let mut open = vec![logical_id.to_owned()];
         while let Some(logical_id) = open.pop() {
@@ -92,7 +92,7 @@ fn written_out(yaml: &Yaml) -> Value {
 }
 
 /// Every string in a value, itself included.
-pub(crate) fn strings(value: &Value) -> Vec<String> {
+pub fn strings(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
         Value::Array(items) => items.iter().flat_map(strings).collect(),
@@ -102,7 +102,7 @@ pub(crate) fn strings(value: &Value) -> Vec<String> {
 }
 
 /// The names that `Ref`, `Fn::GetAtt` and `Fn::Sub` mention: resources, parameters and pseudo parameters.
-pub(crate) fn references(value: &Value) -> BTreeSet<String> {
+pub fn references(value: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     match value {
         Value::Array(items) => names.extend(items.iter().flat_map(references)),

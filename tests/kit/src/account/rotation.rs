@@ -8,7 +8,7 @@ use super::{Account, At, Effect, refusal};
 
 impl Account {
     /// `RotateSecret`: a version without a value under `AWSPENDING`, whose id is the token of all steps.
-    pub(crate) fn begin_rotation(&self, secret: &str) -> Effect<VersionId> {
+    pub fn begin_rotation(&self, secret: &str) -> Effect<VersionId> {
         let mut state = self.state();
         let (at, number) = (state.at(), state.next());
         let token = VersionId(format!("00000000-0000-4000-8000-{number:012}"));
@@ -21,7 +21,7 @@ impl Account {
     }
 
     /// What a new schedule's own test ends with.
-    pub(crate) fn forget_rotation(&self, secret: &str, token: &VersionId) {
+    pub fn forget_rotation(&self, secret: &str, token: &VersionId) {
         let mut state = self.state();
         let secret = state
             .secrets
@@ -31,14 +31,14 @@ impl Account {
     }
 
     /// The full ARN of the secret.
-    pub(crate) fn secret_arn(&self, secret: &str) -> String {
+    pub fn secret_arn(&self, secret: &str) -> String {
         let state = self.state();
         let found = state.secrets.named(secret).expect("the secret is there");
         found.arn.0.clone()
     }
 
     /// The version with this label.
-    pub(crate) fn version_under(&self, secret: &str, label: Label) -> Option<VersionId> {
+    pub fn version_under(&self, secret: &str, label: Label) -> Option<VersionId> {
         let state = self.state();
         state.secrets.named(secret)?.holder(label.as_str()).cloned()
     }

@@ -6,7 +6,7 @@ use publisher_s3_access::cloud::{Cloud, ErrorKind};
 use tokio::time::timeout;
 
 use super::*;
-use crate::support::faults::{Fault, Faulty};
+use kit::faults::{Fault, Faulty};
 
 /// Three calls, the second of which writes.
 async fn three_calls(cloud: &impl Cloud) -> Result<()> {

@@ -16,7 +16,7 @@ use super::account::{ACCOUNT, Account, REGION};
 use super::faults::Faulty;
 
 /// The function's timeout in the template.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Takes every answer.
 #[derive(Default)]
@@ -33,7 +33,7 @@ impl Sink for Mailbox {
 }
 
 /// Runs the function once: its answer, or `None` if its process died. Any other number of answers than one fails the test.
-pub(crate) async fn invoke<C: Cloud>(
+pub async fn invoke<C: Cloud>(
     account: &Account,
     cloud: &Faulty<C>,
     event: &Value,
@@ -69,7 +69,7 @@ async fn run(cloud: &impl Cloud, event: &Value, mailbox: &Mailbox) {
 }
 
 /// Runs the function without faults.
-pub(crate) async fn invoke_well(account: &Account, event: &Value) -> Option<Value> {
+pub async fn invoke_well(account: &Account, event: &Value) -> Option<Value> {
     invoke(account, &Faulty::new(account.clone()), event).await
 }
 

@@ -3,8 +3,6 @@
 //! policies: actions, resources and conditions of strings. What else a document holds is not understood, and then nothing
 //! is allowed by it: such an Allow never matches, such a Deny always does.
 
-// The tests of the properties include this file by its path, too.
-#[path = "policy_check/condition.rs"]
 mod condition;
 
 use std::collections::BTreeMap;
@@ -12,9 +10,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// A request as IAM sees it.
-pub(crate) struct Request<'a> {
-    pub(crate) action: &'a str,
-    pub(crate) resource: &'a str,
+pub struct Request<'a> {
+    pub action: &'a str,
+    pub resource: &'a str,
     context: Context<'a>,
 }
 
@@ -24,7 +22,7 @@ struct Context<'a>(BTreeMap<String, Vec<&'a str>>);
 
 /// What the policies say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub enum Decision {
     /// One allows it and none denies it.
     Allowed,
     /// One denies it.
@@ -35,7 +33,7 @@ pub(crate) enum Decision {
 
 impl<'a> Request<'a> {
     /// A request over TLS.
-    pub(crate) fn new(action: &'a str, resource: &'a str) -> Self {
+    pub fn new(action: &'a str, resource: &'a str) -> Self {
         let context = Context::default();
         let request = Self {
             action,
@@ -46,20 +44,20 @@ impl<'a> Request<'a> {
     }
 
     /// Adds a value of a condition key.
-    pub(crate) fn with(mut self, key: &str, value: &'a str) -> Self {
+    pub fn with(mut self, key: &str, value: &'a str) -> Self {
         let values = self.context.0.entry(key.to_lowercase()).or_default();
         values.push(value);
         self
     }
 
     /// What these documents say together.
-    pub(crate) fn judged_by<'d>(&self, documents: impl Iterator<Item = &'d str>) -> Decision {
+    pub fn judged_by<'d>(&self, documents: impl Iterator<Item = &'d str>) -> Decision {
         let parsed = documents.map(|text| serde_json::from_str(text).unwrap_or_default());
         self.judged(&parsed.collect::<Vec<Value>>())
     }
 
     /// The same of documents that are parsed.
-    pub(crate) fn judged<'d>(&self, documents: impl IntoIterator<Item = &'d Value>) -> Decision {
+    pub fn judged<'d>(&self, documents: impl IntoIterator<Item = &'d Value>) -> Decision {
         let mut decision = Decision::NotAllowed;
         for document in documents {
             for statement in each(&document["Statement"]) {

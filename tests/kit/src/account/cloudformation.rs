@@ -8,7 +8,7 @@ use super::{Account, Effect, refusal};
 
 /// The stacks that are there, by id.
 #[derive(Clone, Default)]
-pub(crate) struct Stacks(BTreeMap<String, StackStatus>);
+pub struct Stacks(BTreeMap<String, StackStatus>);
 
 #[derive(Clone, Default)]
 struct StackStatus {
@@ -18,7 +18,7 @@ struct StackStatus {
 }
 
 impl Stacks {
-    pub(crate) fn standing(&self, stack_id: &str, logical_id: &str) -> Effect<Standing> {
+    pub fn standing(&self, stack_id: &str, logical_id: &str) -> Effect<Standing> {
         let Some(stack) = self.0.get(stack_id) else {
             return Ok(Standing::Abandoned);
         };
@@ -29,7 +29,7 @@ impl Stacks {
         }))
     }
 
-    pub(crate) fn direction(&self, stack_id: &str) -> Effect<Direction> {
+    pub fn direction(&self, stack_id: &str) -> Effect<Direction> {
         let Some(stack) = self.0.get(stack_id) else {
             let message = format!("Stack with id {stack_id} does not exist");
             return Err(refusal(ErrorKind::Rejected, "ValidationError", message));
@@ -44,7 +44,7 @@ impl Stacks {
 
 impl Account {
     /// Says how CloudFormation sees the stack.
-    pub(crate) fn set_stack(&self, stack_id: &str, status: &str) {
+    pub fn set_stack(&self, stack_id: &str, status: &str) {
         self.note(format_args!("-- stack {status}"));
         self.state()
             .stacks
@@ -55,13 +55,7 @@ impl Account {
     }
 
     /// Says how CloudFormation sees the resource.
-    pub(crate) fn set_resource(
-        &self,
-        stack_id: &str,
-        logical_id: &str,
-        status: &str,
-        physical_id: &str,
-    ) {
+    pub fn set_resource(&self, stack_id: &str, logical_id: &str, status: &str, physical_id: &str) {
         self.note(format_args!("-- {logical_id} {status}"));
         let mut state = self.state();
         let stack = state.stacks.0.entry(stack_id.to_owned()).or_default();
@@ -72,7 +66,7 @@ impl Account {
     }
 
     /// Takes the stack away.
-    pub(crate) fn forget_stack(&self, stack_id: &str) {
+    pub fn forget_stack(&self, stack_id: &str) {
         self.note("-- stack gone");
         self.state().stacks.0.remove(stack_id);
     }

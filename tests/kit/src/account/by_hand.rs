@@ -12,23 +12,23 @@ use super::secrets::StoredSecret;
 use super::{Account, At, State};
 
 /// A person with all rights. Nothing they do is held against a run.
-pub(crate) struct Person<'a>(&'a Account);
+pub struct Person<'a>(&'a Account);
 
 /// A key of a user, as a test looks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeyView {
-    pub(crate) id: String,
-    pub(crate) status: KeyStatus,
+pub struct KeyView {
+    pub id: String,
+    pub status: KeyStatus,
 }
 
 impl Account {
     /// What a person does.
-    pub(crate) fn by_hand(&self) -> Person<'_> {
+    pub fn by_hand(&self) -> Person<'_> {
         Person(self)
     }
 
     /// The living keys of the user, oldest first.
-    pub(crate) fn keys(&self, user: &str) -> Vec<KeyView> {
+    pub fn keys(&self, user: &str) -> Vec<KeyView> {
         let state = self.state();
         let keys = state
             .iam
@@ -43,25 +43,25 @@ impl Account {
     }
 
     /// The key that `AWSCURRENT` of this secret holds, as Publisher gets it.
-    pub(crate) fn stored_key(&self, secret: &str) -> Option<StoredKey> {
+    pub fn stored_key(&self, secret: &str) -> Option<StoredKey> {
         let state = self.state();
         state.secrets.named(secret)?.key_under(Label::Current)
     }
 
     /// The id of the key that `AWSCURRENT` of this secret names, if it names one.
-    pub(crate) fn current_key(&self, secret: &str) -> Option<String> {
+    pub fn current_key(&self, secret: &str) -> Option<String> {
         self.key_under(secret, Label::Current)
     }
 
     /// The id of the key in the version with this label.
-    pub(crate) fn key_under(&self, secret: &str, label: Label) -> Option<String> {
+    pub fn key_under(&self, secret: &str, label: Label) -> Option<String> {
         let state = self.state();
         let key = state.secrets.named(secret)?.key_under(label)?;
         Some(key.id.to_string())
     }
 
     /// How many versions the secret has, labelled and deprecated.
-    pub(crate) fn versions(&self, secret: &str) -> usize {
+    pub fn versions(&self, secret: &str) -> usize {
         self.state()
             .secrets
             .named(secret)
@@ -69,7 +69,7 @@ impl Account {
     }
 
     /// The inline policies of the user.
-    pub(crate) fn policies(&self, user: &str) -> BTreeMap<String, String> {
+    pub fn policies(&self, user: &str) -> BTreeMap<String, String> {
         let state = self.state();
         let policies = state
             .iam
@@ -82,7 +82,7 @@ impl Account {
     }
 
     /// What hangs on the user apart from policies and keys.
-    pub(crate) fn attachments(&self, user: &str) -> Vec<Attachment> {
+    pub fn attachments(&self, user: &str) -> Vec<Attachment> {
         let state = self.state();
         state
             .iam
@@ -93,12 +93,12 @@ impl Account {
     }
 
     /// The tags of the user; `None` if it is missing.
-    pub(crate) fn user_tags(&self, user: &str) -> Option<TagMap> {
+    pub fn user_tags(&self, user: &str) -> Option<TagMap> {
         self.state().iam.user(user).map(|user| user.tags.clone())
     }
 
     /// The tags of the secret; `None` if it is missing.
-    pub(crate) fn secret_tags(&self, secret: &str) -> Option<TagMap> {
+    pub fn secret_tags(&self, secret: &str) -> Option<TagMap> {
         self.state()
             .secrets
             .named(secret)
@@ -106,7 +106,7 @@ impl Account {
     }
 
     /// Whether the secret has replicas.
-    pub(crate) fn is_replicated(&self, secret: &str) -> bool {
+    pub fn is_replicated(&self, secret: &str) -> bool {
         self.state()
             .secrets
             .named(secret)
@@ -114,7 +114,7 @@ impl Account {
     }
 
     /// Whether the secret waits for its deletion.
-    pub(crate) fn is_pending_deletion(&self, secret: &str) -> bool {
+    pub fn is_pending_deletion(&self, secret: &str) -> bool {
         self.state()
             .secrets
             .named(secret)
@@ -122,7 +122,7 @@ impl Account {
     }
 
     /// The boundary of the user.
-    pub(crate) fn boundary(&self, user: &str) -> Option<String> {
+    pub fn boundary(&self, user: &str) -> Option<String> {
         self.state()
             .iam
             .user(user)
@@ -130,7 +130,7 @@ impl Account {
     }
 
     /// The description of the secret.
-    pub(crate) fn description(&self, secret: &str) -> String {
+    pub fn description(&self, secret: &str) -> String {
         self.state()
             .secrets
             .named(secret)
@@ -141,21 +141,21 @@ impl Account {
 
 impl Person<'_> {
     /// Makes a managed policy, which can then be a boundary.
-    pub(crate) fn make_managed_policy(&self, arn: &str) {
+    pub fn make_managed_policy(&self, arn: &str) {
         self.act(format!("make managed policy {arn}"), |state, _| {
             state.iam.managed.insert(arn.to_owned());
         });
     }
 
     /// Deletes a managed policy: it can no longer be made a boundary.
-    pub(crate) fn delete_managed_policy(&self, arn: &str) {
+    pub fn delete_managed_policy(&self, arn: &str) {
         self.act(format!("delete managed policy {arn}"), |state, _| {
             state.iam.managed.remove(arn);
         });
     }
 
     /// Makes a user as the documented commands do: no tags, no boundary, a policy and a key.
-    pub(crate) fn make_user(&self, user: &str) {
+    pub fn make_user(&self, user: &str) {
         self.act(format!("make user {user}"), |state, at| {
             state
                 .iam
@@ -165,14 +165,14 @@ impl Person<'_> {
     }
 
     /// Deletes the user with all that hangs on it.
-    pub(crate) fn delete_user(&self, user: &str) {
+    pub fn delete_user(&self, user: &str) {
         self.act(format!("delete user {user}"), |state, _| {
             state.iam.remove(user);
         });
     }
 
     /// Gives the user another name.
-    pub(crate) fn rename_user(&self, user: &str, to: &str) {
+    pub fn rename_user(&self, user: &str, to: &str) {
         self.act(format!("rename user {user} to {to}"), |state, _| {
             let mut found = state.iam.remove(user).expect("the user is there");
             found.name = to.to_owned();
@@ -181,7 +181,7 @@ impl Person<'_> {
     }
 
     /// Gives the user a key that nobody stores.
-    pub(crate) fn add_key(&self, user: &str) -> String {
+    pub fn add_key(&self, user: &str) -> String {
         self.act(format!("add key to {user}"), |state, at| {
             let number = state.next();
             let user = state.iam.user_mut(user).expect("the user is there");
@@ -193,7 +193,7 @@ impl Person<'_> {
     }
 
     /// Deletes a key.
-    pub(crate) fn delete_key(&self, user: &str, key: &str) {
+    pub fn delete_key(&self, user: &str, key: &str) {
         let key = AccessKeyId::parse(key).expect("a key id");
         self.user(format!("delete key {key}"), user, |user, at| {
             user.delete_key(&key, at);
@@ -201,7 +201,7 @@ impl Person<'_> {
     }
 
     /// Deactivates a key.
-    pub(crate) fn deactivate_key(&self, user: &str, key: &str) {
+    pub fn deactivate_key(&self, user: &str, key: &str) {
         self.user(format!("deactivate key {key}"), user, |user, _| {
             let key = user
                 .keys
@@ -213,7 +213,7 @@ impl Person<'_> {
     }
 
     /// Adds or edits an inline policy.
-    pub(crate) fn put_policy(&self, user: &str, policy: &str, document: &str) {
+    pub fn put_policy(&self, user: &str, policy: &str, document: &str) {
         self.user(format!("put policy {policy}"), user, |user, at| {
             user.put_policy(policy, document, at)
                 .expect("IAM takes the policy");
@@ -221,14 +221,14 @@ impl Person<'_> {
     }
 
     /// Removes an inline policy.
-    pub(crate) fn remove_policy(&self, user: &str, policy: &str) {
+    pub fn remove_policy(&self, user: &str, policy: &str) {
         self.user(format!("remove policy {policy}"), user, |user, _| {
             user.policies.remove(policy).expect("the policy is there");
         });
     }
 
     /// Hangs something on the user.
-    pub(crate) fn attach(&self, user: &str, kind: AttachmentKind, id: &str) {
+    pub fn attach(&self, user: &str, kind: AttachmentKind, id: &str) {
         self.user(format!("attach {kind:?} {id}"), user, |user, _| {
             user.attachments.insert(Attachment {
                 kind,
@@ -238,7 +238,7 @@ impl Person<'_> {
     }
 
     /// Takes it off again.
-    pub(crate) fn detach(&self, user: &str, kind: AttachmentKind, id: &str) {
+    pub fn detach(&self, user: &str, kind: AttachmentKind, id: &str) {
         self.user(format!("detach {kind:?} {id}"), user, |user, _| {
             user.attachments.remove(&Attachment {
                 kind,
@@ -248,7 +248,7 @@ impl Person<'_> {
     }
 
     /// Adds so many small inline policies.
-    pub(crate) fn add_policies(&self, user: &str, count: usize) {
+    pub fn add_policies(&self, user: &str, count: usize) {
         let small = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:PutObject","Resource":"*"}}"#;
         for number in 0..count {
             self.put_policy(user, &format!("ByHand{number}"), small);
@@ -256,7 +256,7 @@ impl Person<'_> {
     }
 
     /// What AWS itself does when it finds the key in public.
-    pub(crate) fn quarantine(&self, user: &str) {
+    pub fn quarantine(&self, user: &str) {
         self.attach(
             user,
             AttachmentKind::ManagedPolicy,
@@ -265,33 +265,33 @@ impl Person<'_> {
     }
 
     /// Sets another boundary.
-    pub(crate) fn set_boundary(&self, user: &str, boundary: Option<&str>) {
+    pub fn set_boundary(&self, user: &str, boundary: Option<&str>) {
         self.user(format!("set boundary {boundary:?}"), user, |user, _| {
             user.boundary = boundary.map(str::to_owned);
         });
     }
 
     /// Sets a tag of the user.
-    pub(crate) fn tag_user(&self, user: &str, key: &str, value: &str) {
+    pub fn tag_user(&self, user: &str, key: &str, value: &str) {
         self.user(format!("tag {key}={value}"), user, |user, _| {
             user.tags.insert(key.to_owned(), value.to_owned());
         });
     }
 
     /// Removes all tags of the user.
-    pub(crate) fn strip_user_tags(&self, user: &str) {
+    pub fn strip_user_tags(&self, user: &str) {
         self.user("strip tags".to_owned(), user, |user, _| user.tags.clear());
     }
 
     /// Makes a secret that holds something of somebody else's.
-    pub(crate) fn make_secret(&self, secret: &str) {
+    pub fn make_secret(&self, secret: &str) {
         self.act(format!("make secret {secret}"), |state, at| {
             state.make_secret(secret, at);
         });
     }
 
     /// Writes another value under `AWSCURRENT`.
-    pub(crate) fn edit_secret(&self, secret: &str, value: &str) {
+    pub fn edit_secret(&self, secret: &str, value: &str) {
         let number = self.0.state().next();
         self.secret("edit".to_owned(), secret, |secret, at| {
             let id = VersionId(format!("{number:0>36}"));
@@ -302,7 +302,7 @@ impl Person<'_> {
     }
 
     /// Deletes the secret, at once or restorable for so many days.
-    pub(crate) fn delete_secret(&self, secret: &str, recovery_days: Option<u8>) {
+    pub fn delete_secret(&self, secret: &str, recovery_days: Option<u8>) {
         self.act(
             format!("delete secret {secret} {recovery_days:?}"),
             |state, at| {
@@ -321,35 +321,35 @@ impl Person<'_> {
     }
 
     /// Replicates the secret.
-    pub(crate) fn replicate(&self, secret: &str, region: &str) {
+    pub fn replicate(&self, secret: &str, region: &str) {
         self.secret(format!("replicate to {region}"), secret, |secret, _| {
             secret.replicas.push(region.to_owned());
         });
     }
 
     /// Has Secrets Manager rotate the secret.
-    pub(crate) fn enable_rotation(&self, secret: &str) {
+    pub fn enable_rotation(&self, secret: &str) {
         self.secret("enable rotation".to_owned(), secret, |secret, _| {
             secret.rotation = Rotation::Enabled;
         });
     }
 
     /// Has Secrets Manager rotate the secret no more.
-    pub(crate) fn disable_rotation(&self, secret: &str) {
+    pub fn disable_rotation(&self, secret: &str) {
         self.secret("disable rotation".to_owned(), secret, |secret, _| {
             secret.rotation = Rotation::Off;
         });
     }
 
     /// Leaves out of the secret's description whether it is rotated.
-    pub(crate) fn leave_rotation_unsaid(&self, secret: &str) {
+    pub fn leave_rotation_unsaid(&self, secret: &str) {
         self.secret("rotation unsaid".to_owned(), secret, |secret, _| {
             secret.rotation = Rotation::Unsaid;
         });
     }
 
     /// Moves a label, or takes it off.
-    pub(crate) fn move_label(&self, secret: &str, label: &str, to: Option<&VersionId>) {
+    pub fn move_label(&self, secret: &str, label: &str, to: Option<&VersionId>) {
         self.secret(format!("move {label}"), secret, |secret, _| {
             let from = secret.holder(label).cloned();
             secret
@@ -359,21 +359,21 @@ impl Person<'_> {
     }
 
     /// Sets a tag of the secret.
-    pub(crate) fn tag_secret(&self, secret: &str, key: &str, value: &str) {
+    pub fn tag_secret(&self, secret: &str, key: &str, value: &str) {
         self.secret(format!("tag {key}={value}"), secret, |secret, _| {
             secret.tags.insert(key.to_owned(), value.to_owned());
         });
     }
 
     /// Removes all tags of the secret.
-    pub(crate) fn strip_secret_tags(&self, secret: &str) {
+    pub fn strip_secret_tags(&self, secret: &str) {
         self.secret("strip tags".to_owned(), secret, |secret, _| {
             secret.tags.clear();
         });
     }
 
     /// Takes a KMS key out of use.
-    pub(crate) fn break_kms_key(&self, key: &str) {
+    pub fn break_kms_key(&self, key: &str) {
         self.act(format!("disable {key}"), |state, _| {
             state.secrets.broken_kms_keys.insert(key.to_owned());
         });
