@@ -61,6 +61,8 @@ pub struct Faulty<C> {
 #[derive(Default)]
 struct Script {
     faults: BTreeMap<usize, Fault>,
+    /// The fault that the next calls of a name meet, and how many of them.
+    named: Option<(&'static str, usize, Fault)>,
     outage: Option<(usize, ErrorKind)>,
     /// Every call with the moment it was begun.
     calls: Vec<(&'static str, Instant)>,
@@ -129,6 +131,13 @@ impl<C> Faulty<C> {
     pub fn with_all(inner: C, faults: impl IntoIterator<Item = (usize, Fault)>) -> Self {
         let faulty = Self::new(inner);
         faulty.script().faults.extend(faults);
+        faulty
+    }
+
+    /// A process whose first `times` calls of this name fail so.
+    pub fn with_named(inner: C, name: &'static str, times: usize, fault: Fault) -> Self {
+        let faulty = Self::new(inner);
+        faulty.script().named = Some((name, times, fault));
         faulty
     }
 
@@ -230,7 +239,14 @@ impl<C> Faulty<C> {
             .outage
             .filter(|(from, _)| k >= *from)
             .map(|(_, kind)| Fault::Refuse(kind));
-        let fault = script.faults.get(&k).copied().or(outage);
+        let named = script.named.as_mut().and_then(|(at, times, fault)| {
+            let strikes = *at == name && *times > 0;
+            strikes.then(|| {
+                *times -= 1;
+                *fault
+            })
+        });
+        let fault = script.faults.get(&k).copied().or(named).or(outage);
         script.struck.extend(fault.map(|fault| (k, fault)));
         (k, fault)
     }
