@@ -165,7 +165,7 @@ impl Watched {
     async fn requests(&self, call: PortCall<'_>) -> Vec<Call> {
         use PortCall as P;
         let user = |action, user: &UserName| vec![self.user(action, user.as_str())];
-        let secret = |action, arn| vec![self.by_arn(action, arn)];
+        let secret = |action, arn| vec![self.by_arn(&format!("secretsmanager:{action}"), arn)];
         match call {
             P::find_user { user: name } => user("iam:GetUser", name),
             P::create_user { user } => self.creating_user(user),
@@ -194,26 +194,18 @@ impl Watched {
                 self.encrypted("secretsmanager:GetSecretValue", arn, &["kms:Decrypt"])
             }
             P::create_secret { secret } => self.creating_secret(secret),
-            P::restore_secret { secret: arn } => secret("secretsmanager:RestoreSecret", arn),
+            P::restore_secret { secret: arn } => secret("RestoreSecret", arn),
             P::update_secret { secret: arn, .. } => {
                 self.encrypted("secretsmanager:UpdateSecret", arn, ANOTHER_KEY)
             }
-            P::tag_secret { secret: arn, tags } => {
-                tagging(secret("secretsmanager:TagResource", arn), tags)
-            }
-            P::untag_secret { secret: arn, keys } => {
-                untagging(secret("secretsmanager:UntagResource", arn), keys)
-            }
+            P::tag_secret { secret: arn, tags } => tagging(secret("TagResource", arn), tags),
+            P::untag_secret { secret: arn, keys } => untagging(secret("UntagResource", arn), keys),
             P::store_version { secret: arn, .. } => {
                 self.encrypted("secretsmanager:PutSecretValue", arn, ANOTHER_VALUE)
             }
-            P::move_label { secret: arn, .. } => {
-                secret("secretsmanager:UpdateSecretVersionStage", arn)
-            }
-            P::remove_replicas { secret: arn, .. } => {
-                secret("secretsmanager:RemoveRegionsFromReplication", arn)
-            }
-            P::delete_secret { secret: arn, .. } => secret("secretsmanager:DeleteSecret", arn),
+            P::move_label { secret: arn, .. } => secret("UpdateSecretVersionStage", arn),
+            P::remove_replicas { secret: arn, .. } => secret("RemoveRegionsFromReplication", arn),
+            P::delete_secret { secret: arn, .. } => secret("DeleteSecret", arn),
             P::standing { stack_id, .. } => {
                 vec![self.call("cloudformation:DescribeStackResource", stack_id)]
             }
