@@ -14,9 +14,9 @@ TOOLS   := .tools/python
 # path): a changed lock or a moved checkout installs anew, anything else costs nothing.
 INSTALLED := $(TOOLS)/installed-$(shell { cat $(LOCK); pwd; } | git hash-object --stdin)
 AUDIT     := .tools/audit
-# The Python and Node handlers that `make bench` measures beside the function.
+# The Python and Node handlers that `make bench` measures beside the function, and what draws its curves.
 PEERS     := .tools/bench
-PEERS_INSTALLED := $(PEERS)/installed-$(shell { cat bench/crhelper/*.txt bench/node/*.json bench/node/*.mjs; pwd; } | git hash-object --stdin)
+PEERS_INSTALLED := $(PEERS)/installed-$(shell { cat bench/*.txt bench/crhelper/*.txt bench/node/*.json bench/node/*.mjs; pwd; } | git hash-object --stdin)
 RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 CARGO     := cargo
 E2E       := $(CARGO) run --locked --package e2e --
@@ -86,7 +86,7 @@ fuzz: ## Try the event parser and the policy builder on more random input (CASES
 .PHONY: bench
 bench: function $(PEERS_INSTALLED) ## Measure time, memory and size beside an empty function and others' handlers
 	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) lambda build --release --locked --package bench
-	@$(TOOLS)/bin/python bench/main.py --programs '$(or $(CARGO_TARGET_DIR),target)/lambda' $(BENCH)
+	@PYTHONPATH=$(PEERS)/plot $(TOOLS)/bin/python bench/main.py --programs '$(or $(CARGO_TARGET_DIR),target)/lambda' $(BENCH)
 
 ##@ Tools
 .PHONY: tools
@@ -124,6 +124,7 @@ $(PEERS_INSTALLED): $(INSTALLED) | prerequisites
 	@echo 'Installing the handlers to measure beside into $(PEERS)'
 	@rm -rf $(PEERS)
 	@install='$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes'; \
+	$$install --target $(PEERS)/plot --requirement bench/requirements.txt && \
 	$$install --target $(PEERS)/crhelper --requirement bench/crhelper/requirements.txt && \
 	$$install --target $(PEERS)/python-runtime --requirement bench/crhelper/runtime.txt
 	@if command -v node >/dev/null && command -v npm >/dev/null; then \

@@ -1,6 +1,6 @@
 """Measures the functions beside an empty one and beside what people use today: `make bench`.
 
-    .tools/python/bin/python bench/main.py --programs FOLDER [--rounds N] [--quick]
+    PYTHONPATH=.tools/bench/plot .tools/python/bin/python bench/main.py --programs FOLDER [--rounds N] [--quick]
 
 Prints tables, and writes the figures to target/bench/figures.json and curves made of them to target/bench/*.svg.
 """

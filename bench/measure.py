@@ -87,8 +87,8 @@ def growth_by_buckets(bench, functions, buckets):
         taken = {"unproved": [], "proved": []}
         for _, name in itertools.product(range(5), taken):
             taken[name].append(bench.life(functions[name], buckets=buckets[:count])["create_ms"])
-        unproved, proved = map(statistics.median, taken.values())
-        rows.append({"buckets": count, "unproved_ms": unproved, "proved_ms": proved, "proof_ms": proved - unproved})
+        row = medians([{f"{name}_ms": value for name, value in zip(taken, values)} for values in zip(*taken.values())])
+        rows.append({"buckets": count, **row, "proof_ms": row["proved_ms"] - row["unproved_ms"]})
     return rows
 
 

@@ -1,81 +1,68 @@
-"""Curves and bars as SVG, made from the figures alone."""
+"""Curves and bars as SVG, made from the figures alone; the thin bars are the middle half of all runs."""
 
-import html
+import matplotlib
 
-WIDTH, INK, FAINT = 720, "#333", "#ccc"
-COLOURS = ("#1b6ca8", "#d1603d", "#6a994e", "#8d6a9f")
-STYLE = "font: 13px system-ui, sans-serif"
+matplotlib.use("svg")
+# The same figures make the same bytes; text stays text.
+matplotlib.rcParams.update({
+    "svg.hashsalt": "bench", "svg.fonttype": "none", "figure.constrained_layout.use": True, "figure.figsize": (7.2, 3.6),
+    "axes.spines.top": False, "axes.spines.right": False, "errorbar.capsize": 3,
+})
+
+from matplotlib import pyplot
+
+NAMES = {"proved": "this, with proof", "unproved": "this, without proof", "crhelper": "crhelper + boto3", "node": "Node + SDK v3"}
 
 
 def write(figures, folder):
-    (folder / "start.svg").write_text(bars(figures["functions"]))
+    save(folder / "start.svg", start(figures["functions"]))
     if "delays" not in figures:
         return
-    buckets = [row["buckets"] for row in figures["buckets"]]
-    proofs = [[row[key] for row in figures["buckets"]] for key in ("unproved_ms", "proved_ms")]
-    series = dict(zip(("without proof", "with proof"), proofs))
-    (folder / "buckets.svg").write_text(curves("Cold Create by number of buckets", "buckets", "ms", buckets, series))
-    policies = figures["policies"]
-    series = {"parse the properties and write the policy": [row["microseconds"] for row in policies]}
-    counts = [row["buckets"] for row in policies]
-    (folder / "policies.svg").write_text(curves("The policy by number of buckets", "buckets", "µs", counts, series))
-    events = sorted({row["events"] for row in figures["events"]})
+    rows, names = figures["buckets"], (("without proof", "unproved"), ("with proof", "proved"))
+    series = {label: [(row["buckets"], row[f"{name}_ms"], row[f"{name}_ms_middle_half"]) for row in rows] for label, name in names}
+    save(folder / "buckets.svg", curves("Cold Create by number of buckets", "buckets", "ms", series))
+    series = {"parse the properties and write the policy": [(row["buckets"], row["microseconds"], None) for row in figures["policies"]]}
+    save(folder / "policies.svg", curves("The policy by number of buckets", "buckets", "µs", series))
     series = {}
-    for refuse_every, label in ((0, "nothing refused"), (8, "every eighth call refused")):
-        series[label] = [row["elapsed_ms"] for row in figures["events"] if row["refuse_every"] == refuse_every]
-    (folder / "events.svg").write_text(curves("So many Creates at once, until all have ended", "events", "ms", events, series))
+    for row in figures["events"]:
+        label = "every eighth call refused" if row["refuse_every"] else "nothing refused"
+        series.setdefault(label, []).append((row["events"], row["elapsed_ms"], None))
+    save(folder / "events.svg", curves("So many Creates at once, until all have ended (one run)", "events", "ms", series))
 
 
-def document(height, title, parts):
-    # A background of its own: pages are dark, too.
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" style="{STYLE}">'
-    back = f'<title>{html.escape(title)}</title><rect width="{WIDTH}" height="{height}" fill="white"/>'
-    return "\n".join([head, back, label(16, 26, title, weight="600"), *parts, "</svg>"]) + "\n"
+def save(file, figure):
+    figure.savefig(file, metadata={"Date": None})
+    pyplot.close(figure)
 
 
-def label(x, y, words, anchor="start", weight="400", colour=INK):
-    attributes = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}" fill="{colour}"'
-    return f"<text {attributes}>{html.escape(words)}</text>"
+def around(value, middle_half):
+    """How far the middle half reaches below and above."""
+    return (value - middle_half[0], middle_half[1] - value) if middle_half else (0, 0)
 
 
-def bars(functions):
+def start(functions):
     """Init and first Create together: what a stack operation waits for besides AWS."""
-    names = {"proved": "this, with proof", "unproved": "this, without proof", "crhelper": "crhelper + boto3", "node": "Node + SDK v3"}
-    shown = [(text, functions[name]) for name, text in names.items() if name in functions]
-    longest = max(function["init_ms"] + function["create_ms"] for _, function in shown)
-    scale, parts, y = (WIDTH - 330) / longest, [], 46
-    for text, function in shown:
-        init, create, memory = function["init_ms"], function["create_ms"], function["peak_kib"] / 1024
-        parts.append(label(160, y + 17, text, anchor="end"))
-        parts.append(f'<rect x="170" y="{y}" width="{init * scale:.1f}" height="24" fill="{COLOURS[1]}"/>')
-        parts.append(f'<rect x="{170 + init * scale:.1f}" y="{y}" width="{create * scale:.1f}" height="24" fill="{COLOURS[0]}"/>')
-        parts.append(label(178 + (init + create) * scale, y + 17, f"{init + create:.0f} ms, {memory:.0f} MiB"))
-        y += 36
-    for x, colour, text in ((170, COLOURS[1], "init"), (230, COLOURS[0], "first Create")):
-        parts.append(f'<rect x="{x}" y="{y}" width="12" height="12" fill="{colour}"/>')
-        parts.append(label(x + 18, y + 11, text))
-    return document(y + 28, "Cold start to answer, and peak memory", parts)
+    figure, axes = pyplot.subplots()
+    shown = [name for name in NAMES if name in functions]
+    labels, left = [NAMES[name] for name in shown], [0] * len(shown)
+    for key, text in (("init_ms", "init"), ("create_ms", "first Create")):
+        values = [functions[name][key] for name in shown]
+        spread = [around(functions[name][key], functions[name][f"{key}_middle_half"]) for name in shown]
+        axes.barh(labels, values, left=left, xerr=list(zip(*spread)), label=text)
+        left = [sum(pair) for pair in zip(left, values)]
+    for name, label, total in zip(shown, labels, left):
+        axes.annotate(f"{total:.0f} ms, {functions[name]['peak_kib'] / 1024:.0f} MiB", (total, label), (24, 0), textcoords="offset points", va="center")
+    axes.set(title="Cold start to answer, and peak memory", xlabel="ms", xlim=(0, max(left) * 1.3))
+    axes.invert_yaxis()
+    axes.legend()
+    return figure
 
 
-def curves(title, across, up, xs, series):
-    left, top, right, bottom = 70, 50, WIDTH - 20, 310
-    highest = max(max(values) for values in series.values()) * 1.05
-
-    def place(x, y):
-        return left + (right - left) * x / max(xs), bottom - (bottom - top) * y / highest
-
-    parts = []
-    for part in range(5):
-        value = highest * part / 4
-        _, y = place(0, value)
-        parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{FAINT}"/>')
-        parts.append(label(left - 8, y + 4, f"{value:.0f}" if highest > 10 else f"{value:.1f}", anchor="end"))
-    for x in xs if len(xs) < 10 else [x for x in xs if x == 1 or x % 10 == 0]:
-        parts.append(label(place(x, 0)[0], bottom + 18, str(x), anchor="middle"))
-    parts.append(label(right, bottom + 36, across, anchor="end"))
-    parts.append(label(left - 8, top - 8, up, anchor="end"))
-    for at, (name, values) in enumerate(series.items()):
-        points = " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in zip(xs, values))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[at]}" stroke-width="2"/>')
-        parts.append(label(left + 12, top + 16 + 18 * at, name, colour=COLOURS[at]))
-    return document(bottom + 48, title, parts)
+def curves(title, across, up, series):
+    figure, axes = pyplot.subplots()
+    for label, points in series.items():
+        xs, ys, halves = zip(*points)
+        axes.errorbar(xs, ys, yerr=list(zip(*map(around, ys, halves))), label=label)
+    axes.set(title=title, xlabel=across, ylabel=up, xlim=(0, None), ylim=(0, None))
+    axes.legend()
+    return figure

@@ -7,7 +7,7 @@ use futures_util::future::{Either, join_all, select};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::cloud::{Cloud, CloudError, Creation, Denial, ErrorKind, SecretArn};
+use crate::cloud::{Cloud, CloudError, Creation, ErrorKind, NewSecret, NewUser, SecretArn};
 use crate::confirm::Confirmation;
 use crate::names::UserName;
 use crate::observe::Pair;
@@ -42,7 +42,7 @@ pub enum ApplyError {
         /// The step.
         step: String,
         /// Why.
-        error: CloudError,
+        error: Box<CloudError>,
     },
     /// The key does not read what it should.
     #[error("{0}")]
@@ -174,10 +174,12 @@ impl<C: Cloud> Execution<'_, C> {
     /// Takes one step, and logs how it ended.
     async fn take(&self, step: &Step) -> Result<Effect, ApplyError> {
         let started = Instant::now();
-        let ended = match step {
-            Step::MakeKey(new) => self.make_key(new, step).await,
-            Step::Prove(proof) => self.prove(proof).await.map(|()| Effect::None),
-            step => self.call_patiently(step).await,
+        let ended = if let Step::MakeKey(new) = step {
+            self.make_key(new, step).await
+        } else if let Step::Prove(proof) = step {
+            self.prove(proof).await.map(|()| Effect::None)
+        } else {
+            self.call_patiently(step).await
         };
         let seconds = started.elapsed().as_secs_f64();
         match &ended {
@@ -230,7 +232,7 @@ impl<C: Cloud> Execution<'_, C> {
             }
             Err(CallError::Cloud(error)) => Err(ApplyError::Failed {
                 step: step.to_string(),
-                error,
+                error: Box::new(error),
             }),
             Err(CallError::Defect) => Err(ApplyError::Defect(step.to_string())),
         }
@@ -273,32 +275,16 @@ impl<C: Cloud> Execution<'_, C> {
     async fn call(&self, step: &Step) -> Result<Effect, CallError> {
         let (cloud, user) = (self.run.cloud, self.name);
         match step {
-            Step::CreateUser(new) => {
-                return Ok(match cloud.create_user(new).await? {
-                    Creation::Created(user) => {
-                        self.run.made.user_or_secret.set(true);
-                        Effect::User(user.arn)
-                    }
-                    Creation::AlreadyExists => {
-                        Effect::Again(format!("user `{user}` has just appeared"))
-                    }
-                });
-            }
-            Step::CreateSecret(new) => {
-                return Ok(match cloud.create_secret(new).await? {
-                    Creation::Created(arn) => {
-                        self.run.made.user_or_secret.set(true);
-                        Effect::Secret(arn)
-                    }
-                    Creation::AlreadyExists => {
-                        Effect::Again(format!("secret `{}` has just appeared", new.name))
-                    }
-                });
-            }
+            Step::CreateUser(new) => return self.create_user(new).await,
+            Step::CreateSecret(new) => return self.create_secret(new).await,
             Step::AskCloudFormation => {
-                return Ok(match self.run.ask().await {
-                    Confirmation::Confirmed => Effect::None,
-                    other => Effect::Again(format!("CloudFormation does not say go on: {other:?}")),
+                let confirmation = self.run.ask().await;
+                let confirmed = confirmation == Confirmation::Confirmed;
+                let why = || format!("CloudFormation does not say go on: {confirmation:?}");
+                return Ok(if confirmed {
+                    Effect::None
+                } else {
+                    Effect::Again(why())
                 });
             }
             Step::LookAgain => return self.look_again().await,
@@ -341,6 +327,30 @@ impl<C: Cloud> Execution<'_, C> {
         Ok(Effect::None)
     }
 
+    async fn create_user(&self, new: &NewUser) -> Result<Effect, CallError> {
+        Ok(match self.run.cloud.create_user(new).await? {
+            Creation::Created(user) => {
+                self.run.made.user_or_secret.set(true);
+                Effect::User(user.arn)
+            }
+            Creation::AlreadyExists => {
+                Effect::Again(format!("user `{}` has just appeared", new.name))
+            }
+        })
+    }
+
+    async fn create_secret(&self, new: &NewSecret) -> Result<Effect, CallError> {
+        Ok(match self.run.cloud.create_secret(new).await? {
+            Creation::Created(arn) => {
+                self.run.made.user_or_secret.set(true);
+                Effect::Secret(arn)
+            }
+            Creation::AlreadyExists => {
+                Effect::Again(format!("secret `{}` has just appeared", new.name))
+            }
+        })
+    }
+
     /// Deletes the secret at once, or restorable for 7 days where a policy of the organization forbids the other
     /// (`secretsmanager:ForceDeleteWithoutRecovery`). A role that is merely fresh is waited for first.
     async fn delete_secret(
@@ -372,7 +382,7 @@ impl<C: Cloud> Execution<'_, C> {
 
 /// Whether AWS says that a policy denies the call outright.
 fn is_explicit(error: &CloudError) -> bool {
-    matches!(&error.denial, Some(Denial { explicit: true, .. }))
+    error.denial.as_ref().is_some_and(|denial| denial.explicit)
 }
 
 /// Whether waiting cannot help: both ways to delete the secret were tried.

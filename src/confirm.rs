@@ -130,6 +130,22 @@ fn removal(view: &StackView, logical_id: &str, user: &UserName) -> Confirmation 
     }
 }
 
+impl Confirmation {
+    /// Whether CloudFormation says "go on".
+    pub fn is_confirmed(&self) -> bool {
+        *self == Self::Confirmed
+    }
+
+    /// The resource, where nobody wants it any more.
+    pub fn unwanted(&self) -> Option<&ResourceNow> {
+        if let Self::Unwanted(now) = self {
+            Some(now)
+        } else {
+            None
+        }
+    }
+}
+
 impl ResourceNow {
     /// What CloudFormation says, in one sentence without its full stop.
     pub fn sentence(&self, logical_id: &str) -> String {

@@ -52,21 +52,20 @@ async fn create<C: Cloud>(run: &Run<'_, C>, settings: &Settings, desired: &Desir
         Ok(attributes) => return Ok(Success { id, attributes }),
         Err(error) => error,
     };
-    let reason = match error {
-        RunError::Unconfirmed(confirmation) => {
-            let unwanted = match &confirmation {
-                // The pair is nobody's where CloudFormation names this one, or has no id of ours yet.
-                Confirmation::Unwanted(now) => now
-                    .physical_id
-                    .user()
-                    .is_none_or(|named| named == desired.user)
-                    .then_some(&desired.user),
-                _ => None,
-            };
-            clean_up(run, confirmation, unwanted, desired).await
-        }
-        error => error.to_string(),
+    let RunError::Unconfirmed(confirmation) = error else {
+        return Err(Failure {
+            id,
+            reason: error.to_string(),
+        });
     };
+    // The pair is nobody's where CloudFormation names this one, or has no id of ours yet.
+    let nobodys = |now: &ResourceNow| {
+        let named = now.physical_id.user();
+        named.is_none_or(|named| named == desired.user)
+    };
+    let unwanted = confirmation.unwanted().filter(|now| nobodys(now));
+    let unwanted = unwanted.map(|_| &desired.user);
+    let reason = clean_up(run, &confirmation, unwanted, desired).await;
     Err(Failure { id, reason })
 }
 
@@ -94,11 +93,9 @@ async fn update<C: Cloud>(
     let attributes = match provision(run, settings, desired, change).await {
         Ok(attributes) => attributes,
         Err(RunError::Unconfirmed(confirmation)) => {
-            let named = match &confirmation {
-                Confirmation::Unwanted(now) => now.physical_id.user(),
-                _ => None,
-            };
-            let reason = clean_up(run, confirmation, named.as_ref(), desired).await;
+            let unwanted = confirmation.unwanted();
+            let named = unwanted.and_then(|now| now.physical_id.user());
+            let reason = clean_up(run, &confirmation, named.as_ref(), desired).await;
             return Err(failure(reason));
         }
         Err(error) if replacement && run.made.found.get() == Some(Found::Nothing) => {
@@ -138,9 +135,12 @@ async fn delete<C: Cloud>(
         run,
         between_rounds(),
         async || Ok(observe::for_deletion(run, user).await?),
-        |observed| match &observed.confirmation {
-            Confirmation::Confirmed => removal(run, observed, recovery),
-            other => Err(RunError::Unconfirmed(other.clone())),
+        |observed| {
+            if observed.confirmation.is_confirmed() {
+                removal(run, observed, recovery)
+            } else {
+                Err(unconfirmed(observed))
+            }
         },
     );
     match removed.await {
@@ -181,10 +181,10 @@ async fn provision<C: Cloud>(
         between_rounds(),
         async || Ok(observe::for_provision(run, &desired.user, &buckets).await?),
         |observed| {
-            let plan = match &observed.confirmation {
-                Confirmation::Confirmed => plan::provision(&goal, observed)?,
-                other => answer_again(&goal, observed)
-                    .ok_or_else(|| RunError::Unconfirmed(other.clone()))?,
+            let plan = if observed.confirmation.is_confirmed() {
+                plan::provision(&goal, observed)?
+            } else {
+                answer_again(&goal, observed).ok_or_else(|| unconfirmed(observed))?
             };
             goal.access = plan.access;
             Ok(plan)
@@ -192,6 +192,10 @@ async fn provision<C: Cloud>(
     )
     .await?;
     attributes(&goal, &observed, applied)
+}
+
+fn unconfirmed(observed: &Observed) -> RunError {
+    RunError::Unconfirmed(Box::new(observed.confirmation.clone()))
 }
 
 /// The plan for a request that was answered before: nothing, where all is as it asks. A proof changes nothing either, and
@@ -235,11 +239,11 @@ fn removal<C: Cloud>(
 /// itself made and nobody took into use. Gives the reason for the answer.
 async fn clean_up<C: Cloud>(
     run: &Run<'_, C>,
-    confirmation: Confirmation,
+    confirmation: &Confirmation,
     unwanted: Option<&UserName>,
     desired: &Desired,
 ) -> String {
-    let named = match &confirmation {
+    let named = match confirmation {
         Confirmation::Answered(now) | Confirmation::Unwanted(now) => now.physical_id.user(),
         Confirmation::Confirmed
         | Confirmation::Contradicted(_)
@@ -257,7 +261,7 @@ async fn clean_up<C: Cloud>(
     if keys && made.is_none() && unwanted != Some(&desired.user) {
         left = left.and(withdraw_keys(run, &desired.user).await);
     }
-    let sentence = sentence(run, &confirmation);
+    let sentence = sentence(run, confirmation);
     match left {
         Ok(()) if unwanted.is_some() => {
             format!("{sentence}; what was left of it was removed")

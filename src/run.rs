@@ -207,24 +207,24 @@ impl<'a, C: Cloud> Run<'a, C> {
 
     /// Judges one look, in the light of those before it.
     fn judge(&self, view: &StackView, question: Question<'_>) -> Confirmation {
-        let confirmation = match question.judge(view, &self.owner.logical_id) {
+        let confirmation = question.judge(view, &self.owner.logical_id);
+        if let Confirmation::Unanswered(error) = &confirmation {
             // Once told to go on, silence changes nothing.
-            Confirmation::Unanswered(error) if self.confirmed.get() => {
+            if self.confirmed.get() {
                 warn!(%error, "CloudFormation does not answer; going on as it said before");
                 return Confirmation::Confirmed;
             }
-            Confirmation::Unanswered(error)
-                if self.serves == Serves::AnyStack
-                    && matches!(question, Question::Removal(_))
-                    && error.kind == ErrorKind::Denied
-                    && !self.may_lag(&error) =>
+            // A role of somebody's own template may lack the permission to ask.
+            if self.serves == Serves::AnyStack
+                && matches!(question, Question::Removal(_))
+                && error.kind == ErrorKind::Denied
+                && !self.may_lag(error)
             {
                 warn!(%error, "the role may not ask CloudFormation about this stack; going on with the removal");
-                Confirmation::Confirmed
+                return Confirmation::Confirmed;
             }
-            confirmation => confirmation,
-        };
-        if confirmation != Confirmation::Confirmed {
+        }
+        if !confirmation.is_confirmed() {
             return confirmation;
         }
         self.confirmed.set(true);

@@ -32,7 +32,7 @@ pub enum RunError {
     Blocked(String),
     /// CloudFormation's word is not "go on".
     #[error("CloudFormation did not confirm this request")]
-    Unconfirmed(Confirmation),
+    Unconfirmed(Box<Confirmation>),
     /// It could not be observed what is there.
     #[error("could not look at what is there: {0}")]
     Unobserved(#[from] CloudError),

@@ -47,8 +47,7 @@ fn names(header: &str) -> BTreeSet<String> {
 
 /// The keys of a section of the template.
 fn section(name: &str) -> BTreeSet<String> {
-    let template: serde_norway::Value =
-        serde_norway::from_str(&text("template.yaml")).expect("YAML");
+    let template: yaml_serde::Value = yaml_serde::from_str(&text("template.yaml")).expect("YAML");
     let section = template[name].as_mapping().expect("a mapping");
     section
         .keys()

@@ -17,7 +17,7 @@ impl<C: Cloud> Execution<'_, C> {
     pub(super) async fn make_key(&self, new: &NewKey, step: &Step) -> Result<Effect, ApplyError> {
         let failed = |error| ApplyError::Failed {
             step: step.to_string(),
-            error,
+            error: Box::new(error),
         };
         let Some(secret) = &self.secret else {
             return Err(ApplyError::Defect(step.to_string()));
@@ -75,9 +75,9 @@ impl<C: Cloud> Execution<'_, C> {
     async fn create_key(&self) -> Result<CreatedKey, CloudError> {
         (|| self.run.cloud.create_key(self.name))
             .retry(while_iam_lags())
-            .when(|error| match error.kind {
-                ErrorKind::Throttled => self.has_time_for_a_key(),
-                _ => self.run.may_lag(error) && self.has_time_for_a_key(),
+            .when(|error| {
+                (error.kind == ErrorKind::Throttled || self.run.may_lag(error))
+                    && self.has_time_for_a_key()
             })
             .await
     }

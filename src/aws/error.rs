@@ -52,7 +52,7 @@ pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
 /// Reads [how IAM words a denial](https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html):
 /// `… because no identity-based policy allows the … action`, `… with an explicit deny in a service control policy`.
 /// KMS's own refusals of a key (`KMS.DisabledException`) stand for a denial as well.
-fn denial(kind: ErrorKind, code: Option<&str>, message: &str) -> Option<Denial> {
+fn denial(kind: ErrorKind, code: Option<&str>, message: &str) -> Option<Box<Denial>> {
     let kms_refused = code.is_some_and(|code| code.starts_with("KMS."));
     if kind != ErrorKind::Denied && !kms_refused {
         return None;
@@ -69,7 +69,7 @@ fn denial(kind: ErrorKind, code: Option<&str>, message: &str) -> Option<Denial> 
     } else {
         PolicyKind::Unsaid
     };
-    Some(Denial {
+    Some(Box::new(Denial {
         by,
         explicit: says("explicit deny"),
         of: if kms_refused || says("kms:") {
@@ -77,7 +77,7 @@ fn denial(kind: ErrorKind, code: Option<&str>, message: &str) -> Option<Denial> 
         } else {
             Denied::Call
         },
-    })
+    }))
 }
 
 /// The KMS key that a message names.

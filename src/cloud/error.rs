@@ -16,7 +16,7 @@ pub struct CloudError {
     /// AWS's request id, if it answered.
     pub request_id: Option<String>,
     /// Which policy stood in the way, where one did.
-    pub denial: Option<Denial>,
+    pub denial: Option<Box<Denial>>,
 }
 
 impl CloudError {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::refusals::refuse_stripped_tags;
 use super::{Access, End, Plan, Refusal, Step};
-use crate::cloud::{AttachmentKind, SecretState};
+use crate::cloud::{Attachment, AttachmentKind, Secret, SecretState};
 use crate::names::{RecoveryWindow, UserName};
 use crate::observe::{ObservedSecret, ObservedUser, Pair};
 use crate::ownership::{Owner, Ownership};
@@ -12,7 +12,7 @@ use crate::waits::IAM_LAG;
 
 /// Plans the removal of what is ours of the pair. What is not ours stays, and a note says so.
 ///
-/// Keys go first, so that a removal which stops half-way leaves no credential behind; then what hangs on the user, and
+/// Keys go first, so that a removal which stops half-way leaves no credential behind; then what is attached to the user, and
 /// the secret beside it; then the user.
 ///
 /// # Errors
@@ -57,10 +57,38 @@ pub fn removal(
         plan.end = End::ObserveAgain("the user may not be visible yet".to_owned());
         return Ok(plan);
     }
-    let mut before = Vec::new();
-    let mut beside = Vec::new();
-    let mut last = Vec::new();
+    let mut stages = Stages::default();
     if let Some(user) = user {
+        plan.end = stages.remove_user(name, user);
+    }
+    if let Some(secret) = secret
+        && secret.secret.state == SecretState::Live
+    {
+        stages.remove_secret(&secret.secret, recovery);
+    }
+    let Stages {
+        before,
+        beside,
+        last,
+    } = stages;
+    plan.stages = [before, beside, last]
+        .into_iter()
+        .filter(|stage| !stage.is_empty())
+        .collect();
+    Ok(plan)
+}
+
+/// The stages of a removal: what goes before anything else, what goes side by side, and what goes last.
+#[derive(Default)]
+struct Stages {
+    before: Vec<Step>,
+    beside: Vec<Step>,
+    last: Vec<Step>,
+}
+
+impl Stages {
+    /// Adds the removal of the user and of what is attached to it, and says how the plan ends.
+    fn remove_user(&mut self, name: &UserName, user: &ObservedUser) -> End {
         let ObservedUser {
             user: _,
             ownership: _,
@@ -68,40 +96,36 @@ pub fn removal(
             keys,
             attachments,
         } = user;
-        before.extend(keys.iter().map(|key| Step::DeleteKey(key.id.clone())));
-        beside.extend(
-            policies
-                .keys()
-                .map(|policy| Step::DeletePolicy(policy.clone())),
-        );
-        let (groups, detachable): (Vec<_>, Vec<_>) = attachments
-            .iter()
-            .partition(|attachment| attachment.kind == AttachmentKind::Group);
-        beside.extend(
-            detachable
-                .into_iter()
-                .map(|attachment| Step::Detach(attachment.clone())),
-        );
+        let keys = keys.iter().map(|key| Step::DeleteKey(key.id.clone()));
+        self.before.extend(keys);
+        let policies = policies.keys();
+        self.beside
+            .extend(policies.map(|policy| Step::DeletePolicy(policy.clone())));
+        let is_group = |attachment: &&Attachment| attachment.kind == AttachmentKind::Group;
+        let (groups, detachable): (Vec<_>, Vec<_>) = attachments.iter().partition(is_group);
+        let detachable = detachable.into_iter();
+        self.beside
+            .extend(detachable.map(|attachment| Step::Detach(attachment.clone())));
         if groups.is_empty() {
-            last.push(Step::DeleteUser);
-        } else {
-            let commands = groups.iter().map(|group| {
-                format!(
-                    "`aws iam remove-user-from-group --group-name {} --user-name {name}`",
-                    group.id
-                )
-            });
-            plan.end = End::Refuse(Refusal::UserInGroup {
-                name: name.clone(),
-                commands: commands.collect::<Vec<_>>().join(" and "),
-            });
+            self.last.push(Step::DeleteUser);
+            return End::Done;
         }
+        let commands = groups.iter().map(|group| {
+            format!(
+                "`aws iam remove-user-from-group --group-name {} --user-name {name}`",
+                group.id
+            )
+        });
+        End::Refuse(Refusal::UserInGroup {
+            name: name.clone(),
+            commands: commands.collect::<Vec<_>>().join(" and "),
+        })
     }
-    if let Some(ObservedSecret { secret, .. }) = secret
-        && secret.state == SecretState::Live
-    {
+
+    /// Adds the removal of the secret and its replicas.
+    fn remove_secret(&mut self, secret: &Secret, recovery: RecoveryWindow) {
         if !secret.replicas.is_empty() {
-            before.push(Step::RemoveReplicas {
+            self.before.push(Step::RemoveReplicas {
                 secret: secret.arn.clone(),
                 regions: secret.replicas.clone(),
             });
@@ -110,16 +134,11 @@ pub fn removal(
             RecoveryWindow::None => None,
             RecoveryWindow::Days(days) => Some(days),
         };
-        beside.push(Step::DeleteSecret {
+        self.beside.push(Step::DeleteSecret {
             secret: secret.arn.clone(),
             recovery_days,
         });
     }
-    plan.stages = [before, beside, last]
-        .into_iter()
-        .filter(|stage| !stage.is_empty())
-        .collect();
-    Ok(plan)
 }
 
 /// The user if it has this very name. IAM finds it in any letter case, but secrets do not, so another spelling is another

@@ -243,19 +243,13 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |tags: &TagMap| {
-            tags.keys()
-                .map(|key| format!("`{key}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
         match self {
-            Self::CreateUser(user) => match &user.boundary {
-                Some(boundary) => write!(f, "create user `{}` bounded by `{boundary}`", user.name),
-                None => write!(f, "create user `{}` without a boundary", user.name),
+            Self::CreateUser(NewUser { name, boundary, .. }) => match boundary {
+                Some(boundary) => write!(f, "create user `{name}` bounded by `{boundary}`"),
+                None => write!(f, "create user `{name}` without a boundary"),
             },
             Self::SetBoundary(boundary) => write!(f, "bound the user by `{boundary}`"),
-            Self::TagUser(tags) => write!(f, "tag the user with {}", names(tags)),
+            Self::TagUser(tags) => write!(f, "tag the user with {}", keys_of(tags)),
             Self::UntagUser(keys) => write!(f, "untag the user of `{}`", keys.join("`, `")),
             Self::PutPolicy { name, document } => {
                 write!(f, "put policy `{name}` of {} characters", document.len())
@@ -270,41 +264,16 @@ impl fmt::Display for Step {
                 Some(key) => write!(f, "update the secret's description and its key `{key}`"),
                 None => f.write_str("update the secret's description and its AWS-managed key"),
             },
-            Self::TagSecret(tags) => write!(f, "tag the secret with {}", names(tags)),
+            Self::TagSecret(tags) => write!(f, "tag the secret with {}", keys_of(tags)),
             Self::UntagSecret(keys) => write!(f, "untag the secret of `{}`", keys.join("`, `")),
             Self::Promote { from, to, .. } => {
                 write!(f, "move AWSCURRENT from version {from} to {to}")
             }
             Self::DropLabel { label, version } => write!(f, "take {label} off version {version}"),
             Self::AskCloudFormation => f.write_str("ask CloudFormation"),
-            Self::MakeKey(NewKey {
-                version,
-                label,
-                serial,
-            }) => {
-                write!(
-                    f,
-                    "make a key for serial {serial} and store it as {label} in version {version}"
-                )
-            }
+            Self::MakeKey(key) => write!(f, "make {key}"),
             Self::LookAgain => f.write_str("see that the stored key exists"),
-            Self::Prove(Proof {
-                key_under_test,
-                on_failure,
-                targets: _,
-            }) => {
-                let whose = match key_under_test {
-                    KeyUnderTest::Made(_) => "the new key",
-                    KeyUnderTest::Candidate(..) => "the candidate key",
-                    KeyUnderTest::Pending(_) => "the pending key",
-                    KeyUnderTest::Current(_) => "the current key",
-                };
-                let consequence = match on_failure {
-                    OnFailure::Fail => "",
-                    OnFailure::Log => " (a failure is only logged)",
-                };
-                write!(f, "prove {whose} on every bucket{consequence}")
-            }
+            Self::Prove(proof) => write!(f, "{proof}"),
             Self::RemoveReplicas { regions, .. } => {
                 write!(f, "remove the replicas in {}", regions.join(", "))
             }
@@ -320,4 +289,39 @@ impl fmt::Display for Step {
             }
         }
     }
+}
+
+impl fmt::Display for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            version,
+            label,
+            serial,
+        } = self;
+        write!(
+            f,
+            "a key for serial {serial} and store it as {label} in version {version}"
+        )
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = match self.key_under_test {
+            KeyUnderTest::Made(_) => "the new key",
+            KeyUnderTest::Candidate(..) => "the candidate key",
+            KeyUnderTest::Pending(_) => "the pending key",
+            KeyUnderTest::Current(_) => "the current key",
+        };
+        let consequence = match self.on_failure {
+            OnFailure::Fail => "",
+            OnFailure::Log => " (a failure is only logged)",
+        };
+        write!(f, "prove {whose} on every bucket{consequence}")
+    }
+}
+
+fn keys_of(tags: &TagMap) -> String {
+    let keys: Vec<String> = tags.keys().map(|key| format!("`{key}`")).collect();
+    keys.join(", ")
 }

@@ -1,6 +1,6 @@
 //! What becomes of AWS's codes and of answers that are none.
 
-use publisher_s3_access::cloud::{Cloud, CloudError, ErrorKind};
+use publisher_s3_access::cloud::{Cloud, CloudError, Denial, Denied, ErrorKind, PolicyKind};
 
 use crate::wire::{Answer, Wire, json_error, query_error, reply, s3_error, with_header};
 use crate::{TELLTALE, bucket, folder, policy, secret_arn, stored_key, user, version};
@@ -282,87 +282,66 @@ async fn the_request_id_of_s3_is_told_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_denial_names_the_policy_that_stood_in_the_way() {
-    use publisher_s3_access::cloud::{Denial, Denied, PolicyKind};
-    let key = "arn:aws:kms:eu-west-1:111122223333:key/k-1";
-    let of_key = || Denied::KmsKey(Some(key.to_owned()));
-    let kms = format!(
-        "not authorized to perform: kms:Decrypt on resource: {key} because no resource-based policy allows the kms:Decrypt action"
-    );
-    for (code, message, by, explicit, of) in [
+    use PolicyKind::{Boundary, Identity, Organization, Resource, Unsaid};
+    for (message, by, explicit) in [
+        ("Access Denied", Unsaid, false),
         (
-            "AccessDenied",
-            "Access Denied",
-            PolicyKind::Unsaid,
+            "because no identity-based policy allows it",
+            Identity,
             false,
-            Denied::Call,
         ),
         (
-            "AccessDenied",
-            "because no identity-based policy allows the s3:GetObject action",
-            PolicyKind::Identity,
-            false,
-            Denied::Call,
-        ),
-        (
-            "AccessDenied",
             "with an explicit deny in an identity-based policy",
-            PolicyKind::Identity,
+            Identity,
             true,
-            Denied::Call,
         ),
+        ("because no permissions boundary allows it", Boundary, false),
         (
-            "AccessDenied",
-            "because no permissions boundary allows the s3:GetObject action",
-            PolicyKind::Boundary,
-            false,
-            Denied::Call,
-        ),
-        (
-            "AccessDenied",
             "with an explicit deny in a permissions boundary",
-            PolicyKind::Boundary,
+            Boundary,
             true,
-            Denied::Call,
         ),
         (
-            "AccessDenied",
             "with an explicit deny in a resource-based policy",
-            PolicyKind::Resource,
+            Resource,
             true,
-            Denied::Call,
         ),
         (
-            "AccessDenied",
             "with an explicit deny in a service control policy",
-            PolicyKind::Organization,
+            Organization,
             true,
-            Denied::Call,
         ),
         (
-            "AccessDenied",
             "with an explicit deny in a resource control policy",
-            PolicyKind::Organization,
+            Organization,
             true,
-            Denied::Call,
-        ),
-        (
-            "AccessDenied",
-            kms.as_str(),
-            PolicyKind::Resource,
-            false,
-            of_key(),
-        ),
-        (
-            "KMS.DisabledException",
-            key,
-            PolicyKind::Resource,
-            false,
-            of_key(),
         ),
     ] {
-        let error = list_objects(s3_error(403, code, message)).await;
-        assert_eq!(error.denial, Some(Denial { by, explicit, of }), "{message}");
+        let error = list_objects(s3_error(403, "AccessDenied", message)).await;
+        let of = Denied::Call;
+        let denial = Denial { by, explicit, of };
+        assert_eq!(error.denial, Some(Box::new(denial)), "{message}");
     }
     let error = list_objects(s3_error(404, "NoSuchBucket", "No policy here.")).await;
     assert_eq!(error.denial, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_of_kms_names_the_key() {
+    let key = "arn:aws:kms:eu-west-1:111122223333:key/k-1";
+    let denied = format!(
+        "not authorized to perform: kms:Decrypt on resource: {key} because no resource-based policy allows it"
+    );
+    for (code, message) in [
+        ("AccessDenied", denied.as_str()),
+        ("KMS.DisabledException", key),
+    ] {
+        let error = list_objects(s3_error(403, code, message)).await;
+        let denial = Denial {
+            by: PolicyKind::Resource,
+            explicit: false,
+            of: Denied::KmsKey(Some(key.to_owned())),
+        };
+        assert_eq!(error.denial, Some(Box::new(denial)), "{code}");
+    }
 }

@@ -103,24 +103,35 @@ async fn a_create_without_a_proof_waits_for_five_calls_until_the_key_is_stored_a
     );
 }
 
+fn unproved() -> Value {
+    json!({"VerifyAccess": false})
+}
+
+fn raised() -> Value {
+    json!({"KeySerial": 2, "VerifyAccess": false})
+}
+
+/// With the stack created without a proof.
+async fn created() -> Scene {
+    let mut scene = Scene::new().await;
+    let outcome = scene.create(properties_with(unproved())).await;
+    assert_eq!(outcome, Outcome::Complete);
+    scene
+}
+
+/// The same with its key rotated.
+async fn rotated() -> Scene {
+    let mut scene = created().await;
+    let outcome = scene.update(properties_with(raised())).await;
+    assert_eq!(outcome, Outcome::Complete);
+    scene
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_request_takes_the_calls_that_the_page_tells() {
-    let unproved = json!({"VerifyAccess": false});
+    let unproved = unproved();
     let other_policy = json!({"Buckets": ["reads", "others"], "VerifyAccess": false});
-    let raised = json!({"KeySerial": 2, "VerifyAccess": false});
     let raised_again = json!({"KeySerial": 3, "VerifyAccess": false});
-    let created = async || {
-        let mut scene = Scene::new().await;
-        let outcome = scene.create(properties_with(unproved.clone())).await;
-        assert_eq!(outcome, Outcome::Complete);
-        scene
-    };
-    let rotated = async || {
-        let mut scene = created().await;
-        let outcome = scene.update(properties_with(raised.clone())).await;
-        assert_eq!(outcome, Outcome::Complete);
-        scene
-    };
     let rows = [
         (
             "Create without proof",
@@ -145,7 +156,7 @@ async fn every_request_takes_the_calls_that_the_page_tells() {
         (
             "Update that raises `KeySerial`",
             created().await,
-            Kind::Update(raised.clone()),
+            Kind::Update(raised()),
         ),
         (
             "The same again, with the oldest key to be removed",

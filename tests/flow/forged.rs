@@ -118,20 +118,31 @@ struct Forged {
 
 /// Every kind of event, with every field as the stack would send it and otherwise.
 fn forgeries(scene: &mut Scene) -> Vec<Forged> {
-    let mut forged = Vec::new();
-    let rotated = properties_with(json!({"KeySerial": 99}));
-    let widened = properties_with(json!({"Buckets": "others"}));
+    let mut forged = of_the_resource(scene);
+    for kind in ["Create", "Update", "Delete"] {
+        forged.extend(of_something_else(scene, kind));
+    }
+    forged
+}
+
+/// For the stack's own resource: its own properties and others, its own id and others.
+fn of_the_resource(scene: &mut Scene) -> Vec<Forged> {
     let replaced = properties_with(json!({"UserName": OTHER_USER}));
-    let strangers = properties_with(json!({"UserName": "publisher-stranger"}));
-    let neighbours = properties_with(json!({"UserName": "publisher-neighbour"}));
     let wanted = [
         ("as it is", properties()),
-        ("rotated", rotated),
-        ("widened", widened),
+        ("rotated", properties_with(json!({"KeySerial": 99}))),
+        ("widened", properties_with(json!({"Buckets": "others"}))),
         ("replaced", replaced.clone()),
-        ("a stranger's", strangers),
-        ("a neighbour's", neighbours),
+        (
+            "a stranger's",
+            properties_with(json!({"UserName": "publisher-stranger"})),
+        ),
+        (
+            "a neighbour's",
+            properties_with(json!({"UserName": "publisher-neighbour"})),
+        ),
     ];
+    let mut forged = Vec::new();
     for kind in ["Create", "Update", "Delete"] {
         for (what, properties) in &wanted {
             for id in [SECRET, OTHER_SECRET, "mine-PublisherAccess-1ABC"] {
@@ -140,54 +151,54 @@ fn forgeries(scene: &mut Scene) -> Vec<Forged> {
                 }
                 let sent = (kind != "Create").then_some(id);
                 let old = (kind == "Update").then_some(&replaced);
-                let event = scene.stack.request(kind, sent, properties, old);
-                let what = format!("{kind} of `{id}`, {what}");
                 forged.push(Forged {
-                    what,
+                    what: format!("{kind} of `{id}`, {what}"),
                     kind,
                     never: false,
-                    event,
+                    event: scene.stack.request(kind, sent, properties, old),
                 });
             }
         }
     }
-    let own = scene.owner().stack_id.clone();
-    let ids = [
-        ("another life's", own.replace("/00000001-", "/0000000f-")),
-        ("another stack's", own.replace("/mine/", "/yours/")),
-        ("a neighbour's", own.replace("/mine/", "/neighbour/")),
-        ("another region's", own.replace("us-east-1", "us-west-2")),
-        (
-            "another account's",
-            own.replace("111122223333", "999988887777"),
-        ),
-        ("shouted", own.to_uppercase()),
-        ("malformed", "mine".to_owned()),
-        ("empty", String::new()),
-    ];
-    for kind in ["Create", "Update", "Delete"] {
-        let mut event = |field: &str, value: Value, what: &str| {
-            let sent = (kind != "Create").then_some(SECRET);
-            let old = (kind == "Update").then(properties);
-            let mut event = scene.stack.request(kind, sent, &wanted[1].1, old.as_ref());
-            event[field] = value;
-            forged.push(Forged {
-                what: format!("{kind} with {what} {field}"),
-                kind,
-                never: true,
-                event,
-            });
-        };
-        for (what, id) in &ids {
-            event("StackId", json!(id), what);
-        }
-        event("StackId", Value::Null, "no");
-        event("LogicalResourceId", json!("Unknown"), "an unknown");
-        event("LogicalResourceId", json!("FunctionLogs"), "another");
-        event("LogicalResourceId", json!(""), "an empty");
-        event("RequestType", json!("Remove"), "an unknown");
-    }
     forged
+}
+
+/// With one field that names another stack, another resource, another request, or nothing.
+fn of_something_else(scene: &mut Scene, kind: &'static str) -> Vec<Forged> {
+    let own = scene.owner().stack_id.clone();
+    let fields = [
+        ("StackId", json!(own.replace("/00000001-", "/0000000f-"))),
+        ("StackId", json!(own.replace("/mine/", "/yours/"))),
+        ("StackId", json!(own.replace("/mine/", "/neighbour/"))),
+        ("StackId", json!(own.replace("us-east-1", "us-west-2"))),
+        (
+            "StackId",
+            json!(own.replace("111122223333", "999988887777")),
+        ),
+        ("StackId", json!(own.to_uppercase())),
+        ("StackId", json!("mine")),
+        ("StackId", json!("")),
+        ("StackId", Value::Null),
+        ("LogicalResourceId", json!("Unknown")),
+        ("LogicalResourceId", json!("FunctionLogs")),
+        ("LogicalResourceId", json!("")),
+        ("RequestType", json!("Remove")),
+    ];
+    let rotated = properties_with(json!({"KeySerial": 99}));
+    let forged = fields.into_iter().map(|(field, value)| {
+        let sent = (kind != "Create").then_some(SECRET);
+        let old = (kind == "Update").then(properties);
+        let mut event = scene.stack.request(kind, sent, &rotated, old.as_ref());
+        let what = format!("{kind} with {field} {value}");
+        event[field] = value;
+        Forged {
+            what,
+            kind,
+            never: true,
+            event,
+        }
+    });
+    forged.collect()
 }
 
 fn everything(scene: &Scene) -> std::collections::BTreeMap<String, String> {

@@ -37,6 +37,12 @@ enum Held {
     No,
 }
 
+impl Held {
+    fn of<T>(ended: &Option<T>) -> Self {
+        if ended.is_none() { Self::Yes } else { Self::No }
+    }
+}
+
 impl Beside {
     async fn run(&self, scene: &Scene, k: usize, j: usize) -> Both {
         let Owner {
@@ -77,8 +83,7 @@ impl Beside {
         if let Some(second) = &whole {
             see_ended(second);
         }
-        let held = |ended: &Option<_>| if ended.is_none() { Held::Yes } else { Held::No };
-        let (first_held, second_held) = (held(&early), held(&whole));
+        let (first_held, second_held) = (Held::of(&early), Held::of(&whole));
         one.release();
         let first = match early {
             Some(answer) => answer,
@@ -91,10 +96,9 @@ impl Beside {
             None => beside.await,
         };
         see_ended(&second);
-        let answer = |answer: Option<Value>| Answer(answer.expect("nothing kills these runs"));
         Both {
-            first: answer(first),
-            second: answer(second),
+            first: Answer(first.expect("nothing kills these runs")),
+            second: Answer(second.expect("nothing kills these runs")),
             first_held,
             second_held,
         }

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use publisher_s3_access::cloud::ErrorKind;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 use kit::account::{BOUNDARY, Lags, Missing};
-use kit::faults::{Fault, Faulty};
+use kit::faults::Faulty;
 use kit::function::invoke;
-use kit::stack::{Answer, Others, Outcome};
+use kit::stack::{Answer, Outcome};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -275,29 +274,4 @@ fn update(scene: &mut Scene, changes: Value) -> Value {
     scene
         .stack
         .request("Update", Some(SECRET), &changed, Some(&properties()))
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_key_that_iam_was_too_busy_to_make_is_asked_for_again() {
-    let rehearsal = Scene::new().await;
-    let cloud = rehearsal.process();
-    let mut run = async |event| invoke(&rehearsal.account, &cloud, &event).await;
-    let mut stack = rehearsal.stack.fork(&rehearsal.account);
-    stack.create(properties(), Others::Succeed, &mut run).await;
-    let calls = cloud.calls();
-    let at = calls.iter().position(|call| *call == "create_key").unwrap();
-
-    let mut scene = Scene::new().await;
-    let busy = (at..at + 3).map(|k| (k, Fault::Refuse(ErrorKind::Throttled)));
-    let cloud = Faulty::with_all(scene.stack.cloud(), busy);
-    let account = scene.account.clone();
-    let mut run = async |event| invoke(&account, &cloud, &event).await;
-    let outcome = scene
-        .stack
-        .create(properties(), Others::Succeed, &mut run)
-        .await;
-    assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
-    assert_eq!(cloud.struck(), 3);
-    assert_eq!(scene.account.keys(USER).len(), 1);
-    scene.assert_works(USER, "reads");
 }

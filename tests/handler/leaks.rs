@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::cloud::{Fake, Manner, PANIC_MESSAGE};
 use crate::support::events::{sample, through_topic, with};
-use crate::support::function::{CANARY, Function, to_sink};
+use crate::support::function::{CANARY, Function, Outcome, to_sink};
 use crate::support::server::Reaction;
 use crate::support::{Kept, at_once, settings};
 
@@ -69,33 +69,38 @@ fn at_trace_no_path_writes_a_canary_and_every_line_is_json_with_the_ids() {
         );
         let outcome = function.outcome(events.len());
         assert!(outcome.lines.len() > events.len(), "{:?}", outcome.lines);
-        for text in outcome
-            .lines
-            .iter()
-            .chain([&outcome.errors])
-            .chain(outcome.reports.iter().map(|(_, body)| body))
-        {
-            for canary in [CANARY, "X-Amz-Signature", "AKIAIOSFODNN7EXAMPLE"] {
-                assert!(!text.contains(canary), "{text}");
-            }
-        }
-        for answer in &outcome.answers {
-            assert!(!answer.to_string().contains(CANARY), "{answer}");
-        }
-        let lines: Vec<Value> = outcome.lines.iter().map(|text| line(text)).collect();
-        let of_create: Vec<&Value> = lines
-            .iter()
-            .filter(|line| line["span"]["invocation_id"] == "invocation-0")
-            .collect();
-        assert!(of_create.len() >= 3, "{lines:?}");
-        for line in of_create {
-            let event = sample("create");
-            assert_eq!(line["span"]["request_id"], event["RequestId"]);
-            assert_eq!(line["span"]["stack_id"], event["StackId"]);
-            assert_eq!(line["span"]["logical_id"], event["LogicalResourceId"]);
-        }
-        assert_eq!(outcome.errors, "");
+        assert_clean(&outcome);
     }
+}
+
+/// Fails the test if a canary was written, or a line is not as it must be.
+fn assert_clean(outcome: &Outcome) {
+    for text in outcome
+        .lines
+        .iter()
+        .chain([&outcome.errors])
+        .chain(outcome.reports.iter().map(|(_, body)| body))
+    {
+        for canary in [CANARY, "X-Amz-Signature", "AKIAIOSFODNN7EXAMPLE"] {
+            assert!(!text.contains(canary), "{text}");
+        }
+    }
+    for answer in &outcome.answers {
+        assert!(!answer.to_string().contains(CANARY), "{answer}");
+    }
+    let lines: Vec<Value> = outcome.lines.iter().map(|text| line(text)).collect();
+    let of_create: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["span"]["invocation_id"] == "invocation-0")
+        .collect();
+    assert!(of_create.len() >= 3, "{lines:?}");
+    for line in of_create {
+        let event = sample("create");
+        assert_eq!(line["span"]["request_id"], event["RequestId"]);
+        assert_eq!(line["span"]["stack_id"], event["StackId"]);
+        assert_eq!(line["span"]["logical_id"], event["LogicalResourceId"]);
+    }
+    assert_eq!(outcome.errors, "");
 }
 
 #[test]

@@ -20,189 +20,196 @@ fn odd_values() -> Vec<(&'static str, Option<Value>)> {
     ]
 }
 
+/// A malformed event and what is wrong with it.
+type Malformed = (String, String);
+
+fn malformed(base: &str, what: &str, event: impl ToString) -> Malformed {
+    (format!("{base}: {what}"), event.to_string())
+}
+
+/// The sample with what nobody expects in this member.
+fn odd(base: &str, field: &str) -> Vec<Malformed> {
+    let odd = |(what, value)| {
+        let event = with(&sample(base), field, value);
+        malformed(base, &format!("`{field}` is {what}"), event)
+    };
+    odd_values().into_iter().map(odd).collect()
+}
+
 /// Events with a usable URL that nobody can act on.
-fn answerable() -> Vec<(String, String)> {
+fn answerable() -> Vec<Malformed> {
     let mut events = Vec::new();
-    let mut add = |name: String, event: String| events.push((name, event));
     for base in ["create", "update", "delete"] {
-        let event = sample(base);
         for field in ["RequestType", "StackId", "RequestId", "LogicalResourceId"] {
-            for (what, value) in odd_values() {
-                add(
-                    format!("{base}: `{field}` is {what}"),
-                    with(&event, field, value).to_string(),
-                );
-            }
+            events.extend(odd(base, field));
         }
-        for (what, stack) in [
-            ("no ARN", "publisher"),
-            (
-                "a change set's ARN",
-                "arn:aws:cloudformation:us-east-1:012345678912:changeSet/a/b",
-            ),
-            (
-                "of another account",
-                "arn:aws:cloudformation:us-east-1:210987654321:stack/publisher/guid",
-            ),
-            (
-                "of another region",
-                "arn:aws:cloudformation:us-east-2:012345678912:stack/publisher/guid",
-            ),
-            (
-                "of another partition",
-                "arn:aws-cn:cloudformation:us-east-1:012345678912:stack/publisher/guid",
-            ),
-            (
-                "of no partition",
-                "arn:gcp:cloudformation:us-east-1:012345678912:stack/publisher/guid",
-            ),
-            (
-                "two lines",
-                "arn:aws:cloudformation:us-east-1:012345678912:\nstack/publisher/guid",
-            ),
-        ] {
-            add(
-                format!("{base}: `StackId` is {what}"),
-                with(&event, "StackId", Some(json!(stack))).to_string(),
-            );
-        }
-        for kind in ["create", "CREATE", "Read", "Create ", "\u{0}", "Créate"] {
-            add(
-                format!("{base}: `RequestType` is {kind:?}"),
-                with(&event, "RequestType", Some(json!(kind))).to_string(),
-            );
-        }
-        let text = event.to_string();
-        let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
-        for (what, odd) in [
-            ("nested deeper than the decoder goes", deep.as_str()),
-            ("a number beyond all numbers", "1e999"),
-            ("half a character", r#""\ud800""#),
-        ] {
-            add(
-                format!("{base}: an unknown member is {what}"),
-                text.replacen('{', &format!("{{\"Odd\":{odd},"), 1),
-            );
-        }
-        add(
-            format!("{base}: through a topic"),
-            through_topic(&event).to_string(),
-        );
+        events.extend(foreign_stacks(base));
+        events.extend(unknown_kinds(base));
+        events.extend(unknown_members(base));
+        let event = through_topic(&sample(base));
+        events.push(malformed(base, "through a topic", event));
     }
     for base in ["update", "delete"] {
-        for (what, value) in odd_values() {
-            let event = with(&sample(base), "PhysicalResourceId", value);
-            add(
-                format!("{base}: `PhysicalResourceId` is {what}"),
-                event.to_string(),
-            );
-        }
+        events.extend(odd(base, "PhysicalResourceId"));
     }
     for base in ["create", "update"] {
-        for (what, value) in odd_values() {
-            let event = with(&sample(base), "ResourceProperties", value);
-            add(
-                format!("{base}: `ResourceProperties` is {what}"),
-                event.to_string(),
-            );
-        }
-        for property in [
-            "Buckets",
-            "UserName",
-            "PolicyName",
-            "SecretKmsKeyId",
-            "SecretRecoveryDays",
-            "PermissionsBoundary",
-            "Tags",
-            "KeySerial",
-            "VerifyAccess",
-        ] {
-            for (what, value) in [
-                ("an object", json!({"x": "y"})),
-                ("a list in a list", json!([["x"]])),
-                ("null", Value::Null),
-                ("empty", json!("")),
-                ("a bell", json!("\u{7}")),
-            ] {
-                let event = with_property(&sample(base), property, Some(value));
-                add(format!("{base}: `{property}` is {what}"), event.to_string());
-            }
+        events.extend(odd(base, "ResourceProperties"));
+        events.extend(odd_properties(base));
+    }
+    events
+}
+
+fn foreign_stacks(base: &str) -> impl Iterator<Item = Malformed> {
+    let stacks = [
+        ("no ARN", "publisher"),
+        (
+            "a change set's ARN",
+            "arn:aws:cloudformation:us-east-1:012345678912:changeSet/a/b",
+        ),
+        (
+            "of another account",
+            "arn:aws:cloudformation:us-east-1:210987654321:stack/publisher/guid",
+        ),
+        (
+            "of another region",
+            "arn:aws:cloudformation:us-east-2:012345678912:stack/publisher/guid",
+        ),
+        (
+            "of another partition",
+            "arn:aws-cn:cloudformation:us-east-1:012345678912:stack/publisher/guid",
+        ),
+        (
+            "of no partition",
+            "arn:gcp:cloudformation:us-east-1:012345678912:stack/publisher/guid",
+        ),
+        (
+            "two lines",
+            "arn:aws:cloudformation:us-east-1:012345678912:\nstack/publisher/guid",
+        ),
+    ];
+    stacks.into_iter().map(move |(what, stack)| {
+        let event = with(&sample(base), "StackId", Some(json!(stack)));
+        malformed(base, &format!("`StackId` is {what}"), event)
+    })
+}
+
+fn unknown_kinds(base: &str) -> impl Iterator<Item = Malformed> {
+    let kinds = ["create", "CREATE", "Read", "Create ", "\u{0}", "Créate"];
+    kinds.into_iter().map(move |kind| {
+        let event = with(&sample(base), "RequestType", Some(json!(kind)));
+        malformed(base, &format!("`RequestType` is {kind:?}"), event)
+    })
+}
+
+fn unknown_members(base: &str) -> impl Iterator<Item = Malformed> {
+    let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+    let members = [
+        ("nested deeper than the decoder goes", deep.as_str()),
+        ("a number beyond all numbers", "1e999"),
+        ("half a character", r#""\ud800""#),
+    ];
+    let text = sample(base).to_string();
+    let events = members.map(|(what, odd)| {
+        let event = text.replacen('{', &format!("{{\"Odd\":{odd},"), 1);
+        malformed(base, &format!("an unknown member is {what}"), event)
+    });
+    events.into_iter()
+}
+
+fn odd_properties(base: &str) -> Vec<Malformed> {
+    let properties = [
+        "Buckets",
+        "UserName",
+        "PolicyName",
+        "SecretKmsKeyId",
+        "SecretRecoveryDays",
+        "PermissionsBoundary",
+        "Tags",
+        "KeySerial",
+        "VerifyAccess",
+    ];
+    let values = [
+        ("an object", json!({"x": "y"})),
+        ("a list in a list", json!([["x"]])),
+        ("null", Value::Null),
+        ("empty", json!("")),
+        ("a bell", json!("\u{7}")),
+    ];
+    let event = sample(base);
+    let mut events = Vec::new();
+    for property in properties {
+        for (what, value) in &values {
+            let event = with_property(&event, property, Some(value.clone()));
+            events.push(malformed(base, &format!("`{property}` is {what}"), event));
         }
     }
     events
 }
 
+/// What is no event of CloudFormation's at all.
+const TEXTS: [&str; 19] = [
+    "",
+    " ",
+    "null",
+    "true",
+    "5",
+    "\"text\"",
+    "[]",
+    "[{}]",
+    "{}",
+    "{",
+    "\u{feff}{}",
+    "not JSON",
+    r#"{"Records":[]}"#,
+    r#"{"Records":[{}]}"#,
+    r#"{"Records":[{"Sns":{"Message":"hello"}}]}"#,
+    r#"{"Records":[{"Sns":{"Message":"{}"}}]}"#,
+    r#"{"Records":[{"s3":{"bucket":{"name":"b"}}}]}"#,
+    r#"{"key1":"value1","key2":"value2"}"#,
+    r#"{"version":"0","detail-type":"Scheduled Event","detail":{}}"#,
+];
+
 /// Events that leave nobody to answer.
-fn unanswerable() -> Vec<(String, String)> {
-    let mut events: Vec<(String, String)> = [
-        "",
-        " ",
-        "null",
-        "true",
-        "5",
-        "\"text\"",
-        "[]",
-        "[{}]",
-        "{}",
-        "{",
-        "\u{feff}{}",
-        "not JSON",
-        r#"{"Records":[]}"#,
-        r#"{"Records":[{}]}"#,
-        r#"{"Records":[{"Sns":{"Message":"hello"}}]}"#,
-        r#"{"Records":[{"Sns":{"Message":"{}"}}]}"#,
-        r#"{"Records":[{"s3":{"bucket":{"name":"b"}}}]}"#,
-        r#"{"key1":"value1","key2":"value2"}"#,
-        r#"{"version":"0","detail-type":"Scheduled Event","detail":{}}"#,
-    ]
-    .map(|text| (format!("{text:?}"), text.to_owned()))
-    .to_vec();
+fn unanswerable() -> Vec<Malformed> {
+    let mut events: Vec<_> = TEXTS
+        .map(|text| (format!("{text:?}"), text.to_owned()))
+        .into();
     for base in ["create", "update", "delete"] {
-        let event = sample(base);
-        let url = event["ResponseURL"].as_str().expect("a URL").to_owned();
-        for (what, value) in odd_values() {
-            events.push((
-                format!("{base}: `ResponseURL` is {what}"),
-                with(&event, "ResponseURL", value).to_string(),
-            ));
-        }
-        for odd in [
-            url.replacen("https", "http", 1),
-            url.replacen("amazonaws.com", "amazonaws.com.evil.example", 1),
-            url.replacen("https://", "https://user@", 1),
-            "https://169.254.170.2/v2/credentials".into(),
-            "http://127.0.0.1:9001/2018-06-01/runtime/invocation/x/response".into(),
-            "file:///etc/passwd".into(),
-            format!("https://s3.amazonaws.com/{}", "x".repeat(70_000)),
-        ] {
-            let name = format!(
-                "{base}: `ResponseURL` is {}",
-                odd.chars().take(60).collect::<String>()
-            );
-            events.push((
-                name,
-                with(&event, "ResponseURL", Some(odd.into())).to_string(),
-            ));
-        }
+        events.extend(odd(base, "ResponseURL"));
+        events.extend(unusable_urls(base));
         for field in ["StackId", "RequestId", "LogicalResourceId"] {
             for (what, part) in [
                 ("far too long", "x"),
                 ("far too long once escaped", "\u{1}"),
             ] {
                 let long = Value::from(part.repeat(3000));
-                events.push((
-                    format!("{base}: `{field}` is {what}"),
-                    with(&event, field, Some(long)).to_string(),
-                ));
+                let event = with(&sample(base), field, Some(long));
+                events.push(malformed(base, &format!("`{field}` is {what}"), event));
             }
         }
-        let text = event.to_string();
-        events.push((
-            format!("{base}: cut short"),
-            text[..text.len() / 2].to_owned(),
-        ));
+        let text = sample(base).to_string();
+        events.push(malformed(base, "cut short", &text[..text.len() / 2]));
     }
     events
+}
+
+fn unusable_urls(base: &str) -> impl Iterator<Item = Malformed> {
+    let event = sample(base);
+    let url = event["ResponseURL"].as_str().expect("a URL");
+    let urls = [
+        url.replacen("https", "http", 1),
+        url.replacen("amazonaws.com", "amazonaws.com.evil.example", 1),
+        url.replacen("https://", "https://user@", 1),
+        "https://169.254.170.2/v2/credentials".into(),
+        "http://127.0.0.1:9001/2018-06-01/runtime/invocation/x/response".into(),
+        "file:///etc/passwd".into(),
+        format!("https://s3.amazonaws.com/{}", "x".repeat(70_000)),
+    ];
+    urls.into_iter().map(move |url| {
+        let shown: String = url.chars().take(60).collect();
+        let event = with(&event, "ResponseURL", Some(url.into()));
+        malformed(base, &format!("`ResponseURL` is {shown}"), event)
+    })
 }
 
 fn run(event: &str) -> Handled {

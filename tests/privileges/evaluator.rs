@@ -13,12 +13,8 @@ use kit::policy_check::Decision::{self, Allowed, Denied, NotAllowed};
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 
-type Context = &'static [(&'static str, &'static str)];
-
-fn judged(statements: &Value, action: &str, resource: &str, context: Context) -> Decision {
-    let context = context.iter();
-    let pairs = context.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    let call = Call::new(action, resource, STACK).with_all(pairs);
+fn judged(statements: &Value, action: &str, resource: &str) -> Decision {
+    let call = Call::new(action, resource, STACK);
     call.judged([&json!({ "Statement": statements })])
 }
 
@@ -67,7 +63,7 @@ fn actions_and_resources_match_as_iam_matches_them() {
         ),
     ] {
         assert_eq!(
-            judged(&on(pattern), action, resource, &[]),
+            judged(&on(pattern), action, resource),
             expected,
             "{pattern} {action} {resource}"
         );
@@ -93,135 +89,68 @@ fn a_deny_wins_and_not_action_is_everything_else() {
         ("s3:GetObject", "arn:aws:s3:::other/reads/a", Denied),
     ] {
         assert_eq!(
-            judged(&statements, action, resource, &[]),
+            judged(&statements, action, resource),
             expected,
             "{action} {resource}"
         );
     }
 }
 
+/// The decision, the condition, and the request's values of the keys.
+const CONDITIONS: &str = r#"
+Allowed    {"StringEquals": {"tag": ["a", "b"]}}                        {"tag": ["b"]}
+NotAllowed {"StringEquals": {"tag": "a"}}                               {"tag": ["A"]}
+NotAllowed {"StringEquals": {"tag": "a*"}}                              {"tag": ["ab"]}
+NotAllowed {"StringEquals": {"tag": "a"}}                               {}
+# The names of keys are equal ignoring case.
+Allowed    {"StringEquals": {"tag": "a"}}                               {"TAG": ["a"]}
+Allowed    {"StringEqualsIfExists": {"tag": "a"}}                       {}
+NotAllowed {"StringEqualsIfExists": {"tag": "a"}}                       {"tag": ["b"]}
+Allowed    {"StringLike": {"tag": "stack/mine/*"}}                      {"tag": ["stack/mine/1"]}
+NotAllowed {"StringLike": {"tag": "stack/mine/*"}}                      {"tag": ["stack/mine-too/1"]}
+NotAllowed {"StringLike": {"tag": "stack/mine/*"}}                      {}
+# A negated comparison is true of a key that is not there.
+Allowed    {"StringNotLike": {"tag": "a*"}}                             {}
+Allowed    {"StringNotLike": {"tag": "a*"}}                             {"tag": ["b"]}
+NotAllowed {"StringNotEquals": {"tag": ["a", "b"]}}                     {"tag": ["b"]}
+NotAllowed {"StringNotEqualsIgnoreCase": {"tag": "a"}}                  {"tag": ["A"]}
+Allowed    {"Null": {"tag": "true"}}                                    {}
+NotAllowed {"Null": {"tag": "false"}}                                   {}
+Allowed    {"Null": {"tag": "false"}}                                   {"tag": ["a"]}
+Allowed    {"ForAllValues:StringEquals": {"keys": ["a", "b"]}}          {"keys": ["a", "b"]}
+NotAllowed {"ForAllValues:StringEquals": {"keys": ["a", "b"]}}          {"keys": ["a", "c"]}
+Allowed    {"ForAllValues:StringEquals": {"keys": "a"}}                 {}
+NotAllowed {"ForAllValues:StringNotEquals": {"keys": "a"}}              {"keys": ["b", "a"]}
+Allowed    {"ForAnyValue:StringEquals": {"keys": "a"}}                  {"keys": ["b", "a"]}
+NotAllowed {"ForAnyValue:StringEquals": {"keys": "a"}}                  {}
+NotAllowed {"ForAnyValue:StringNotEquals": {"keys": "a"}}               {"keys": ["a"]}
+# Several keys of one condition must all hold.
+NotAllowed {"StringEquals": {"tag": "a", "aws:PrincipalTag/x": "y"}}    {"tag": ["a"]}
+"#;
+
 #[test]
 fn conditions_hold_as_iam_documents_them() {
-    const TAG: &str = "aws:RequestTag/Team";
-    const KEYS: &str = "aws:TagKeys";
-    let cases: &[(&str, Value, Context, Decision)] = &[
-        (
-            "StringEquals",
-            json!({TAG: ["a", "b"]}),
-            &[(TAG, "b")],
-            Allowed,
-        ),
-        ("StringEquals", json!({TAG: "a"}), &[(TAG, "A")], NotAllowed),
-        (
-            "StringEquals",
-            json!({TAG: "a*"}),
-            &[(TAG, "ab")],
-            NotAllowed,
-        ),
-        ("StringEquals", json!({TAG: "a"}), &[], NotAllowed),
-        // The names of keys are equal ignoring case.
-        (
-            "StringEquals",
-            json!({TAG: "a"}),
-            &[("AWS:requesttag/team", "a")],
-            Allowed,
-        ),
-        ("StringEqualsIfExists", json!({TAG: "a"}), &[], Allowed),
-        (
-            "StringEqualsIfExists",
-            json!({TAG: "a"}),
-            &[(TAG, "b")],
-            NotAllowed,
-        ),
-        (
-            "StringLike",
-            json!({TAG: "stack/mine/*"}),
-            &[(TAG, "stack/mine/1")],
-            Allowed,
-        ),
-        (
-            "StringLike",
-            json!({TAG: "stack/mine/*"}),
-            &[(TAG, "stack/mine-too/1")],
-            NotAllowed,
-        ),
-        ("StringLike", json!({TAG: "stack/mine/*"}), &[], NotAllowed),
-        // A negated comparison is true of a key that is not there.
-        ("StringNotLike", json!({TAG: "a*"}), &[], Allowed),
-        ("StringNotLike", json!({TAG: "a*"}), &[(TAG, "b")], Allowed),
-        (
-            "StringNotEquals",
-            json!({TAG: ["a", "b"]}),
-            &[(TAG, "b")],
-            NotAllowed,
-        ),
-        (
-            "StringNotEqualsIgnoreCase",
-            json!({TAG: "a"}),
-            &[(TAG, "A")],
-            NotAllowed,
-        ),
-        ("Null", json!({TAG: "true"}), &[], Allowed),
-        ("Null", json!({TAG: "false"}), &[], NotAllowed),
-        ("Null", json!({TAG: "false"}), &[(TAG, "a")], Allowed),
-        (
-            "ForAllValues:StringEquals",
-            json!({KEYS: ["a", "b"]}),
-            &[(KEYS, "a"), (KEYS, "b")],
-            Allowed,
-        ),
-        (
-            "ForAllValues:StringEquals",
-            json!({KEYS: ["a", "b"]}),
-            &[(KEYS, "a"), (KEYS, "c")],
-            NotAllowed,
-        ),
-        (
-            "ForAllValues:StringEquals",
-            json!({KEYS: "a"}),
-            &[],
-            Allowed,
-        ),
-        (
-            "ForAllValues:StringNotEquals",
-            json!({KEYS: "a"}),
-            &[(KEYS, "b"), (KEYS, "a")],
-            NotAllowed,
-        ),
-        (
-            "ForAnyValue:StringEquals",
-            json!({KEYS: "a"}),
-            &[(KEYS, "b"), (KEYS, "a")],
-            Allowed,
-        ),
-        (
-            "ForAnyValue:StringEquals",
-            json!({KEYS: "a"}),
-            &[],
-            NotAllowed,
-        ),
-        (
-            "ForAnyValue:StringNotEquals",
-            json!({KEYS: "a"}),
-            &[(KEYS, "a")],
-            NotAllowed,
-        ),
-        // Several keys of one condition must all hold.
-        (
-            "StringEquals",
-            json!({TAG: "a", "aws:PrincipalTag/x": "y"}),
-            &[(TAG, "a")],
-            NotAllowed,
-        ),
-    ];
-    for (operator, keys, context, expected) in cases {
-        let decision = judged(
-            &allow(json!({*operator: keys})),
-            "iam:TagUser",
-            ALICE,
-            context,
-        );
-        assert_eq!(decision, *expected, "{operator} {keys} {context:?}");
+    // The keys by their short names in the table.
+    let table = CONDITIONS
+        .replace("\"tag\"", "\"aws:RequestTag/Team\"")
+        .replace("\"TAG\"", "\"AWS:requesttag/team\"")
+        .replace("\"keys\"", "\"aws:TagKeys\"");
+    let lines = table
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    for line in lines {
+        let (expected, rest) = line.split_once(' ').expect(line);
+        let mut columns = serde_json::Deserializer::from_str(rest).into_iter();
+        let mut column = || -> Value { columns.next().expect(line).expect(line) };
+        let (condition, context) = (column(), column());
+        let context = context.as_object().expect(line).iter();
+        let pairs = context.flat_map(|(key, values)| {
+            let values = values.as_array().expect(line).iter();
+            values.map(|value| (key.clone(), value.as_str().expect(line).to_owned()))
+        });
+        let call = Call::new("iam:TagUser", ALICE, STACK).with_all(pairs);
+        let decision = call.judged([&json!({ "Statement": allow(condition) })]);
+        assert_eq!(format!("{decision:?}"), expected, "{line}");
     }
 }
 
@@ -229,14 +158,14 @@ fn conditions_hold_as_iam_documents_them() {
 fn what_is_not_understood_allows_nothing() {
     let since = json!({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}});
     assert_eq!(
-        judged(&allow(since.clone()), "iam:GetUser", ALICE, &[]),
+        judged(&allow(since.clone()), "iam:GetUser", ALICE),
         NotAllowed
     );
     let denied = json!([
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": since},
     ]);
-    assert_eq!(judged(&denied, "iam:GetUser", ALICE, &[]), Denied);
+    assert_eq!(judged(&denied, "iam:GetUser", ALICE), Denied);
 }
 
 #[test]

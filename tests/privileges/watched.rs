@@ -10,21 +10,20 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use publisher_s3_access::buckets::{BucketName, BucketUri};
-use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, ListedObject, NewSecret, NewUser,
-    ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User, Version,
-    VersionId,
-};
-use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
-use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
-use secrecy::SecretString;
+use kit::account::{ACCOUNT, Account, REGION};
+use kit::calls::Call as PortCall;
+use kit::calls::types::*;
+use kit::every_call;
 
 use super::calls::Call;
-use kit::account::{ACCOUNT, Account, REGION};
 
 /// The characters that Secrets Manager appends to a secret's name in its ARN.
 const SUFFIX: usize = "-AbCdEf".len();
+
+/// What Secrets Manager does with the secret's key to store a value.
+const ANOTHER_VALUE: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey"];
+/// Under another key it encrypts the labelled versions anew.
+const ANOTHER_KEY: &[&str] = &["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"];
 
 /// The account, as one stack's function reaches it.
 #[derive(Clone)]
@@ -49,9 +48,9 @@ impl Watched {
         calls.clone()
     }
 
-    fn note(&self, call: Call) {
+    fn note(&self, requests: Vec<Call>) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.insert(call);
+        calls.extend(requests);
     }
 
     fn call(&self, action: &str, resource: &str) -> Call {
@@ -66,10 +65,10 @@ impl Watched {
     }
 
     /// The same with the boundary it has.
-    fn bounded(&self, action: &str, user: &str) -> Call {
-        let boundary = self.account.boundary(user);
-        let boundary = boundary.map(|arn| ("iam:PermissionsBoundary".to_owned(), arn));
-        self.user(action, user).with_all(boundary)
+    fn bounded(&self, action: &str, user: &UserName) -> Vec<Call> {
+        let boundary = self.account.boundary(user.as_str());
+        let boundary = boundary.as_deref().map(permissions_boundary);
+        vec![self.user(action, user.as_str()).with_all(boundary)]
     }
 
     /// A request on a secret, with the tags it has.
@@ -84,18 +83,20 @@ impl Watched {
     }
 
     /// A secret that is asked for by its name is evaluated by the ARN that it has, or else by one without a suffix.
-    async fn by_name(&self, action: &str, name: &SecretName) -> Call {
+    async fn by_name(&self, action: &str, name: &SecretName) -> Vec<Call> {
         let found = self.account.find_secret(name).await.ok().flatten();
         let arn = found.map_or_else(|| secret_arn(name), |secret| secret.arn.0);
-        self.secret(action, name.as_str(), &arn)
+        vec![self.secret(action, name.as_str(), &arn)]
     }
 
-    /// What Secrets Manager does with the key that encrypts the secret, on the caller's behalf.
-    fn kms(&self, action: &str) {
+    /// A request on a secret, and what Secrets Manager does with the key that encrypts it, on the caller's behalf.
+    fn encrypted(&self, action: &str, arn: &SecretArn, with_key: &[&str]) -> Vec<Call> {
         let key =
             format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
         let via = format!("secretsmanager.{REGION}.amazonaws.com");
-        self.note(self.call(action, &key).with("kms:ViaService", via));
+        let on_key = with_key.iter();
+        let on_key = on_key.map(|action| self.call(action, &key).with("kms:ViaService", &via));
+        on_key.chain([self.by_arn(action, arn)]).collect()
     }
 }
 
@@ -114,17 +115,25 @@ fn keys_of(prefix: &str, tags: &TagMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The keys of a request that carries tags.
-fn request_tags(tags: &TagMap) -> Vec<(String, String)> {
-    let mut keys = keys_of("aws:RequestTag/", tags);
-    keys.extend(tag_keys(tags.keys()));
-    keys
+fn permissions_boundary(arn: &str) -> (String, String) {
+    ("iam:PermissionsBoundary".to_owned(), arn.to_owned())
 }
 
-fn tag_keys<'a>(keys: impl IntoIterator<Item = &'a String>) -> Vec<(String, String)> {
-    let keys = keys.into_iter();
-    keys.map(|key| ("aws:TagKeys".to_owned(), key.clone()))
-        .collect()
+/// The same requests, which carry tags.
+fn tagging(requests: Vec<Call>, tags: &TagMap) -> Vec<Call> {
+    let keys: Vec<_> = tags.keys().cloned().collect();
+    let tagged = requests.into_iter();
+    let tagged = tagged.map(|call| call.with_all(keys_of("aws:RequestTag/", tags)));
+    untagging(tagged.collect(), &keys)
+}
+
+/// The same requests, which name tags by their keys.
+fn untagging(requests: Vec<Call>, keys: &[String]) -> Vec<Call> {
+    let named = keys
+        .iter()
+        .map(|key| ("aws:TagKeys".to_owned(), key.clone()));
+    let requests = requests.into_iter();
+    requests.map(|call| call.with_all(named.clone())).collect()
 }
 
 fn listing(kind: AttachmentKind) -> &'static str {
@@ -151,144 +160,107 @@ fn detaching(kind: AttachmentKind) -> &'static str {
     }
 }
 
-/// Implements the port by saying what each call asks of IAM, before it is made. A call of the port that is not here does
-/// not compile.
-macro_rules! every_call {
-    ($(fn $name:ident($this:ident $(, $argument:ident: $kind:ty)*) -> $answer:ty { $($asks:tt)* })*) => {
+impl Watched {
+    /// What a call asks of IAM. What is done with the user's own key asks nothing of the role.
+    async fn requests(&self, call: PortCall<'_>) -> Vec<Call> {
+        use PortCall as P;
+        let user = |action, user: &UserName| vec![self.user(action, user.as_str())];
+        let secret = |action, arn| vec![self.by_arn(&format!("secretsmanager:{action}"), arn)];
+        match call {
+            P::find_user { user: name } => user("iam:GetUser", name),
+            P::create_user { user } => self.creating_user(user),
+            P::tag_user { user: name, tags } => tagging(user("iam:TagUser", name), tags),
+            P::untag_user { user: name, keys } => untagging(user("iam:UntagUser", name), keys),
+            P::set_boundary { user, boundary } => self.bounding(user, boundary),
+            P::delete_user { user: name } => user("iam:DeleteUser", name),
+            P::list_policies { user: name } => user("iam:ListUserPolicies", name),
+            P::get_policy { user: name, .. } => user("iam:GetUserPolicy", name),
+            P::put_policy { user, .. } => self.bounded("iam:PutUserPolicy", user),
+            P::delete_policy { user, .. } => self.bounded("iam:DeleteUserPolicy", user),
+            P::list_keys { user: name } => user("iam:ListAccessKeys", name),
+            P::create_key { user: name } => user("iam:CreateAccessKey", name),
+            P::delete_key { user: name, .. } => user("iam:DeleteAccessKey", name),
+            P::key_owner { key } => self.last_use(key).await,
+            P::list_attachments { user: name, kind } => user(listing(kind), name),
+            P::detach { user, attachment } => self.bounded(detaching(attachment.kind), user),
+            P::find_secret { secret } => {
+                self.by_name("secretsmanager:DescribeSecret", secret).await
+            }
+            P::list_versions { secret: name } => {
+                let action = "secretsmanager:ListSecretVersionIds";
+                self.by_name(action, name).await
+            }
+            P::read_version { secret: arn, .. } => {
+                self.encrypted("secretsmanager:GetSecretValue", arn, &["kms:Decrypt"])
+            }
+            P::create_secret { secret } => self.creating_secret(secret),
+            P::restore_secret { secret: arn } => secret("RestoreSecret", arn),
+            P::update_secret { secret: arn, .. } => {
+                self.encrypted("secretsmanager:UpdateSecret", arn, ANOTHER_KEY)
+            }
+            P::tag_secret { secret: arn, tags } => tagging(secret("TagResource", arn), tags),
+            P::untag_secret { secret: arn, keys } => untagging(secret("UntagResource", arn), keys),
+            P::store_version { secret: arn, .. } => {
+                self.encrypted("secretsmanager:PutSecretValue", arn, ANOTHER_VALUE)
+            }
+            P::move_label { secret: arn, .. } => secret("UpdateSecretVersionStage", arn),
+            P::remove_replicas { secret: arn, .. } => secret("RemoveRegionsFromReplication", arn),
+            P::delete_secret { secret: arn, .. } => secret("DeleteSecret", arn),
+            P::stack_resource { stack_id, .. } => {
+                vec![self.call("cloudformation:DescribeStackResource", stack_id)]
+            }
+            P::stack { stack_id } => vec![self.call("cloudformation:DescribeStacks", stack_id)],
+            P::bucket_region { .. }
+            | P::caller_of { .. }
+            | P::list_objects { .. }
+            | P::read_byte { .. } => Vec::new(),
+        }
+    }
+
+    fn creating_user(&self, user: &NewUser) -> Vec<Call> {
+        let name = user.name.as_str();
+        let boundary = user.boundary.as_ref().map(PolicyArn::as_str);
+        let create = self.user("iam:CreateUser", name);
+        let create = create.with_all(boundary.map(permissions_boundary));
+        tagging(vec![create, self.user("iam:TagUser", name)], &user.tags)
+    }
+
+    /// The boundary to be, as in AWS's example of delegating with boundaries.
+    fn bounding(&self, user: &UserName, boundary: &PolicyArn) -> Vec<Call> {
+        let put = self.user("iam:PutUserPermissionsBoundary", user.as_str());
+        vec![put.with_all([permissions_boundary(boundary.as_str())])]
+    }
+
+    async fn last_use(&self, key: &AccessKeyId) -> Vec<Call> {
+        let owner = self.account.key_owner(key).await.ok().flatten();
+        vec![self.user("iam:GetAccessKeyLastUsed", &owner.unwrap_or_default())]
+    }
+
+    fn creating_secret(&self, secret: &NewSecret) -> Vec<Call> {
+        let arn = secret_arn(&secret.name);
+        let actions = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"];
+        tagging(
+            actions.map(|action| self.call(action, &arn)).into(),
+            &secret.tags,
+        )
+    }
+}
+
+/// Implements the port by noting what each call asks of IAM, before it is made.
+macro_rules! noted {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
         impl Cloud for Watched {
             fn now(&self) -> SystemTime {
                 self.account.now()
             }
 
             $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer> {
-                let $this = self;
-                $($asks)*
-                $this.account.$name($($argument),*).await
+                let requests = self.requests(PortCall::$name { $($argument),* }).await;
+                self.note(requests);
+                self.account.$name($($argument),*).await
             })*
         }
     };
 }
 
-every_call! {
-    fn find_user(this, user: &UserName) -> Option<User> {
-        this.note(this.user("iam:GetUser", user.as_str()));
-    }
-    fn create_user(this, user: &NewUser) -> Creation<User> {
-        let boundary = user.boundary.as_ref().map(|arn| arn.as_str().to_owned());
-        let boundary = boundary.map(|arn| ("iam:PermissionsBoundary".to_owned(), arn));
-        let name = user.name.as_str();
-        let create = this.user("iam:CreateUser", name).with_all(boundary);
-        this.note(create.with_all(request_tags(&user.tags)));
-        this.note(this.user("iam:TagUser", name).with_all(request_tags(&user.tags)));
-    }
-    fn tag_user(this, user: &UserName, tags: &TagMap) -> () {
-        this.note(this.user("iam:TagUser", user.as_str()).with_all(request_tags(tags)));
-    }
-    fn untag_user(this, user: &UserName, keys: &[String]) -> () {
-        this.note(this.user("iam:UntagUser", user.as_str()).with_all(tag_keys(keys)));
-    }
-    fn set_boundary(this, user: &UserName, boundary: &PolicyArn) -> () {
-        // The boundary to be, as in AWS's example of delegating with boundaries.
-        let put = this.user("iam:PutUserPermissionsBoundary", user.as_str());
-        this.note(put.with("iam:PermissionsBoundary", boundary.as_str()));
-    }
-    fn delete_user(this, user: &UserName) -> () {
-        this.note(this.user("iam:DeleteUser", user.as_str()));
-    }
-    fn list_policies(this, user: &UserName) -> Vec<PolicyName> {
-        this.note(this.user("iam:ListUserPolicies", user.as_str()));
-    }
-    fn get_policy(this, user: &UserName, policy: &PolicyName) -> Option<String> {
-        this.note(this.user("iam:GetUserPolicy", user.as_str()));
-    }
-    fn put_policy(this, user: &UserName, policy: &PolicyName, document: &str) -> () {
-        this.note(this.bounded("iam:PutUserPolicy", user.as_str()));
-    }
-    fn delete_policy(this, user: &UserName, policy: &PolicyName) -> () {
-        this.note(this.bounded("iam:DeleteUserPolicy", user.as_str()));
-    }
-    fn list_keys(this, user: &UserName) -> Vec<Key> {
-        this.note(this.user("iam:ListAccessKeys", user.as_str()));
-    }
-    fn create_key(this, user: &UserName) -> CreatedKey {
-        this.note(this.user("iam:CreateAccessKey", user.as_str()));
-    }
-    fn delete_key(this, user: &UserName, key: &AccessKeyId) -> () {
-        this.note(this.user("iam:DeleteAccessKey", user.as_str()));
-    }
-    fn key_owner(this, key: &AccessKeyId) -> Option<String> {
-        let owner = this.account.key_owner(key).await.ok().flatten();
-        this.note(this.user("iam:GetAccessKeyLastUsed", &owner.unwrap_or_default()));
-    }
-    fn list_attachments(this, user: &UserName, kind: AttachmentKind) -> Vec<Attachment> {
-        this.note(this.user(listing(kind), user.as_str()));
-    }
-    fn detach(this, user: &UserName, attachment: &Attachment) -> () {
-        this.note(this.bounded(detaching(attachment.kind), user.as_str()));
-    }
-    fn find_secret(this, secret: &SecretName) -> Option<Secret> {
-        this.note(this.by_name("secretsmanager:DescribeSecret", secret).await);
-    }
-    fn list_versions(this, secret: &SecretName) -> Vec<Version> {
-        this.note(this.by_name("secretsmanager:ListSecretVersionIds", secret).await);
-    }
-    fn read_version(this, secret: &SecretArn, version: &VersionId) -> Option<SecretString> {
-        this.note(this.by_arn("secretsmanager:GetSecretValue", secret));
-        this.kms("kms:Decrypt");
-    }
-    fn create_secret(this, secret: &NewSecret) -> Creation<SecretArn> {
-        let arn = secret_arn(&secret.name);
-        for action in ["secretsmanager:CreateSecret", "secretsmanager:TagResource"] {
-            this.note(this.call(action, &arn).with_all(request_tags(&secret.tags)));
-        }
-    }
-    fn restore_secret(this, secret: &SecretArn) -> () {
-        this.note(this.by_arn("secretsmanager:RestoreSecret", secret));
-    }
-    fn update_secret(this, secret: &SecretArn, description: &str, kms_key: Option<&SecretKmsKey>) -> () {
-        this.note(this.by_arn("secretsmanager:UpdateSecret", secret));
-        // Under another key it encrypts the labelled versions anew.
-        for action in ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"] {
-            this.kms(action);
-        }
-    }
-    fn tag_secret(this, secret: &SecretArn, tags: &TagMap) -> () {
-        this.note(this.by_arn("secretsmanager:TagResource", secret).with_all(request_tags(tags)));
-    }
-    fn untag_secret(this, secret: &SecretArn, keys: &[String]) -> () {
-        this.note(this.by_arn("secretsmanager:UntagResource", secret).with_all(tag_keys(keys)));
-    }
-    fn store_version(
-        this, secret: &SecretArn, version: &VersionId, value: &SecretString, label: Label
-    ) -> PutVersion {
-        this.note(this.by_arn("secretsmanager:PutSecretValue", secret));
-        for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
-            this.kms(action);
-        }
-    }
-    fn move_label(
-        this, secret: &SecretArn, label: &str, from: Option<&VersionId>, to: Option<&VersionId>
-    ) -> () {
-        this.note(this.by_arn("secretsmanager:UpdateSecretVersionStage", secret));
-    }
-    fn remove_replicas(this, secret: &SecretArn, regions: &[String]) -> () {
-        this.note(this.by_arn("secretsmanager:RemoveRegionsFromReplication", secret));
-    }
-    fn delete_secret(this, secret: &SecretArn, recovery_days: Option<u8>) -> () {
-        this.note(this.by_arn("secretsmanager:DeleteSecret", secret));
-    }
-    fn stack_resource(this, stack_id: &str, logical_id: &str) -> StackResource {
-        this.note(this.call("cloudformation:DescribeStackResource", stack_id));
-    }
-    fn stack(this, stack_id: &str) -> Option<Stack> {
-        this.note(this.call("cloudformation:DescribeStacks", stack_id));
-    }
-    fn bucket_region(this, bucket: &BucketName) -> Option<String> {
-        // Not signed.
-    }
-    fn caller_of(this, key: &StoredKey) -> String {
-        // With the user's key, as the two below.
-    }
-    fn list_objects(this, key: &StoredKey, region: &str, bucket: &BucketUri) -> Vec<ListedObject> {}
-    fn read_byte(this, key: &StoredKey, region: &str, bucket: &BucketName, object: &str) -> ObjectRead {}
-}
+every_call!(noted, '_);

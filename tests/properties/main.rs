@@ -1,6 +1,10 @@
 //! The pure input side: properties in, desired state and policy out, or a refusal.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod accepted;
 mod events;

@@ -1,5 +1,9 @@
 //! What people hang on a user: IAM deletes no user that any of it hangs on.
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
 use super::super::error::{invalid_request, map_sdk_error, none_if_not_found, success_if_gone};
 use super::Iam;
 use crate::cloud::{Attachment, AttachmentKind, Result};
@@ -30,77 +34,7 @@ impl Iam {
         attachment: &Attachment,
     ) -> Result<()> {
         let Attachment { kind, id } = attachment;
-        let user_name = user.as_str();
-        let outcome = match kind {
-            AttachmentKind::ManagedPolicy => {
-                let call = self
-                    .0
-                    .detach_user_policy()
-                    .user_name(user_name)
-                    .policy_arn(id);
-                call.send()
-                    .await
-                    .map(drop)
-                    .map_err(map_sdk_error("iam:DetachUserPolicy"))
-            }
-            AttachmentKind::LoginProfile => {
-                let call = self.0.delete_login_profile().user_name(user_name);
-                call.send()
-                    .await
-                    .map(drop)
-                    .map_err(map_sdk_error("iam:DeleteLoginProfile"))
-            }
-            AttachmentKind::SshKey => {
-                let call = self
-                    .0
-                    .delete_ssh_public_key()
-                    .user_name(user_name)
-                    .ssh_public_key_id(id);
-                call.send()
-                    .await
-                    .map(drop)
-                    .map_err(map_sdk_error("iam:DeleteSSHPublicKey"))
-            }
-            AttachmentKind::SigningCertificate => {
-                let call = self
-                    .0
-                    .delete_signing_certificate()
-                    .user_name(user_name)
-                    .certificate_id(id);
-                call.send()
-                    .await
-                    .map(drop)
-                    .map_err(map_sdk_error("iam:DeleteSigningCertificate"))
-            }
-            AttachmentKind::ServiceCredential => {
-                let call = self
-                    .0
-                    .delete_service_specific_credential()
-                    .user_name(user_name);
-                let call = call.service_specific_credential_id(id);
-                call.send()
-                    .await
-                    .map(drop)
-                    .map_err(map_sdk_error("iam:DeleteServiceSpecificCredential"))
-            }
-            AttachmentKind::MfaDevice => {
-                let call = self
-                    .0
-                    .deactivate_mfa_device()
-                    .user_name(user_name)
-                    .serial_number(id);
-                call.send()
-                    .await
-                    .map(drop)
-                    .map_err(map_sdk_error("iam:DeactivateMFADevice"))
-            }
-            AttachmentKind::Group => {
-                return Err(invalid_request(
-                    "iam:RemoveUserFromGroup",
-                    "a group membership is never taken off from here",
-                ));
-            }
-        };
+        let outcome = self.send_detach(user.as_str(), *kind, id).await;
         success_if_gone(outcome, async {
             Ok(!self
                 .list_attachments(user, *kind)
@@ -108,6 +42,45 @@ impl Iam {
                 .contains(attachment))
         })
         .await
+    }
+
+    /// The one call that takes such an attachment off.
+    async fn send_detach(&self, user: &str, kind: AttachmentKind, id: &str) -> Result<()> {
+        let Self(iam) = self;
+        match kind {
+            AttachmentKind::ManagedPolicy => {
+                let call = iam.detach_user_policy().user_name(user).policy_arn(id);
+                done("iam:DetachUserPolicy", call.send().await)
+            }
+            AttachmentKind::LoginProfile => {
+                let call = iam.delete_login_profile().user_name(user);
+                done("iam:DeleteLoginProfile", call.send().await)
+            }
+            AttachmentKind::SshKey => {
+                let call = iam.delete_ssh_public_key().user_name(user);
+                let call = call.ssh_public_key_id(id);
+                done("iam:DeleteSSHPublicKey", call.send().await)
+            }
+            AttachmentKind::SigningCertificate => {
+                let call = iam.delete_signing_certificate().user_name(user);
+                let call = call.certificate_id(id);
+                done("iam:DeleteSigningCertificate", call.send().await)
+            }
+            AttachmentKind::ServiceCredential => {
+                let call = iam.delete_service_specific_credential().user_name(user);
+                let call = call.service_specific_credential_id(id);
+                done("iam:DeleteServiceSpecificCredential", call.send().await)
+            }
+            AttachmentKind::MfaDevice => {
+                let call = iam.deactivate_mfa_device().user_name(user);
+                let call = call.serial_number(id);
+                done("iam:DeactivateMFADevice", call.send().await)
+            }
+            AttachmentKind::Group => Err(invalid_request(
+                "iam:RemoveUserFromGroup",
+                "a group membership is never taken off from here",
+            )),
+        }
     }
 
     async fn managed_policies(&self, user: &UserName) -> Result<Vec<String>> {
@@ -228,4 +201,12 @@ impl Iam {
             .map_err(map_sdk_error("iam:ListGroupsForUser"))?;
         Ok(groups.into_iter().map(|group| group.group_name).collect())
     }
+}
+
+/// Whether a call whose answer says nothing has ended well.
+fn done<T, E: ProvideErrorMetadata>(
+    operation: &'static str,
+    sent: std::result::Result<T, SdkError<E, HttpResponse>>,
+) -> Result<()> {
+    sent.map(drop).map_err(map_sdk_error(operation))
 }

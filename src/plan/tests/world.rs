@@ -50,6 +50,43 @@ pub(super) fn stored(key: &str, serial: u64) -> StoredKey {
     }
 }
 
+fn settled_user(owner: &Owner) -> ObservedUser {
+    ObservedUser {
+        user: User {
+            name: "publisher-connectors".into(),
+            arn: "arn:aws:iam::123456789012:user/publisher-connectors".into(),
+            tags: owner.tags(),
+            boundary: None,
+        },
+        ownership: Ownership::Ours,
+        policies: BTreeMap::new(),
+        keys: Vec::new(),
+        attachments: Vec::new(),
+    }
+}
+
+fn settled_secret(owner: &Owner) -> ObservedSecret {
+    ObservedSecret {
+        secret: Secret {
+            arn: SecretArn("arn:of:secret".into()),
+            tags: owner.tags(),
+            description: "Access key of IAM user publisher-connectors for DNAstack Publisher. \
+                          Bucket: s3://cohort/. Region: eu-west-1."
+                .into(),
+            kms_key: None,
+            changed: now() - Duration::from_secs(3600),
+            state: SecretState::Live,
+            labels: BTreeMap::new(),
+            replicas: Vec::new(),
+            rotation: Rotation::Off,
+        },
+        ownership: Ownership::Ours,
+        versions: Vec::new(),
+        stored: BTreeMap::new(),
+        unreadable: None,
+    }
+}
+
 impl World {
     pub(super) fn settled() -> Self {
         let owner = Owner {
@@ -57,42 +94,11 @@ impl World {
             logical_id: "Access".into(),
         };
         let properties = json!({ "Buckets": "cohort" });
-        let user = ObservedUser {
-            user: User {
-                name: "publisher-connectors".into(),
-                arn: "arn:aws:iam::123456789012:user/publisher-connectors".into(),
-                tags: owner.tags(),
-                boundary: None,
-            },
-            ownership: Ownership::Ours,
-            policies: BTreeMap::new(),
-            keys: Vec::new(),
-            attachments: Vec::new(),
-        };
-        let secret = ObservedSecret {
-            secret: Secret {
-                arn: SecretArn("arn:of:secret".into()),
-                tags: owner.tags(),
-                description: "Access key of IAM user publisher-connectors for DNAstack Publisher. \
-                              Bucket: s3://cohort/. Region: eu-west-1."
-                    .into(),
-                kms_key: None,
-                changed: now() - Duration::from_secs(3600),
-                state: SecretState::Live,
-                labels: BTreeMap::new(),
-                replicas: Vec::new(),
-                rotation: Rotation::Off,
-            },
-            ownership: Ownership::Ours,
-            versions: Vec::new(),
-            stored: BTreeMap::new(),
-            unreadable: None,
-        };
         let desired = Desired::parse(&properties, owner.stack.partition()).unwrap();
         let pair = Pair {
             name: desired.user.clone(),
-            user: Some(user),
-            secret: Some(secret),
+            user: Some(settled_user(&owner)),
+            secret: Some(settled_secret(&owner)),
             renamed_to: None,
         };
         let observed = Observed {

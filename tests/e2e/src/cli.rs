@@ -4,10 +4,13 @@ use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
 
 /// Drives the stack from outside, as a user would
 #[derive(Debug, Parser)]
-#[command(name = "e2e", version)]
+#[command(name = "e2e", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+    /// Without a command the tests run.
+    #[command(flatten)]
+    pub(crate) test: Test,
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,8 +46,11 @@ pub(crate) struct Demo {
 pub(crate) struct Test {
     #[command(flatten)]
     pub(crate) build: Build,
-    /// Run only the tests whose name contains one of these, `lifecycle` for the story
+    /// Run only the tests whose name contains one of these
     pub(crate) filters: Vec<String>,
+    /// Print the names of the tests instead of running them
+    #[arg(long)]
+    pub(crate) list: bool,
     /// How many tests run side by side; the command line tools are what takes the time
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(2, usize::from))]
     pub(crate) jobs: usize,

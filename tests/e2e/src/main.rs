@@ -35,11 +35,13 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    let outcome = interrupt::listen().and_then(|()| match cli.command {
-        cli::Command::Demo(arguments) => run::demo(&arguments),
-        cli::Command::Test(arguments) => run::test(&arguments),
-        cli::Command::Acceptance(arguments) => run::acceptance(&arguments),
-        cli::Command::EnvironmentCredentials => run::environment_credentials(),
+    let outcome = interrupt::listen().and_then(|()| {
+        match cli.command.unwrap_or(cli::Command::Test(cli.test)) {
+            cli::Command::Demo(arguments) => run::demo(&arguments),
+            cli::Command::Test(arguments) => run::test(&arguments),
+            cli::Command::Acceptance(arguments) => run::acceptance(&arguments),
+            cli::Command::EnvironmentCredentials => run::environment_credentials(),
+        }
     });
     match outcome {
         _ if interrupt::happened() => ExitCode::from(INTERRUPTED),

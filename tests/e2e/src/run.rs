@@ -24,6 +24,9 @@ use crate::{
     workplace::Workplace,
 };
 
+/// The name of the story among the tests.
+const LIFECYCLE: &str = "lifecycle";
+
 /// The story on an emulator; whether all went as expected.
 pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
     let mut workplace = Workplace::prepare("demo")?;
@@ -75,6 +78,23 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
 
 /// Every test on an emulator; whether all passed.
 pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
+    let filters = &arguments.filters;
+    let chosen = |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
+    let scenarios: Vec<_> = scenarios::all().filter(|(name, _)| chosen(name)).collect();
+    let names = scenarios.iter().map(|(name, _)| *name);
+    let names: Vec<_> = Some(LIFECYCLE)
+        .filter(|name| chosen(name))
+        .into_iter()
+        .chain(names)
+        .collect();
+    ensure!(
+        !names.is_empty(),
+        "no test's name contains {filters:?}; `--list` prints them"
+    );
+    if arguments.list {
+        result(&names.join("\n"));
+        return Ok(true);
+    }
     let workplace = Workplace::prepare("test")?;
     let report = Report::begin("End-to-end tests on an emulated AWS");
     let sink = Sink::listen()?;
@@ -93,33 +113,40 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
         let Some(bench) = prepared else {
             return Ok(report.conclude());
         };
-        let filters = &arguments.filters;
-        let chosen =
-            |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
-        let mut queue: Vec<_> = scenarios::all().filter(|(name, _)| chosen(name)).collect();
-        // The last one begins first.
-        queue.reverse();
-        let queue = Mutex::new(queue);
-        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let story = chosen("lifecycle").then(|| Lifecycle::new(&workplace, &account, test_names()));
-        thread::scope(|scope| {
-            let (bench, report, next) = (&bench, &report, &next);
-            scope.spawn(move || {
-                if let Some(mut story) = story {
-                    story.tell(report, Until::Deleted);
-                }
-                work(report, bench, next);
-            });
-            for _ in 1..arguments.jobs {
-                scope.spawn(move || work(report, bench, next));
-            }
-        });
+        let story = chosen(LIFECYCLE).then(|| Lifecycle::new(&workplace, &account, test_names()));
+        side_by_side(&report, &bench, story, scenarios, arguments.jobs);
     }
     let as_expected = report.conclude();
     if !as_expected {
         point_to_logs(&report, &workplace);
     }
     Ok(as_expected)
+}
+
+/// Runs the tests on so many threads, in their order; one of them tells the story first.
+fn side_by_side<'a>(
+    report: &Report,
+    bench: &'a Bench<'a>,
+    story: Option<Lifecycle<'a>>,
+    mut scenarios: Vec<&'static scenarios::Scenario>,
+    jobs: usize,
+) {
+    // The last one begins first.
+    scenarios.reverse();
+    let queue = Mutex::new(scenarios);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    thread::scope(|scope| {
+        let next = &next;
+        scope.spawn(move || {
+            if let Some(mut story) = story {
+                story.tell(report, Until::Deleted);
+            }
+            work(report, bench, next);
+        });
+        for _ in 1..jobs {
+            scope.spawn(move || work(report, bench, next));
+        }
+    });
 }
 
 /// The story on the account that the AWS command line is set up for; whether all went as expected.

@@ -3,8 +3,6 @@
 
 use std::{
     collections::HashMap,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -14,12 +12,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::Value;
+use tiny_http::{Method, Request, Response, Server};
 
 /// CloudFormation takes no larger answer.
 const BODY_LIMIT: usize = 4096;
-const IO_LIMIT: Duration = Duration::from_secs(10);
 
 type Waiting = Arc<Mutex<HashMap<String, Sender<anyhow::Result<Value>>>>>;
 
@@ -42,13 +40,14 @@ impl Sink {
     /// # Errors
     /// If no port can be had.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen for answers")?;
-        let origin = format!("http://{}", listener.local_addr()?);
+        let server = Server::http("127.0.0.1:0")
+            .map_err(|error| anyhow!("cannot listen for answers: {error}"))?;
+        let origin = format!("http://{}", server.server_addr());
         let waiting = Waiting::default();
         let known = Arc::clone(&waiting);
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                serve(&stream, &known);
+            for request in server.incoming_requests() {
+                serve(request, &known);
             }
         });
         Ok(Self {
@@ -86,141 +85,101 @@ impl Expected {
     }
 }
 
-fn serve(stream: &TcpStream, waiting: &Waiting) {
-    let Ok(request) = Request::read(stream) else {
-        return;
+fn serve(mut request: Request, waiting: &Waiting) {
+    let awaited = lock(waiting).remove(request.url());
+    let answer = awaited.is_some().then(|| read(&mut request));
+    let status = match &answer {
+        None => 403,
+        Some(Err(_)) => 400,
+        Some(Ok(_)) => 200,
     };
-    let Some(awaited) = lock(waiting).remove(&request.target) else {
-        respond(stream, "403 Forbidden");
-        return;
-    };
-    let answer = request.into_answer();
-    respond(
-        stream,
-        if answer.is_ok() {
-            "200 OK"
-        } else {
-            "400 Bad Request"
-        },
-    );
-    // The test may have given up waiting.
-    let _abandoned = awaited.send(answer);
-}
-
-fn respond(mut stream: &TcpStream, status: &str) {
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     // The client may be gone; the test then reports what it has.
-    let _gone = stream.write_all(head.as_bytes());
+    let _gone = request.respond(Response::empty(status));
+    if let (Some(awaited), Some(answer)) = (awaited, answer) {
+        // The test may have given up waiting.
+        let _abandoned = awaited.send(answer);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Request {
-    method: String,
-    target: String,
-    /// Names in lower case.
-    headers: HashMap<String, String>,
-    body: Vec<u8>,
-}
-
-impl Request {
-    fn read(stream: &TcpStream) -> anyhow::Result<Self> {
-        stream.set_read_timeout(Some(IO_LIMIT))?;
-        stream.set_write_timeout(Some(IO_LIMIT))?;
-        let mut reader = BufReader::new(stream);
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let mut words = line.split_whitespace().map(str::to_owned);
-        let (method, target) = words.next().zip(words.next()).context("no request line")?;
-        let mut headers = HashMap::new();
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else {
-                break;
-            };
-            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-        }
-        let length = headers.get("content-length").and_then(|l| l.parse().ok());
-        let mut body = Vec::new();
-        reader.take(length.unwrap_or(0)).read_to_end(&mut body)?;
-        Ok(Self {
-            method,
-            target,
-            headers,
-            body,
-        })
+/// What S3 demands of a PUT to a pre-signed URL, and CloudFormation of its body.
+fn read(request: &mut Request) -> anyhow::Result<Value> {
+    let method = request.method();
+    ensure!(*method == Method::Put, "the answer came by {method}");
+    let named = |header: &&tiny_http::Header| header.field.equiv("Content-Type");
+    let kind = request.headers().iter().find(named);
+    if let Some(kind) = kind.filter(|kind| !kind.value.is_empty()) {
+        bail!("the answer has `{kind}`: its signature would not match");
     }
-
-    /// What S3 demands of a PUT to a pre-signed URL, and CloudFormation of its body.
-    fn into_answer(self) -> anyhow::Result<Value> {
-        ensure!(self.method == "PUT", "the answer came by {}", self.method);
-        if let Some(kind) = self
-            .headers
-            .get("content-type")
-            .filter(|kind| !kind.is_empty())
-        {
-            bail!("the answer has `Content-Type: {kind}`: its signature would not match");
-        }
-        let length = self
-            .headers
-            .get("content-length")
-            .context("no `Content-Length`")?;
-        ensure!(
-            length.parse() == Ok(self.body.len()),
-            "`Content-Length` {length} is not the body's"
-        );
-        ensure!(
-            self.body.len() <= BODY_LIMIT,
-            "the answer has {length} bytes"
-        );
-        serde_json::from_slice(&self.body).context("the answer is no JSON")
-    }
+    let length = request.body_length().context("no `Content-Length`")?;
+    ensure!(length <= BODY_LIMIT, "the answer has {length} bytes");
+    let mut body = Vec::new();
+    request.as_reader().read_to_end(&mut body)?;
+    ensure!(
+        body.len() == length,
+        "`Content-Length` {length} is not the body's"
+    );
+    serde_json::from_slice(&body).context("the answer is no JSON")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        net::{Shutdown, TcpStream},
+    };
+
     use super::*;
 
-    fn put(sink: &Sink, url: &str, headers: &str, body: &str) -> anyhow::Result<String> {
-        let address = sink.origin().trim_start_matches("http://");
-        let path = url.trim_start_matches(sink.origin());
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// Puts an answer that is announced to have `length` bytes; gives the response.
+    fn put(url: &str, length: usize, headers: &str, body: &str) -> anyhow::Result<String> {
+        let url = url.trim_start_matches("http://");
+        let (address, path) = url.split_once('/').context("no path")?;
         let mut stream = TcpStream::connect(address)?;
         write!(
             stream,
-            "PUT {path} HTTP/1.1\r\nContent-Length: {}\r\n{headers}\r\n{body}",
-            body.len()
+            "PUT /{path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}",
         )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        stream.shutdown(Shutdown::Write)?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response)
     }
 
     #[test]
     fn an_answer_reaches_the_one_who_waits_for_it() -> anyhow::Result<()> {
         let sink = Sink::listen()?;
         let (one, other) = (sink.expect(), sink.expect());
-        let response = put(&sink, &other.url, "", r#"{"Status":"SUCCESS"}"#)?;
+        let response = put(&other.url, 20, "", r#"{"Status":"SUCCESS"}"#)?;
         assert!(response.starts_with("HTTP/1.1 200"), "{response}");
-        assert_eq!(other.receive(IO_LIMIT)?["Status"], "SUCCESS");
+        assert_eq!(other.receive(LIMIT)?["Status"], "SUCCESS");
         assert!(one.receive(Duration::from_millis(1)).is_err());
         Ok(())
     }
 
     #[test]
     fn an_answer_with_a_content_type_is_refused() -> anyhow::Result<()> {
-        let sink = Sink::listen()?;
-        let expected = sink.expect();
-        let response = put(
-            &sink,
-            &expected.url,
-            "Content-Type: application/json\r\n",
-            "{}",
-        )?;
+        let expected = Sink::listen()?.expect();
+        let response = put(&expected.url, 2, "Content-Type: application/json\r\n", "{}")?;
         assert!(response.starts_with("HTTP/1.1 400"), "{response}");
-        assert!(expected.receive(IO_LIMIT).is_err());
+        assert!(expected.receive(LIMIT).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_is_none() -> anyhow::Result<()> {
+        let sink = Sink::listen()?;
+        for length in [20, 2000] {
+            let expected = sink.expect();
+            let response = put(&expected.url, length, "", "{}")?;
+            assert!(!response.starts_with("HTTP/1.1 200"), "{response}");
+            assert!(expected.receive(Duration::from_secs(1)).is_err());
+        }
         Ok(())
     }
 }

@@ -128,19 +128,10 @@ impl Operation {
                     "the old key is at hand"
                 );
             }
+            Self::Replace(_) if complete => check_one_pair(scene, OTHER_USER, USER),
             Self::Replace(_) => {
-                let (stays, goes) = if complete {
-                    (OTHER_USER, USER)
-                } else {
-                    (USER, OTHER_USER)
-                };
-                scene.assert_works(stays, "reads");
-                if !cleanup_failed(scene) {
-                    account.assert_gone(goes);
-                }
-                if !complete {
-                    assert_eq!(account.current_key(SECRET), scene.first_key(), "no new key");
-                }
+                check_one_pair(scene, USER, OTHER_USER);
+                assert_eq!(account.current_key(SECRET), scene.first_key(), "no new key");
             }
         }
     }
@@ -174,6 +165,15 @@ impl Operation {
             | Self::Replace(_)
             | Self::Delete => scene.assert_nothing_left(),
         }
+    }
+}
+
+/// What must hold of the two users of a replacement.
+#[track_caller]
+fn check_one_pair(scene: &Scene, stays: &str, goes: &str) {
+    scene.assert_works(stays, "reads");
+    if !cleanup_failed(scene) {
+        scene.account.assert_gone(goes);
     }
 }
 

@@ -4,11 +4,8 @@ use std::cell::Cell;
 use std::future::pending;
 use std::time::SystemTime;
 
-use publisher_s3_access::buckets::{BucketName, BucketUri};
-use publisher_s3_access::cloud::*;
-use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
-use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
-use secrecy::SecretString;
+use kit::calls::types::*;
+use kit::every_call;
 
 /// What every call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,70 +54,18 @@ impl Fake {
 }
 
 /// Implements the port: each call is the same one.
-macro_rules! calls {
-    ($($name:ident($($argument:ty),*) -> $value:ty;)*) => {
+macro_rules! alike {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
         impl Cloud for Fake {
             fn now(&self) -> SystemTime {
                 SystemTime::now()
             }
-            $(calls!(@one $name ($($argument),*) -> $value);)*
-        }
-    };
-    (@one $name:ident($a:ty) -> $value:ty) => {
-        async fn $name(&self, _: $a) -> Result<$value> {
-            self.reached(stringify!($name)).await
-        }
-    };
-    (@one $name:ident($a:ty, $b:ty) -> $value:ty) => {
-        async fn $name(&self, _: $a, _: $b) -> Result<$value> {
-            self.reached(stringify!($name)).await
-        }
-    };
-    (@one $name:ident($a:ty, $b:ty, $c:ty) -> $value:ty) => {
-        async fn $name(&self, _: $a, _: $b, _: $c) -> Result<$value> {
-            self.reached(stringify!($name)).await
-        }
-    };
-    (@one $name:ident($a:ty, $b:ty, $c:ty, $d:ty) -> $value:ty) => {
-        async fn $name(&self, _: $a, _: $b, _: $c, _: $d) -> Result<$value> {
-            self.reached(stringify!($name)).await
+
+            $(async fn $name(&self $(, _: $kind)*) -> Result<$answer> {
+                self.reached(stringify!($name)).await
+            })*
         }
     };
 }
 
-calls! {
-    find_user(&UserName) -> Option<User>;
-    create_user(&NewUser) -> Creation<User>;
-    tag_user(&UserName, &TagMap) -> ();
-    untag_user(&UserName, &[String]) -> ();
-    set_boundary(&UserName, &PolicyArn) -> ();
-    delete_user(&UserName) -> ();
-    list_policies(&UserName) -> Vec<PolicyName>;
-    get_policy(&UserName, &PolicyName) -> Option<String>;
-    put_policy(&UserName, &PolicyName, &str) -> ();
-    delete_policy(&UserName, &PolicyName) -> ();
-    list_keys(&UserName) -> Vec<Key>;
-    create_key(&UserName) -> CreatedKey;
-    delete_key(&UserName, &AccessKeyId) -> ();
-    key_owner(&AccessKeyId) -> Option<String>;
-    list_attachments(&UserName, AttachmentKind) -> Vec<Attachment>;
-    detach(&UserName, &Attachment) -> ();
-    find_secret(&SecretName) -> Option<Secret>;
-    list_versions(&SecretName) -> Vec<Version>;
-    read_version(&SecretArn, &VersionId) -> Option<SecretString>;
-    create_secret(&NewSecret) -> Creation<SecretArn>;
-    restore_secret(&SecretArn) -> ();
-    update_secret(&SecretArn, &str, Option<&SecretKmsKey>) -> ();
-    tag_secret(&SecretArn, &TagMap) -> ();
-    untag_secret(&SecretArn, &[String]) -> ();
-    store_version(&SecretArn, &VersionId, &SecretString, Label) -> PutVersion;
-    move_label(&SecretArn, &str, Option<&VersionId>, Option<&VersionId>) -> ();
-    remove_replicas(&SecretArn, &[String]) -> ();
-    delete_secret(&SecretArn, Option<u8>) -> ();
-    stack_resource(&str, &str) -> StackResource;
-    stack(&str) -> Option<Stack>;
-    bucket_region(&BucketName) -> Option<String>;
-    caller_of(&StoredKey) -> String;
-    list_objects(&StoredKey, &str, &BucketUri) -> Vec<ListedObject>;
-    read_byte(&StoredKey, &str, &BucketName, &str) -> ObjectRead;
-}
+every_call!(alike, '_);

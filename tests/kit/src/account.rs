@@ -285,7 +285,7 @@ impl State {
              }| CloudError {
                 operation,
                 kind,
-                denial: (kind == ErrorKind::Denied).then(|| denial(&message)),
+                denial: (kind == ErrorKind::Denied).then(|| Box::new(denial(&message))),
                 code: Some(code.to_owned()),
                 message,
                 request_id: Some(format!("request-{}", self.log.len())),

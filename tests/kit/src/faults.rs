@@ -1,7 +1,7 @@
 //! A wrapper that makes chosen calls fail, hang, or be the last thing their process did.
 //!
 //! It counts the calls; a test loops over `k` until a run ends in which [`Faulty::struck`] says that call `k` never came.
-//! Every method goes through one macro: a new call of the port does not compile until it is covered here.
+//! Every call goes through [`every_call!`](crate::every_call): a new one of the port does not compile until it is there.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,16 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use publisher_s3_access::buckets::{BucketName, BucketUri};
-use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, CloudError, CreatedKey, Creation, ErrorKind, Key,
-    ListedObject, NewSecret, NewUser, ObjectRead, PutVersion, Result, Secret, SecretArn, Stack,
-    StackResource, TagMap, User, Version, VersionId,
-};
-use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
-use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
-use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
+
+use crate::calls::types::*;
+use crate::every_call;
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +61,8 @@ pub struct Faulty<C> {
 #[derive(Default)]
 struct Script {
     faults: BTreeMap<usize, Fault>,
+    /// The fault that the next calls of a name meet, and how many of them.
+    named: Option<(&'static str, usize, Fault)>,
     outage: Option<(usize, ErrorKind)>,
     /// Every call with the moment it was begun.
     calls: Vec<(&'static str, Instant)>,
@@ -135,6 +131,13 @@ impl<C> Faulty<C> {
     pub fn with_all(inner: C, faults: impl IntoIterator<Item = (usize, Fault)>) -> Self {
         let faulty = Self::new(inner);
         faulty.script().faults.extend(faults);
+        faulty
+    }
+
+    /// A process whose first `times` calls of this name fail so.
+    pub fn with_named(inner: C, name: &'static str, times: usize, fault: Fault) -> Self {
+        let faulty = Self::new(inner);
+        faulty.script().named = Some((name, times, fault));
         faulty
     }
 
@@ -236,7 +239,14 @@ impl<C> Faulty<C> {
             .outage
             .filter(|(from, _)| k >= *from)
             .map(|(_, kind)| Fault::Refuse(kind));
-        let fault = script.faults.get(&k).copied().or(outage);
+        let named = script.named.as_mut().and_then(|(at, times, fault)| {
+            let strikes = *at == name && *times > 0;
+            strikes.then(|| {
+                *times -= 1;
+                *fault
+            })
+        });
+        let fault = script.faults.get(&k).copied().or(named).or(outage);
         script.struck.extend(fault.map(|fault| (k, fault)));
         (k, fault)
     }
@@ -323,8 +333,8 @@ fn injected(operation: &'static str, kind: ErrorKind) -> CloudError {
 }
 
 /// Implements the port by sending every call through [`Faulty::through`].
-macro_rules! every_call {
-    ($(fn $name:ident(&self $(, $argument:ident: $kind:ty)*) -> $answer:ty;)*) => {
+macro_rules! through {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
         impl<C: Cloud> Cloud for Faulty<C> {
             fn now(&self) -> SystemTime {
                 self.inner.now()
@@ -337,43 +347,4 @@ macro_rules! every_call {
     };
 }
 
-every_call! {
-    fn find_user(&self, user: &UserName) -> Option<User>;
-    fn create_user(&self, user: &NewUser) -> Creation<User>;
-    fn tag_user(&self, user: &UserName, tags: &TagMap) -> ();
-    fn untag_user(&self, user: &UserName, keys: &[String]) -> ();
-    fn set_boundary(&self, user: &UserName, boundary: &PolicyArn) -> ();
-    fn delete_user(&self, user: &UserName) -> ();
-    fn list_policies(&self, user: &UserName) -> Vec<PolicyName>;
-    fn get_policy(&self, user: &UserName, policy: &PolicyName) -> Option<String>;
-    fn put_policy(&self, user: &UserName, policy: &PolicyName, document: &str) -> ();
-    fn delete_policy(&self, user: &UserName, policy: &PolicyName) -> ();
-    fn list_keys(&self, user: &UserName) -> Vec<Key>;
-    fn create_key(&self, user: &UserName) -> CreatedKey;
-    fn delete_key(&self, user: &UserName, key: &AccessKeyId) -> ();
-    fn key_owner(&self, key: &AccessKeyId) -> Option<String>;
-    fn list_attachments(&self, user: &UserName, kind: AttachmentKind) -> Vec<Attachment>;
-    fn detach(&self, user: &UserName, attachment: &Attachment) -> ();
-    fn find_secret(&self, secret: &SecretName) -> Option<Secret>;
-    fn list_versions(&self, secret: &SecretName) -> Vec<Version>;
-    fn read_version(&self, secret: &SecretArn, version: &VersionId) -> Option<SecretString>;
-    fn create_secret(&self, secret: &NewSecret) -> Creation<SecretArn>;
-    fn restore_secret(&self, secret: &SecretArn) -> ();
-    fn update_secret(&self, secret: &SecretArn, description: &str, kms_key: Option<&SecretKmsKey>) -> ();
-    fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> ();
-    fn untag_secret(&self, secret: &SecretArn, keys: &[String]) -> ();
-    fn store_version(
-        &self, secret: &SecretArn, version: &VersionId, value: &SecretString, label: Label
-    ) -> PutVersion;
-    fn move_label(
-        &self, secret: &SecretArn, label: &str, from: Option<&VersionId>, to: Option<&VersionId>
-    ) -> ();
-    fn remove_replicas(&self, secret: &SecretArn, regions: &[String]) -> ();
-    fn delete_secret(&self, secret: &SecretArn, recovery_days: Option<u8>) -> ();
-    fn stack_resource(&self, stack_id: &str, logical_id: &str) -> StackResource;
-    fn stack(&self, stack_id: &str) -> Option<Stack>;
-    fn bucket_region(&self, bucket: &BucketName) -> Option<String>;
-    fn caller_of(&self, key: &StoredKey) -> String;
-    fn list_objects(&self, key: &StoredKey, region: &str, bucket: &BucketUri) -> Vec<ListedObject>;
-    fn read_byte(&self, key: &StoredKey, region: &str, bucket: &BucketName, object: &str) -> ObjectRead;
-}
+every_call!(through, '_);

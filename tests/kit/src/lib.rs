@@ -8,6 +8,7 @@
 #![expect(missing_docs, reason = "the names say it")]
 
 pub mod account;
+pub mod calls;
 pub mod faults;
 pub mod function;
 pub mod policy_check;

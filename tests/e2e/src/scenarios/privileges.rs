@@ -87,61 +87,19 @@ fn role<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let deployment = bench.stack("limited-role");
     deployment.create()?;
     let user = deployment.user.as_str();
-    let Parts {
-        function: _,
-        role,
-        boundary,
-    } = Parts::of(bench, &deployment)?;
-    let role_name = role.rsplit('/').next().unwrap_or_default();
+    let parts = Parts::of(bench, &deployment)?;
     let stack = deployment.stack.resources()?.stack_id()?;
-    let own = format!(
-        "Key=publisher-s3-access:stack-id,Value={stack} Key=publisher-s3-access:logical-id,Value=S3Access"
-    );
-    let (stranger, secret) = ("limited-stranger", "limited/stranger");
+    let attempts = parts.attempts_of_the_function(user, &stack);
     let hand = |command: String| bench.account.json(command.split(' '));
-    hand(format!("iam create-user --user-name {stranger}"))?;
+    hand(format!("iam create-user --user-name {STRANGER}"))?;
     hand(format!(
-        "secretsmanager create-secret --name {secret} --secret-string more"
+        "secretsmanager create-secret --name {STRANGERS_SECRET} --secret-string more"
     ))?;
 
-    let attempts = [
-        format!("iam create-user --user-name {user}-2 --tags {own}"),
-        format!(
-            "iam create-user --user-name {user}-2 --tags {own} --permissions-boundary {ADMINISTRATOR}"
-        ),
-        format!("iam create-user --user-name {user}-2 --permissions-boundary {boundary}"),
-        format!(
-            "iam create-user --user-name {stranger}-2 --tags {own} --permissions-boundary {boundary}"
-        ),
-        format!(
-            "iam put-user-policy --user-name {stranger} --policy-name more --policy-document {EVERYTHING}"
-        ),
-        format!(
-            "iam put-user-permissions-boundary --user-name {user} --permissions-boundary {ADMINISTRATOR}"
-        ),
-        format!("iam delete-user-permissions-boundary --user-name {user}"),
-        format!(
-            "iam create-policy-version --policy-arn {boundary} --policy-document {EVERYTHING} --set-as-default"
-        ),
-        format!("iam attach-user-policy --user-name {user} --policy-arn {ADMINISTRATOR}"),
-        format!("iam add-user-to-group --user-name {user} --group-name administrators"),
-        format!(
-            "iam tag-user --user-name {user} --tags Key=publisher-s3-access:stack-id,Value=another"
-        ),
-        format!("iam untag-user --user-name {user} --tag-keys publisher-s3-access:stack-id"),
-        format!("iam create-access-key --user-name {stranger}"),
-        format!(
-            "iam put-role-policy --role-name {role_name} --policy-name more --policy-document {EVERYTHING}"
-        ),
-        format!("secretsmanager get-secret-value --secret-id {secret}"),
-        "secretsmanager list-secrets".to_owned(),
-        format!("s3api get-object --bucket {BUCKET} --key {OBJECT} /dev/null"),
-        format!("sts assume-role --role-arn {role} --role-session-name more"),
-        format!("cloudformation delete-stack --stack-name {user}"),
-    ];
     // On AWS the role trusts Lambda alone; the emulator lets its root user act as any service.
     let session = hand(format!(
-        "sts assume-role --role-arn {role} --role-session-name attempt"
+        "sts assume-role --role-arn {} --role-session-name attempt",
+        parts.role
     ))?;
     let session = AccessKey::from_json(&session["Credentials"])?;
     // What the function is for is possible, so that what follows says something.
@@ -157,6 +115,10 @@ fn role<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     assert_refused(bench, &session, &attempts, "not authorized", notes)
 }
 
+/// A user that is not the stack's.
+const STRANGER: &str = "limited-stranger";
+const STRANGERS_SECRET: &str = "limited/stranger";
+
 /// What of a stack is worth an attempt.
 struct Parts {
     function: String,
@@ -166,6 +128,50 @@ struct Parts {
 }
 
 impl Parts {
+    /// What somebody might do who has taken over the function.
+    fn attempts_of_the_function(&self, user: &str, stack: &str) -> Vec<String> {
+        let Self { role, boundary, .. } = self;
+        let role_name = role.rsplit('/').next().unwrap_or_default();
+        let own = format!(
+            "Key=publisher-s3-access:stack-id,Value={stack} Key=publisher-s3-access:logical-id,Value=S3Access"
+        );
+        vec![
+            format!("iam create-user --user-name {user}-2 --tags {own}"),
+            format!(
+                "iam create-user --user-name {user}-2 --tags {own} --permissions-boundary {ADMINISTRATOR}"
+            ),
+            format!("iam create-user --user-name {user}-2 --permissions-boundary {boundary}"),
+            format!(
+                "iam create-user --user-name {STRANGER}-2 --tags {own} --permissions-boundary {boundary}"
+            ),
+            format!(
+                "iam put-user-policy --user-name {STRANGER} --policy-name more --policy-document {EVERYTHING}"
+            ),
+            format!(
+                "iam put-user-permissions-boundary --user-name {user} --permissions-boundary {ADMINISTRATOR}"
+            ),
+            format!("iam delete-user-permissions-boundary --user-name {user}"),
+            format!(
+                "iam create-policy-version --policy-arn {boundary} --policy-document {EVERYTHING} --set-as-default"
+            ),
+            format!("iam attach-user-policy --user-name {user} --policy-arn {ADMINISTRATOR}"),
+            format!("iam add-user-to-group --user-name {user} --group-name administrators"),
+            format!(
+                "iam tag-user --user-name {user} --tags Key=publisher-s3-access:stack-id,Value=another"
+            ),
+            format!("iam untag-user --user-name {user} --tag-keys publisher-s3-access:stack-id"),
+            format!("iam create-access-key --user-name {STRANGER}"),
+            format!(
+                "iam put-role-policy --role-name {role_name} --policy-name more --policy-document {EVERYTHING}"
+            ),
+            format!("secretsmanager get-secret-value --secret-id {STRANGERS_SECRET}"),
+            "secretsmanager list-secrets".to_owned(),
+            format!("s3api get-object --bucket {BUCKET} --key {OBJECT} /dev/null"),
+            format!("sts assume-role --role-arn {role} --role-session-name more"),
+            format!("cloudformation delete-stack --stack-name {user}"),
+        ]
+    }
+
     fn of(bench: &Bench<'_>, deployment: &Deployment<'_>) -> anyhow::Result<Self> {
         let resources = deployment.stack.resources()?;
         let account = bench.account.id();

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Scenario;
 use crate::{
+    account::Account,
     bench::{Bench, assert_names},
     policy_meaning::grants,
     report::Notes,
@@ -30,36 +31,7 @@ fn revision<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let policy = grants(&account.inline_policy(&user, "S3AccessPolicy")?)?;
     let lost = bench.current_key(&user)?;
 
-    let wide = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}});
-    let put = [
-        "iam",
-        "put-user-policy",
-        "--user-name",
-        &user,
-        "--policy-name",
-        "S3AccessPolicy",
-    ];
-    account.json(
-        put.into_iter()
-            .chain(["--policy-document", &wide.to_string()]),
-    )?;
-    account.json([
-        "iam",
-        "delete-access-key",
-        "--user-name",
-        &user,
-        "--access-key-id",
-        &lost.key.id,
-    ])?;
-    account.json([
-        "iam",
-        "tag-user",
-        "--user-name",
-        &user,
-        "--tags",
-        "Key=team,Value=somebody-else",
-    ])?;
-
+    change_by_hand(account, &user, &lost.key.id)?;
     deployment.set("Revision", json!("repair-1"));
     deployment.update()?;
     let repaired = grants(&account.inline_policy(&user, "S3AccessPolicy")?)?;
@@ -85,6 +57,40 @@ fn revision<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     ));
     deployment.stack.delete()?;
     bench.assert_nothing_of(&user)
+}
+
+/// Widens the policy, deletes the key and changes a tag.
+fn change_by_hand(account: &Account, user: &str, key: &str) -> anyhow::Result<()> {
+    let wide = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}});
+    let put = [
+        "iam",
+        "put-user-policy",
+        "--user-name",
+        user,
+        "--policy-name",
+        "S3AccessPolicy",
+    ];
+    account.json(
+        put.into_iter()
+            .chain(["--policy-document", &wide.to_string()]),
+    )?;
+    account.json([
+        "iam",
+        "delete-access-key",
+        "--user-name",
+        user,
+        "--access-key-id",
+        key,
+    ])?;
+    account.json([
+        "iam",
+        "tag-user",
+        "--user-name",
+        user,
+        "--tags",
+        "Key=team,Value=somebody-else",
+    ])?;
+    Ok(())
 }
 
 fn stripped<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {

@@ -35,16 +35,7 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     let second = rotate()?;
     expect_keys(bench, &user, &[&first, &second])?;
     let message = inbox.receive()?;
-    for part in [
-        user.as_str(),
-        &format!("name={secret}"),
-        "DNAstack Publisher",
-    ] {
-        ensure!(
-            message.contains(part),
-            "the message lacks {part}: {message}"
-        );
-    }
+    assert_holds(&message, &[&user, &format!("name={secret}")])?;
     notes.add(format!("told by e-mail: {message}"));
 
     let third = rotate()?;
@@ -80,6 +71,17 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     expect_keys(bench, &user, &[&third, &fourth]).context("the schedule's end")?;
     deployment.stack.delete()?;
     bench.assert_nothing_of(&user)
+}
+
+/// Whether the message says to whom the new key belongs and who is to get it.
+fn assert_holds(message: &str, names: &[&str]) -> anyhow::Result<()> {
+    for part in names.iter().chain(&["DNAstack Publisher"]) {
+        ensure!(
+            message.contains(part),
+            "the message lacks {part}: {message}"
+        );
+    }
+    Ok(())
 }
 
 /// Whether the user has exactly these keys, each reads, and the last one is in use.

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use serde_norway::Value as Yaml;
+use yaml_serde::Value as Yaml;
 
 pub struct Template(Value);
 
 impl Template {
     pub fn read() -> Self {
         let text = std::fs::read_to_string("template.yaml").expect("the template is there");
-        let yaml: Yaml = serde_norway::from_str(&text).expect("the template is YAML");
+        let yaml: Yaml = yaml_serde::from_str(&text).expect("the template is YAML");
         Self(written_out(&yaml))
     }
 
