@@ -24,8 +24,7 @@ def mend():
     register_before_invoking(answered, creating)
     tell_progress(creating)
     announce_clean_up()
-    delete_what_failed_to_be_created()
-    update_back_what_was_replaced(answered)
+    roll_back(answered)
     say_it_as_aws()
 
 
@@ -145,34 +144,15 @@ def show(stack, status):
     stacks._add_event(stack["StackId"], stack["StackName"], stack["StackName"], STACK, status, "", stack["StackId"])
 
 
-def around_rollback(wrap):
-    """Replace the rollback of an operation, in the two modules that call it."""
-    from ministack.services.cloudformation import handlers, stacks
+def roll_back(answered):
+    """Roll back what MiniStack leaves out of it.
 
-    handlers._roll_back_operation = stacks._roll_back_operation = wrap(stacks._roll_back_operation)
-
-
-def delete_what_failed_to_be_created():
-    """Send a Delete for what its function failed to create, in the rollback: MiniStack does for the others only."""
-
-    def wrap(roll_back):
-        async def with_failed(stack_name, stack_id, stack, operation, *rest, **named):
-            failed = operation["failed_logical_id"]
-            if stack["_resources"].get(failed, {}).get("ResourceStatus") == "CREATE_FAILED":
-                operation["created"].append(failed)
-            await roll_back(stack_name, stack_id, stack, operation, *rest, **named)
-        return with_failed
-
-    around_rollback(wrap)
-
-
-def update_back_what_was_replaced(answered):
-    """Roll a replacement back as AWS does: an Update to the old properties that carries the new id, and in the clean-up
-    a Delete for the new id if the answer names another. MiniStack sends that Delete alone.
+    What its function failed to create gets a Delete. A replacement gets an Update to the old properties that carries the
+    new id, and in the clean-up a Delete for the new id if the answer names another; MiniStack sends that Delete alone.
     """
     from ministack.services.cloudformation import handlers, stacks
 
-    revert, resume = stacks._revert_update, stacks._continue_update_rollback_async
+    revert, finish, resume = stacks._revert_update, stacks._roll_back_operation, stacks._continue_update_rollback_async
 
     async def revert_and_note(stack_id, stack_name, logical_id, resource_type, physical_id, applied, *rest):
         record, stack = rest[-1], stack_named(stack_name)
@@ -182,33 +162,33 @@ def update_back_what_was_replaced(answered):
             record["ResourceStatus"] = "UPDATE_FAILED"
             record["PhysicalResourceId"] = answered.get((stack_id, logical_id)) or physical_id
             raise
-        # Its status is over now, while that of the stack is not.
+        # The resource's status is over now, while that of the stack is not.
         stack["_resources"][logical_id] = record
         if record["PhysicalResourceId"] != physical_id:
             replaced = (resource_type, physical_id, applied, stack_name, logical_id)
             stack.setdefault("_replaced_in_rollback", []).append(replaced)
 
-    def wrap(roll_back):
-        async def with_update(stack_name, stack_id, stack, operation, *rest, **named):
-            before = (operation["previous_stack"] or {}).get("_resources", {})
-            for logical_id, old in before.items():
-                now = stack["_resources"].get(logical_id)
-                if now and is_custom(old["ResourceType"]):
-                    # As an update in place, which MiniStack sends back.
-                    old["PhysicalResourceId"] = now["PhysicalResourceId"]
-                    operation["replaced_ids"] = [name for name in operation["replaced_ids"] if name != logical_id]
-                    if (operation["failed_update"] or [None])[0] == logical_id:
-                        operation["failed_update"][2] = now["PhysicalResourceId"]
-            await roll_back(stack_name, stack_id, stack, operation, *rest, **named)
-            await clean_up_rollback(stack)
-        return with_update
+    async def with_the_rest(stack_name, stack_id, stack, operation, *rest, **named):
+        failed = operation["failed_logical_id"]
+        if stack["_resources"].get(failed, {}).get("ResourceStatus") == "CREATE_FAILED":
+            operation["created"].append(failed)
+        for logical_id, old in (operation["previous_stack"] or {}).get("_resources", {}).items():
+            now = stack["_resources"].get(logical_id)
+            if now and is_custom(old["ResourceType"]):
+                # As an update in place, which MiniStack sends back.
+                old["PhysicalResourceId"] = now["PhysicalResourceId"]
+                operation["replaced_ids"] = [name for name in operation["replaced_ids"] if name != logical_id]
+                if (operation["failed_update"] or [None])[0] == logical_id:
+                    operation["failed_update"][2] = now["PhysicalResourceId"]
+        await finish(stack_name, stack_id, stack, operation, *rest, **named)
+        await clean_up_rollback(stack)
 
     async def resume_and_clean_up(stack_name, *rest):
         await resume(stack_name, *rest)
         await clean_up_rollback(stack_named(stack_name))
 
     stacks._revert_update = revert_and_note
-    around_rollback(wrap)
+    stacks._roll_back_operation = handlers._roll_back_operation = with_the_rest
     handlers._continue_update_rollback_async = resume_and_clean_up
 
 
