@@ -21,6 +21,7 @@ pub(crate) mod buckets;
 pub(crate) mod identities;
 mod refusal;
 pub(crate) mod secrets;
+pub(crate) mod state;
 
 pub(crate) use refusal::Refusal;
 

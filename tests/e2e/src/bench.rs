@@ -16,8 +16,10 @@ use crate::{
 };
 
 mod deployment;
+mod forger;
 
 pub(crate) use deployment::Deployment;
+pub(crate) use forger::Forger;
 
 /// The bucket that the tests' stacks read.
 pub(crate) const BUCKET: &str = "genomes-shared";

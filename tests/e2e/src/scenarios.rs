@@ -4,6 +4,7 @@ use crate::{bench::Bench, report::Notes};
 
 mod deletion;
 mod documented;
+mod forgery;
 mod ownership;
 mod privileges;
 mod proof;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         proof::SCENARIOS,
         repair::SCENARIOS,
         replacement::SCENARIOS,
+        forgery::SCENARIOS,
         privileges::SCENARIOS,
         rotation::SCENARIOS,
         schedule::SCENARIOS,

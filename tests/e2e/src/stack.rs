@@ -52,15 +52,24 @@ impl<'a> Stack<'a> {
         Self { account, name }
     }
 
-    /// Creates the stack and waits. What failed stays as it is: the function is then still there for the
-    /// request that CloudFormation would send next.
+    /// Creates the stack and waits; what failed is rolled back.
     pub(crate) fn create(
         &self,
         workplace: &Workplace,
         template: &Value,
     ) -> anyhow::Result<Settled> {
-        let operation = ["create-stack", "--on-failure", "DO_NOTHING"];
-        self.submit(&operation, workplace, template)
+        self.submit(&["create-stack"], workplace, template)?;
+        self.settle()
+    }
+
+    /// Creates the stack and waits; what failed stays as it is until the stack is deleted.
+    pub(crate) fn create_for_good(
+        &self,
+        workplace: &Workplace,
+        template: &Value,
+    ) -> anyhow::Result<Settled> {
+        self.submit(&["create-stack", "--disable-rollback"], workplace, template)?;
+        self.settle()
     }
 
     /// Updates the stack and waits; what failed is rolled back.
@@ -69,6 +78,16 @@ impl<'a> Stack<'a> {
         workplace: &Workplace,
         template: &Value,
     ) -> anyhow::Result<Settled> {
+        self.begin_update(workplace, template)?;
+        self.settle()
+    }
+
+    /// Begins an update, and does not wait.
+    pub(crate) fn begin_update(
+        &self,
+        workplace: &Workplace,
+        template: &Value,
+    ) -> anyhow::Result<()> {
         self.submit(&["update-stack"], workplace, template)
     }
 
@@ -89,7 +108,7 @@ impl<'a> Stack<'a> {
         operation: &[&str],
         workplace: &Workplace,
         template: &Value,
-    ) -> anyhow::Result<Settled> {
+    ) -> anyhow::Result<()> {
         let body = workplace.scratch().join(format!("{}.json", self.name));
         fs::write(&body, serde_json::to_vec(template)?)?;
         let body = format!("file://{}", path_text(&body)?);
@@ -99,7 +118,7 @@ impl<'a> Stack<'a> {
         let capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
         self.account
             .json(operation.chain(input).chain(capabilities))?;
-        self.settle()
+        Ok(())
     }
 
     /// Deletes the stack and waits until it is gone.
@@ -138,6 +157,19 @@ impl<'a> Stack<'a> {
         }
     }
 
+    /// Waits until an operation is at one of the resources.
+    pub(crate) fn wait_for(&self, logical_id: &str) -> anyhow::Result<()> {
+        let start = Instant::now();
+        while self.events(logical_id)?.is_empty() {
+            ensure!(
+                start.elapsed() < LIMIT,
+                "{logical_id} has not begun after {LIMIT:?}"
+            );
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
     /// What `describe-stacks` says, `None` if there is no such stack.
     pub(crate) fn describe(&self) -> anyhow::Result<Option<Value>> {
         let command = [
@@ -166,25 +198,38 @@ impl<'a> Stack<'a> {
 
     /// Why the resource failed last, as the stack's events say.
     pub(crate) fn reason(&self) -> anyhow::Result<String> {
+        let failed = self.events(RESOURCE)?.into_iter().rev().find(|event| {
+            let status = event["ResourceStatus"].as_str().unwrap_or_default();
+            status.ends_with("_FAILED")
+        });
+        let failed = failed.context("no event says that the resource failed")?;
+        text(&failed["ResourceStatusReason"])
+    }
+
+    /// The physical ids for which a Delete of the resource was answered SUCCESS, in their order.
+    pub(crate) fn deleted(&self) -> anyhow::Result<Vec<String>> {
+        let events = self.events(RESOURCE)?.into_iter();
+        let deleted = events.filter(|event| event["ResourceStatus"] == "DELETE_COMPLETE");
+        deleted
+            .map(|event| text(&event["PhysicalResourceId"]))
+            .collect()
+    }
+
+    /// What happened to one of the resources, the earliest first.
+    pub(crate) fn events(&self, logical_id: &str) -> anyhow::Result<Vec<Value>> {
         let command = [
             "cloudformation",
             "describe-stack-events",
             "--stack-name",
             &self.name,
         ];
-        let events = self.account.json(command)?;
+        let mut events = self.account.json(command)?;
         let events = events["StackEvents"]
-            .as_array()
+            .as_array_mut()
             .context("the stack has no events")?;
         // The latest comes first.
-        let failed = events.iter().find(|event| {
-            event["LogicalResourceId"] == RESOURCE
-                && event["ResourceStatus"]
-                    .as_str()
-                    .is_some_and(|status| status.ends_with("_FAILED"))
-        });
-        let failed = failed.context("no event says that the resource failed")?;
-        text(&failed["ResourceStatusReason"])
+        let of_it = |event: &Value| event["LogicalResourceId"] == logical_id;
+        Ok(events.drain(..).rev().filter(of_it).collect())
     }
 }
 
