@@ -13,6 +13,7 @@ mod repair;
 mod replacement;
 mod rotation;
 mod schedule;
+mod upgrade;
 
 /// A test: its sentence, and what shows it.
 pub(crate) type Scenario = (
@@ -33,6 +34,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         privileges::SCENARIOS,
         rotation::SCENARIOS,
         schedule::SCENARIOS,
+        upgrade::SCENARIOS,
         deletion::SCENARIOS,
     ]
     .into_iter()

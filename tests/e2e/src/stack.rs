@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use crate::{
-    account::{Account, path_text, text},
+    account::{Account, path_text, text, texts},
     workplace::Workplace,
 };
 
@@ -241,6 +241,15 @@ impl Resources {
     /// The stack's id.
     pub(crate) fn stack_id(&self) -> anyhow::Result<String> {
         text(&self.0[0]["StackId"])
+    }
+
+    /// The physical id of each resource.
+    pub(crate) fn physical_ids(&self) -> BTreeMap<String, String> {
+        let names = texts(&self.0, "LogicalResourceId");
+        names
+            .into_iter()
+            .zip(texts(&self.0, "PhysicalResourceId"))
+            .collect()
     }
 
     /// The name or ARN that `Ref` gives for a resource.

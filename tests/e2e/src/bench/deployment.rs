@@ -18,6 +18,8 @@ pub(crate) struct Deployment<'a> {
     properties: Value,
     /// The template's parameters that do not have their default.
     parameters: BTreeMap<&'static str, String>,
+    /// In place of this repository's template.
+    other_template: Option<Value>,
 }
 
 impl<'a> Deployment<'a> {
@@ -28,6 +30,16 @@ impl<'a> Deployment<'a> {
             user: name,
             properties: json!({}),
             parameters: BTreeMap::new(),
+            other_template: None,
+        }
+    }
+
+    /// Deploys a packaged template of another release.
+    pub(crate) fn with_template(self, template: Value) -> Self {
+        let other_template = Some(template);
+        Self {
+            other_template,
+            ..self
         }
     }
 
@@ -131,7 +143,8 @@ impl<'a> Deployment<'a> {
 
     /// The template with this test's properties in place of those it computes from parameters.
     pub(crate) fn template(&self) -> Value {
-        let mut template = self.bench.template.clone();
+        let template = self.other_template.as_ref();
+        let mut template = template.unwrap_or(&self.bench.template).clone();
         let properties = &mut template["Resources"][RESOURCE]["Properties"];
         properties["Buckets"] = json!([BUCKET]);
         properties["UserName"] = json!(self.user);

@@ -1,18 +1,26 @@
 //! Another user name makes another user and secret.
 
 use anyhow::ensure;
+use serde_json::json;
 
 use super::Scenario;
 use crate::{
     bench::{BUCKET, Bench},
     publisher::Publisher,
     report::Notes,
+    stack::RESOURCE,
 };
 
-pub(super) const SCENARIOS: &[Scenario] = &[(
-    "another user name makes a new pair that reads, and removes the old one with its sessions",
-    replace,
-)];
+pub(super) const SCENARIOS: &[Scenario] = &[
+    (
+        "another user name makes a new pair that reads, and removes the old one with its sessions",
+        replace,
+    ),
+    (
+        "a replacement that is rolled back leaves the old pair as it was, and no other",
+        roll_back,
+    ),
+];
 
 fn replace<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let first = bench.stack("replaced");
@@ -39,4 +47,27 @@ fn replace<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     ));
     second.stack.delete()?;
     bench.assert_nothing_of(&second.user)
+}
+
+fn roll_back<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
+    let first = bench.stack("kept");
+    first.create()?;
+    let before = bench.account.state_of("publisher-kept")?;
+    let second = bench.stack("kept").with_user("publisher-kept-not");
+    // An output that nothing answers fails the update after the resource was replaced.
+    let mut template = second.template();
+    template["Outputs"]["Broken"] = json!({"Value": {"Fn::GetAtt": [RESOURCE, "Broken"]}});
+    let settled = first.stack.update(bench.workplace, &template)?;
+    ensure!(settled.status == "UPDATE_ROLLBACK_COMPLETE", "{settled:?}");
+    let replacement = format!("publisher/{}", second.user);
+    let deleted = first.stack.deleted()?;
+    ensure!(
+        deleted == [replacement],
+        "Deletes were sent for {deleted:?}"
+    );
+    before.assert_unchanged(&bench.account.state_of("publisher-kept")?)?;
+    bench.assert_reads(&first.user)?;
+    notes.add(format!("made and deleted again: {}", deleted.join(", ")));
+    first.stack.delete()?;
+    bench.assert_nothing_of(&first.user)
 }
