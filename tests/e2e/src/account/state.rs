@@ -1,6 +1,6 @@
 //! All that a stack could have made or changed under some names, to be compared later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use serde_json::Value;
@@ -16,17 +16,17 @@ impl State {
     /// # Errors
     /// If anything was made, changed or removed since; the error says what.
     pub(crate) fn assert_unchanged(&self, later: &Self) -> anyhow::Result<()> {
-        let names = self.0.keys().chain(later.0.keys());
-        let changed: Vec<String> = names
-            .filter(|name| self.0.get(*name) != later.0.get(*name))
-            .map(|name| {
-                format!(
-                    "{name}: {:?} became {:?}",
-                    self.0.get(name),
-                    later.0.get(name)
-                )
-            })
-            .collect();
+        let names: BTreeSet<_> = self.0.keys().chain(later.0.keys()).collect();
+        let changed =
+            names
+                .into_iter()
+                .filter_map(|name| match (self.0.get(name), later.0.get(name)) {
+                    (before, after) if before == after => None,
+                    (None, _) => Some(format!("{name} was made")),
+                    (_, None) => Some(format!("{name} was removed")),
+                    (Some(before), Some(after)) => Some(format!("{name}: {before} became {after}")),
+                });
+        let changed: Vec<_> = changed.collect();
         ensure!(changed.is_empty(), "{}", changed.join("; "));
         Ok(())
     }

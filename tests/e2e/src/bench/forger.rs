@@ -1,6 +1,7 @@
 //! Somebody who may invoke a stack's function and nothing else, and makes up requests of CloudFormation.
 
 use std::{
+    fmt::Write,
     fs,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
@@ -73,22 +74,30 @@ impl<'a> Forger<'a> {
         Ok(forger)
     }
 
-    /// Invokes the function with `event` as CloudFormation does, to answer to the driver.
-    pub(crate) fn send(&self, event: &Value) -> anyhow::Result<Expected> {
-        let expected = self.bench.sink.expect();
-        let mut event = event.clone();
-        event["ResponseURL"] = json!(expected.url);
-        let number = self.sent.fetch_add(1, Ordering::Relaxed);
-        let folder = self.bench.workplace.scratch();
-        let payload = folder.join(format!("{}-{number}.json", self.name));
-        fs::write(&payload, event.to_string())?;
-        let payload = format!("file://{}", path_text(&payload)?);
-        let output = folder.join(format!("{}-{number}.out", self.name));
-        let command = ["lambda", "invoke", "--invocation-type", "Event"];
-        let input = ["--function-name", &self.function, "--payload", &payload];
-        let all = command.into_iter().chain(input);
-        let invocation = self.bench.account.aws(all.chain([path_text(&output)?]));
-        self.key.sign(invocation).succeed()?;
+    /// Invokes the function with each of `events` as CloudFormation does, to answer to the driver; they are at work
+    /// side by side.
+    pub(crate) fn send(&self, events: &[&Value]) -> anyhow::Result<Vec<Expected>> {
+        let mut expected = Vec::new();
+        let mut lines = String::new();
+        for event in events {
+            let answer = self.bench.sink.expect();
+            let mut event = (*event).clone();
+            event["ResponseURL"] = json!(answer.url);
+            writeln!(lines, "{event}")?;
+            expected.push(answer);
+        }
+        let before = self.sent.fetch_add(events.len(), Ordering::Relaxed);
+        let file = format!("{}-{before}.jsonl", self.name);
+        let file = self.bench.workplace.scratch().join(file);
+        fs::write(&file, lines)?;
+        let program = [
+            "tests/e2e/tools/invoke.py",
+            &self.function,
+            path_text(&file)?,
+        ];
+        self.key
+            .sign(self.bench.account.python(program))
+            .succeed()?;
         Ok(expected)
     }
 

@@ -33,7 +33,7 @@ fn wildcard<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     assert_names(&reason, &["`Buckets", "`genomes-*`", "wildcard"])?;
     let deleted = deployment.stack.deleted()?;
     ensure!(
-        deleted == [format!("{RESOURCE}-refused")],
+        deleted == [format!("publisher/{}", deployment.user)],
         "Deletes were sent for {deleted:?}"
     );
     bench.assert_nothing_of(&deployment.user)?;
@@ -58,6 +58,11 @@ fn foreign_prefix<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result
         &reason,
         &["`UserName`", "`genomics-reader`", "`publisher-*`"],
     )?;
+    let deleted = deployment.stack.deleted()?;
+    ensure!(
+        deleted == [format!("{RESOURCE}-refused")],
+        "Deletes were sent for {deleted:?}"
+    );
     bench.assert_nothing_of(&deployment.user)?;
     Ok(())
 }

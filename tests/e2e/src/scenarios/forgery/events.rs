@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use crate::{account::text, bench::Forger};
+use crate::account::text;
 
 /// What the function has to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +41,6 @@ impl Forged {
         }
     }
 
-    /// Sends it alone.
-    ///
-    /// # Errors
-    /// As [`Self::check`].
-    pub(super) fn answered_by(&self, forger: &Forger<'_>) -> anyhow::Result<()> {
-        let expected = forger.send(&self.event)?;
-        let answer = forger.receive(expected)?;
-        self.check(&answer).with_context(|| self.what.clone())
-    }
-
     /// # Errors
     /// If the answer is another one than it has to be.
     pub(super) fn check(&self, answer: &Value) -> anyhow::Result<()> {
@@ -60,11 +50,10 @@ impl Forged {
             Answer::NothingToDo => status == "SUCCESS",
             Answer::Any => ["FAILED", "SUCCESS"].contains(&status.as_str()),
         };
-        ensure!(right, "expected {:?}, got {answer}", self.answer);
-        if status == "FAILED" {
-            let reason = text(&answer["Reason"])?;
-            ensure!(reason.lines().count() == 1, "no line of its own: {reason}");
-        }
+        let reason = answer["Reason"].as_str().unwrap_or_default();
+        ensure!(right, "{status} instead of {:?} {reason}", self.answer);
+        let lines = reason.lines().count();
+        ensure!(status == "SUCCESS" || lines == 1, "{lines} lines: {reason}");
         Ok(())
     }
 }
@@ -111,7 +100,7 @@ pub(super) fn of_other_stacks(genuine: &[Value]) -> anyhow::Result<Vec<Forged>> 
     ];
     let forged = ids.iter().flat_map(|(what, id)| {
         genuine.iter().map(move |event| {
-            let what = format!("{} with {what}", event["RequestType"]);
+            let what = format!("{} with {what}", kind(event));
             Forged::new(what, with(event, "StackId", id), Answer::Failed)
         })
     });
@@ -131,12 +120,12 @@ pub(super) fn of_other_resources(genuine: &[Value], state: StackState) -> Vec<Fo
     ];
     let forged = ids.iter().flat_map(|id| {
         genuine.iter().map(move |event| {
-            let answer = match (&event["RequestType"], state) {
+            let answer = match (kind(event), state) {
                 // CloudFormation may be about to delete it, and nothing carries that id.
-                (kind, StackState::AtWork) if kind == "Delete" => Answer::Any,
+                ("Delete", StackState::AtWork) => Answer::Any,
                 _ => Answer::Failed,
             };
-            let what = format!("{} of resource {id}", event["RequestType"]);
+            let what = format!("{} of resource {id}", kind(event));
             Forged::new(what, with(event, "LogicalResourceId", id), answer)
         })
     });
@@ -146,10 +135,13 @@ pub(super) fn of_other_resources(genuine: &[Value], state: StackState) -> Vec<Fo
 /// Requests for the resource itself, which is complete.
 pub(super) fn of_the_resource(genuine: &[Value; 3], state: StackState) -> Vec<Forged> {
     let [create, update, delete] = genuine;
+    let own = text(&delete["PhysicalResourceId"]).unwrap_or_default();
+    let other = format!("{own}-other");
+    let other_user = other.trim_start_matches("publisher/");
     let mut forged = Vec::new();
     let mut add = |what: &str, event: Value, answer| forged.push(Forged::new(what, event, answer));
     for event in [create, update] {
-        let kind = &event["RequestType"];
+        let kind = kind(event);
         add(
             &format!("{kind} once more"),
             event.clone(),
@@ -157,7 +149,7 @@ pub(super) fn of_the_resource(genuine: &[Value; 3], state: StackState) -> Vec<Fo
         );
         for (property, value) in [
             ("Buckets", json!(["genomes-forged"])),
-            ("UserName", json!("publisher-forged-other")),
+            ("UserName", json!(other_user)),
             ("PolicyName", json!("Forged")),
             ("KeySerial", json!("2")),
             ("Tags", json!([{"Key": "forged", "Value": "yes"}])),
@@ -176,8 +168,6 @@ pub(super) fn of_the_resource(genuine: &[Value; 3], state: StackState) -> Vec<Fo
             );
         }
     }
-    let own = text(&delete["PhysicalResourceId"]).unwrap_or_default();
-    let other = format!("{own}-other");
     add(
         "Update of another pair",
         with(update, "PhysicalResourceId", &json!(other)),
@@ -208,6 +198,11 @@ pub(super) fn of_the_resource(genuine: &[Value; 3], state: StackState) -> Vec<Fo
         add(&format!("a request of type {kind}"), event, Answer::Failed);
     }
     forged
+}
+
+/// Create, Update or Delete.
+pub(super) fn kind(event: &Value) -> &str {
+    event["RequestType"].as_str().unwrap_or_default()
 }
 
 /// The event with another value of one member, `Null` for none.
