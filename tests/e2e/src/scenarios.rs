@@ -5,6 +5,7 @@ use crate::{bench::Bench, report::Notes};
 mod deletion;
 mod documented;
 mod forgery;
+mod late;
 mod ownership;
 mod privileges;
 mod proof;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         repair::SCENARIOS,
         replacement::SCENARIOS,
         forgery::SCENARIOS,
+        late::SCENARIOS,
         privileges::SCENARIOS,
         rotation::SCENARIOS,
         schedule::SCENARIOS,

@@ -37,6 +37,8 @@ const POLL: Duration = Duration::from_millis(700);
 pub(crate) struct Stack<'a> {
     account: &'a Account,
     pub(crate) name: String,
+    /// Its own tags, as `Key=…,Value=…`.
+    tags: Vec<String>,
 }
 
 /// A stack at rest after an operation.
@@ -49,7 +51,18 @@ pub(crate) struct Settled {
 impl<'a> Stack<'a> {
     pub(crate) fn new(account: &'a Account, name: impl Into<String>) -> Self {
         let name = name.into();
-        Self { account, name }
+        let tags = Vec::new();
+        Self {
+            account,
+            name,
+            tags,
+        }
+    }
+
+    /// The same, tagged by the next operation.
+    pub(crate) fn with_tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push(format!("Key={key},Value={value}"));
+        self
     }
 
     /// Creates the stack and waits; what failed is rolled back.
@@ -116,8 +129,13 @@ impl<'a> Stack<'a> {
         let input = ["--stack-name", &self.name, "--template-body", &body];
         // The template has a transform: SAM's.
         let capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
+        let tags = self.tags.iter().map(String::as_str);
+        let tags = tags.enumerate().flat_map(|(number, tag)| {
+            let option = (number == 0).then_some("--tags");
+            option.into_iter().chain([tag])
+        });
         self.account
-            .json(operation.chain(input).chain(capabilities))?;
+            .json(operation.chain(input).chain(capabilities).chain(tags))?;
         Ok(())
     }
 

@@ -43,6 +43,12 @@ impl<'a> Deployment<'a> {
         }
     }
 
+    /// The function sees its stack as it was so many seconds ago, by the emulator's launcher.
+    pub(crate) fn seen_late(self, seconds: u32) -> Self {
+        let stack = self.stack.with_tag("emulator:lag", &seconds.to_string());
+        Self { stack, ..self }
+    }
+
     /// Reads as, or collides with, another user.
     pub(crate) fn with_user(self, user: &str) -> Self {
         let user = user.to_owned();
