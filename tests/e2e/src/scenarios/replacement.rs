@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Scenario;
 use crate::{
+    account::text,
     bench::{BUCKET, Bench},
     publisher::Publisher,
     report::Notes,
@@ -59,15 +60,25 @@ fn roll_back<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     template["Outputs"]["Broken"] = json!({"Value": {"Fn::GetAtt": [RESOURCE, "Broken"]}});
     let settled = first.stack.update(bench.workplace, &template)?;
     ensure!(settled.status == "UPDATE_ROLLBACK_COMPLETE", "{settled:?}");
-    let replacement = format!("publisher/{}", second.user);
-    let deleted = first.stack.deleted()?;
-    ensure!(
-        deleted == [replacement],
-        "Deletes were sent for {deleted:?}"
-    );
+    let [kept, made] = [&first, &second].map(|one| format!("publisher/{}", one.user));
+    let events = first.stack.events(RESOURCE)?;
+    let events = events.iter().map(|event| {
+        let (status, id) = (&event["ResourceStatus"], &event["PhysicalResourceId"]);
+        Ok((text(status)?, text(id)?))
+    });
+    let events = events.collect::<anyhow::Result<Vec<_>>>()?;
+    // What CloudFormation sends: an Update back that carries the new id, then a Delete for it.
+    let back = [
+        ("UPDATE_IN_PROGRESS", &made),
+        ("UPDATE_COMPLETE", &kept),
+        ("DELETE_IN_PROGRESS", &made),
+        ("DELETE_COMPLETE", &made),
+    ];
+    let back = back.map(|(status, id)| (status.to_owned(), id.clone()));
+    ensure!(events.ends_with(&back), "it ended with {events:?}");
     before.assert_unchanged(&bench.account.state_of("publisher-kept")?)?;
     bench.assert_reads(&first.user)?;
-    notes.add(format!("made and deleted again: {}", deleted.join(", ")));
+    notes.add(format!("made and deleted again: {made}"));
     first.stack.delete()?;
     bench.assert_nothing_of(&first.user)
 }
