@@ -21,6 +21,7 @@ pub(crate) mod buckets;
 pub(crate) mod identities;
 mod refusal;
 pub(crate) mod secrets;
+pub(crate) mod state;
 
 pub(crate) use refusal::Refusal;
 
@@ -38,6 +39,7 @@ const SETTLING: Duration = Duration::from_secs(60);
 pub(crate) struct Account {
     aws: Invocation,
     sam: Invocation,
+    python: Invocation,
     region: String,
     id: String,
     caller: String,
@@ -80,6 +82,7 @@ impl Account {
         let account = Self::reach(
             isolated("aws"),
             isolated("sam"),
+            isolated("python"),
             region,
             Source::Environment,
         )?;
@@ -113,12 +116,14 @@ impl Account {
             !region.is_empty(),
             "no region is configured: set `AWS_REGION`"
         );
-        Self::reach(workplace.tool("aws"), workplace.tool("sam"), region, source)
+        let [aws, sam, python] = ["aws", "sam", "python"].map(|tool| workplace.tool(tool));
+        Self::reach(aws, sam, python, region, source)
     }
 
     fn reach(
         aws: Invocation,
         sam: Invocation,
+        python: Invocation,
         region: String,
         source: Source,
     ) -> anyhow::Result<Self> {
@@ -132,6 +137,7 @@ impl Account {
         let mut account = Self {
             aws: common(aws),
             sam: common(sam),
+            python: common(python),
             region,
             id: String::new(),
             caller: String::new(),
@@ -170,6 +176,11 @@ impl Account {
     /// `sam` with `arguments`, for the repository's template.
     pub(crate) fn sam<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
         self.sam.clone().args(arguments)
+    }
+
+    /// A Python program with `arguments`, which finds the account as `aws` does.
+    pub(crate) fn python<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
+        self.python.clone().args(arguments)
     }
 
     /// `aws` with `arguments`, as the administrator.

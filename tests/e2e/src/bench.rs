@@ -8,22 +8,27 @@ use anyhow::ensure;
 use serde_json::Value;
 
 use crate::{
-    account::{Account, path_text, secrets::StoredKey},
+    account::{Account, path_text, secrets::StoredKey, text},
     process::join,
     publisher::Publisher,
     sink::Sink,
+    stack::{FUNCTION, ROTATION},
     workplace::Workplace,
 };
 
 mod deployment;
+mod forger;
 
 pub(crate) use deployment::Deployment;
+pub(crate) use forger::Forger;
 
 /// The bucket that the tests' stacks read.
 pub(crate) const BUCKET: &str = "genomes-shared";
 /// One of its objects.
 pub(crate) const OBJECT: &str = "targets/exome.chr20.bed";
 const ARTIFACTS: &str = "publisher-e2e-artifacts";
+/// What a template says of code that is built here, once for each function.
+const LOCAL_CODE: &str = "CodeUri: .\n";
 
 /// What is made once for all tests.
 #[derive(Debug)]
@@ -56,6 +61,38 @@ impl<'a> Bench<'a> {
     /// A stack named `publisher-<slug>` that is not created yet, for the user of the same name.
     pub(crate) fn stack(&'a self, slug: &str) -> Deployment<'a> {
         Deployment::new(self, format!("publisher-{slug}"))
+    }
+
+    /// The template of release 0.1 with the functions of today, which serve it too.
+    pub(crate) fn first_release(&self) -> anyhow::Result<Value> {
+        let path = self.workplace.data().join("template-0.1.yaml");
+        let mut template = fs::read_to_string(&path)?;
+        for function in [FUNCTION, ROTATION] {
+            let code = format!("CodeUri: {}\n", self.code_of(function)?);
+            ensure!(
+                template.contains(LOCAL_CODE),
+                "{} has no code for {function}",
+                path.display()
+            );
+            template = template.replacen(LOCAL_CODE, &code, 1);
+        }
+        let folder = self.workplace.scratch().join("first-release");
+        fs::create_dir_all(&folder)?;
+        let path = folder.join("template.yaml");
+        fs::write(&path, template)?;
+        self.account
+            .sam_package_of(self.workplace, ARTIFACTS, path_text(&path)?)
+    }
+
+    /// Where the code of a function was uploaded to.
+    fn code_of(&self, function: &str) -> anyhow::Result<String> {
+        let properties = &self.template["Resources"][function]["Properties"];
+        if let Some(address) = properties["CodeUri"].as_str() {
+            return Ok(address.to_owned());
+        }
+        let code = &properties["Code"];
+        let (bucket, key) = (text(&code["S3Bucket"])?, text(&code["S3Key"])?);
+        Ok(format!("s3://{bucket}/{key}"))
     }
 
     /// Publisher with the profile of `user`.

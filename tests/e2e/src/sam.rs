@@ -71,28 +71,28 @@ impl Account {
         log(workplace, "sam-delete.log", finished)
     }
 
-    /// Uploads the built function to `artifacts` once, and gives the template that refers to it.
+    /// Uploads the built functions to `artifacts` once, and gives the template that refers to them.
     pub(crate) fn sam_package(
         &self,
         workplace: &Workplace,
         artifacts: &str,
     ) -> anyhow::Result<Value> {
+        self.sam_package_of(workplace, artifacts, BUILT)
+    }
+
+    /// The same with another template than the built one.
+    pub(crate) fn sam_package_of(
+        &self,
+        workplace: &Workplace,
+        artifacts: &str,
+        template: &str,
+    ) -> anyhow::Result<Value> {
         let output = workplace.scratch().join("packaged.json");
-        let command = [
-            "package",
-            "--use-json",
-            "--no-progressbar",
-            "--template-file",
-            BUILT,
-        ];
+        let command = ["package", "--use-json", "--no-progressbar"];
         let finished = self
             .sam(command)
-            .args([
-                "--s3-bucket",
-                artifacts,
-                "--output-template-file",
-                path_text(&output)?,
-            ])
+            .args(["--template-file", template, "--s3-bucket", artifacts])
+            .args(["--output-template-file", path_text(&output)?])
             .succeed();
         log(workplace, "sam-package.log", finished)?;
         serde_json::from_str(&fs::read_to_string(&output)?)

@@ -4,6 +4,8 @@ use crate::{bench::Bench, report::Notes};
 
 mod deletion;
 mod documented;
+mod forgery;
+mod late;
 mod ownership;
 mod privileges;
 mod proof;
@@ -12,6 +14,7 @@ mod repair;
 mod replacement;
 mod rotation;
 mod schedule;
+mod upgrade;
 
 /// A test: its sentence, and what shows it.
 pub(crate) type Scenario = (
@@ -28,9 +31,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         proof::SCENARIOS,
         repair::SCENARIOS,
         replacement::SCENARIOS,
+        forgery::SCENARIOS,
+        late::SCENARIOS,
         privileges::SCENARIOS,
         rotation::SCENARIOS,
         schedule::SCENARIOS,
+        upgrade::SCENARIOS,
         deletion::SCENARIOS,
     ]
     .into_iter()

@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use crate::{
-    account::{Account, path_text, text},
+    account::{Account, path_text, text, texts},
     workplace::Workplace,
 };
 
@@ -37,6 +37,8 @@ const POLL: Duration = Duration::from_millis(700);
 pub(crate) struct Stack<'a> {
     account: &'a Account,
     pub(crate) name: String,
+    /// Its own tags, as `Key=…,Value=…`.
+    tags: Vec<String>,
 }
 
 /// A stack at rest after an operation.
@@ -49,18 +51,38 @@ pub(crate) struct Settled {
 impl<'a> Stack<'a> {
     pub(crate) fn new(account: &'a Account, name: impl Into<String>) -> Self {
         let name = name.into();
-        Self { account, name }
+        let tags = Vec::new();
+        Self {
+            account,
+            name,
+            tags,
+        }
     }
 
-    /// Creates the stack and waits. What failed stays as it is: the function is then still there for the
-    /// request that CloudFormation would send next.
+    /// The same, tagged by the next operation.
+    pub(crate) fn with_tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push(format!("Key={key},Value={value}"));
+        self
+    }
+
+    /// Creates the stack and waits; what failed is rolled back.
     pub(crate) fn create(
         &self,
         workplace: &Workplace,
         template: &Value,
     ) -> anyhow::Result<Settled> {
-        let operation = ["create-stack", "--on-failure", "DO_NOTHING"];
-        self.submit(&operation, workplace, template)
+        self.submit(&["create-stack"], workplace, template)?;
+        self.settle()
+    }
+
+    /// Creates the stack and waits; what failed stays as it is until the stack is deleted.
+    pub(crate) fn create_for_good(
+        &self,
+        workplace: &Workplace,
+        template: &Value,
+    ) -> anyhow::Result<Settled> {
+        self.submit(&["create-stack", "--disable-rollback"], workplace, template)?;
+        self.settle()
     }
 
     /// Updates the stack and waits; what failed is rolled back.
@@ -69,6 +91,16 @@ impl<'a> Stack<'a> {
         workplace: &Workplace,
         template: &Value,
     ) -> anyhow::Result<Settled> {
+        self.begin_update(workplace, template)?;
+        self.settle()
+    }
+
+    /// Begins an update, and does not wait.
+    pub(crate) fn begin_update(
+        &self,
+        workplace: &Workplace,
+        template: &Value,
+    ) -> anyhow::Result<()> {
         self.submit(&["update-stack"], workplace, template)
     }
 
@@ -89,7 +121,7 @@ impl<'a> Stack<'a> {
         operation: &[&str],
         workplace: &Workplace,
         template: &Value,
-    ) -> anyhow::Result<Settled> {
+    ) -> anyhow::Result<()> {
         let body = workplace.scratch().join(format!("{}.json", self.name));
         fs::write(&body, serde_json::to_vec(template)?)?;
         let body = format!("file://{}", path_text(&body)?);
@@ -97,9 +129,14 @@ impl<'a> Stack<'a> {
         let input = ["--stack-name", &self.name, "--template-body", &body];
         // The template has a transform: SAM's.
         let capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
+        let tags = self.tags.iter().map(String::as_str);
+        let tags = tags.enumerate().flat_map(|(number, tag)| {
+            let option = (number == 0).then_some("--tags");
+            option.into_iter().chain([tag])
+        });
         self.account
-            .json(operation.chain(input).chain(capabilities))?;
-        self.settle()
+            .json(operation.chain(input).chain(capabilities).chain(tags))?;
+        Ok(())
     }
 
     /// Deletes the stack and waits until it is gone.
@@ -138,6 +175,19 @@ impl<'a> Stack<'a> {
         }
     }
 
+    /// Waits until an operation is at one of the resources.
+    pub(crate) fn wait_for(&self, logical_id: &str) -> anyhow::Result<()> {
+        let start = Instant::now();
+        while self.events(logical_id)?.is_empty() {
+            ensure!(
+                start.elapsed() < LIMIT,
+                "{logical_id} has not begun after {LIMIT:?}"
+            );
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
     /// What `describe-stacks` says, `None` if there is no such stack.
     pub(crate) fn describe(&self) -> anyhow::Result<Option<Value>> {
         let command = [
@@ -166,25 +216,38 @@ impl<'a> Stack<'a> {
 
     /// Why the resource failed last, as the stack's events say.
     pub(crate) fn reason(&self) -> anyhow::Result<String> {
+        let failed = self.events(RESOURCE)?.into_iter().rev().find(|event| {
+            let status = event["ResourceStatus"].as_str().unwrap_or_default();
+            status.ends_with("_FAILED")
+        });
+        let failed = failed.context("no event says that the resource failed")?;
+        text(&failed["ResourceStatusReason"])
+    }
+
+    /// The physical ids for which a Delete of the resource was answered SUCCESS, in their order.
+    pub(crate) fn deleted(&self) -> anyhow::Result<Vec<String>> {
+        let events = self.events(RESOURCE)?.into_iter();
+        let deleted = events.filter(|event| event["ResourceStatus"] == "DELETE_COMPLETE");
+        deleted
+            .map(|event| text(&event["PhysicalResourceId"]))
+            .collect()
+    }
+
+    /// What happened to one of the resources, the earliest first.
+    pub(crate) fn events(&self, logical_id: &str) -> anyhow::Result<Vec<Value>> {
         let command = [
             "cloudformation",
             "describe-stack-events",
             "--stack-name",
             &self.name,
         ];
-        let events = self.account.json(command)?;
+        let mut events = self.account.json(command)?;
         let events = events["StackEvents"]
-            .as_array()
+            .as_array_mut()
             .context("the stack has no events")?;
         // The latest comes first.
-        let failed = events.iter().find(|event| {
-            event["LogicalResourceId"] == RESOURCE
-                && event["ResourceStatus"]
-                    .as_str()
-                    .is_some_and(|status| status.ends_with("_FAILED"))
-        });
-        let failed = failed.context("no event says that the resource failed")?;
-        text(&failed["ResourceStatusReason"])
+        let of_it = |event: &Value| event["LogicalResourceId"] == logical_id;
+        Ok(events.drain(..).rev().filter(of_it).collect())
     }
 }
 
@@ -196,6 +259,15 @@ impl Resources {
     /// The stack's id.
     pub(crate) fn stack_id(&self) -> anyhow::Result<String> {
         text(&self.0[0]["StackId"])
+    }
+
+    /// The physical id of each resource.
+    pub(crate) fn physical_ids(&self) -> BTreeMap<String, String> {
+        let names = texts(&self.0, "LogicalResourceId");
+        names
+            .into_iter()
+            .zip(texts(&self.0, "PhysicalResourceId"))
+            .collect()
     }
 
     /// The name or ARN that `Ref` gives for a resource.

@@ -20,6 +20,7 @@ import threading
 import time
 import urllib.request
 
+import cloudformation
 from rotation import rotate_by_function
 
 # What the service authorization reference lists under `iam:PermissionsBoundary` for users.
@@ -138,20 +139,26 @@ def list_absent_credentials():
         iam._IAM_HANDLERS.setdefault(action, empty(action, member))
 
 
-def tell_progress():
-    """Show a resource's latest event as its status: MiniStack shows how the operation before ended until this one has."""
-    from ministack.services import cloudformation
-    from ministack.services.cloudformation import stacks
+def tell_last_use():
+    """Answer when, where and for what a key was used last: MiniStack says of each that it never was."""
+    from ministack.core import iam_evaluator
+    from ministack.services import iam
 
-    add_event = stacks._add_event
+    enforce, answer, used = iam_evaluator.enforce, iam._IAM_HANDLERS["GetAccessKeyLastUsed"], {}
 
-    def with_status(stack_id, stack_name, logical_id, resource_type, status, *rest, **named):
-        resources = (cloudformation._stacks.get(stack_name) or {}).get("_resources", {})
-        if logical_id in resources:
-            resources[logical_id]["ResourceStatus"] = status
-        return add_event(stack_id, stack_name, logical_id, resource_type, status, *rest, **named)
+    def with_memory(key_id, action, service, region, *rest, **named):
+        refusal = enforce(key_id, action, service, region, *rest, **named)
+        if not isinstance(refusal, iam_evaluator.AuthError):  # A denied request is a use too.
+            date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            used[key_id] = f"<LastUsedDate>{date}</LastUsedDate><Region>{region}</Region><ServiceName>{service}</ServiceName>"
+        return refusal
 
-    stacks._add_event = with_status
+    def with_use(parameters):
+        status, headers, body = answer(parameters)
+        use = used.get(iam._p(parameters, "AccessKeyId"), "").encode()
+        return status, headers, body.replace(b"<Region>N/A</Region><ServiceName>N/A</ServiceName>", use) if use else body
+
+    iam_evaluator.enforce, iam._IAM_HANDLERS["GetAccessKeyLastUsed"] = with_memory, with_use
 
 
 def key_arn(key_id, region):
@@ -212,7 +219,8 @@ def main():
         require_decrypt(iam_actions)
         tell_bucket_region()
         list_absent_credentials()
-        tell_progress()
+        tell_last_use()
+        cloudformation.mend()
         echo_function_logs()
         rotate_by_function(f"http://127.0.0.1:{port}")
         threading.Thread(target=announce, args=(port,), daemon=True).start()

@@ -1,18 +1,12 @@
-//! One stack of a test, and the requests that CloudFormation would send for it.
+//! One stack of a test, and the requests that CloudFormation sends for it.
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::collections::BTreeMap;
 
 use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 
 use super::{BUCKET, Bench};
-use crate::{
-    account::path_text,
-    stack::{BOUNDARY, FUNCTION, RESOURCE, Settled, Stack},
-};
-
-/// The function's own time limit is 120 seconds.
-const ANSWER_LIMIT: Duration = Duration::from_secs(130);
+use crate::stack::{BOUNDARY, RESOURCE, Settled, Stack};
 
 /// One stack of a test, with a user of its own.
 #[derive(Debug)]
@@ -24,6 +18,8 @@ pub(crate) struct Deployment<'a> {
     properties: Value,
     /// The template's parameters that do not have their default.
     parameters: BTreeMap<&'static str, String>,
+    /// In place of this repository's template.
+    other_template: Option<Value>,
 }
 
 impl<'a> Deployment<'a> {
@@ -34,7 +30,23 @@ impl<'a> Deployment<'a> {
             user: name,
             properties: json!({}),
             parameters: BTreeMap::new(),
+            other_template: None,
         }
+    }
+
+    /// Deploys a packaged template of another release.
+    pub(crate) fn with_template(self, template: Value) -> Self {
+        let other_template = Some(template);
+        Self {
+            other_template,
+            ..self
+        }
+    }
+
+    /// The function sees its stack as it was so many seconds ago, by the emulator's launcher.
+    pub(crate) fn seen_late(self, seconds: u32) -> Self {
+        let stack = self.stack.with_tag("emulator:lag", &seconds.to_string());
+        Self { stack, ..self }
     }
 
     /// Reads as, or collides with, another user.
@@ -72,14 +84,21 @@ impl<'a> Deployment<'a> {
         self.expect(settled, "UPDATE_COMPLETE")
     }
 
-    /// Creates the stack, which must fail; gives the resource's `Reason`.
+    /// Creates the stack, which must fail and be rolled back, for which the function has to answer a Delete
+    /// with SUCCESS; gives the resource's `Reason`.
     pub(crate) fn fail_to_create(&self) -> anyhow::Result<String> {
         let settled = self.stack.create(self.bench.workplace, &self.template())?;
-        ensure!(
-            settled.status == "CREATE_FAILED",
-            "the stack is {}",
-            settled.status
-        );
+        self.expect(settled, "ROLLBACK_COMPLETE")?;
+        let deleted = self.stack.deleted()?;
+        ensure!(deleted.len() == 1, "Deletes were sent for {deleted:?}");
+        self.stack.reason()
+    }
+
+    /// Creates the stack, which must fail and stay so; gives the resource's `Reason`.
+    pub(crate) fn fail_to_create_for_good(&self) -> anyhow::Result<String> {
+        let (workplace, template) = (self.bench.workplace, self.template());
+        let settled = self.stack.create_for_good(workplace, &template)?;
+        self.expect(settled, "CREATE_FAILED")?;
         self.stack.reason()
     }
 
@@ -101,24 +120,8 @@ impl<'a> Deployment<'a> {
         Ok(settled)
     }
 
-    /// Sends the Delete that CloudFormation would send for `physical_id`, and the emulator does not; the
-    /// function must answer SUCCESS.
-    pub(crate) fn send_delete(&self, physical_id: &str) -> anyhow::Result<()> {
-        let answer = self.send("Delete", physical_id)?;
-        ensure!(
-            answer["Status"] == "SUCCESS",
-            "Delete of {physical_id}: {answer}"
-        );
-        ensure!(
-            answer["PhysicalResourceId"] == physical_id,
-            "another id came back: {answer}"
-        );
-        Ok(())
-    }
-
-    /// Sends a request of this stack to its function, which answers to the driver.
-    fn send(&self, request_type: &str, physical_id: &str) -> anyhow::Result<Value> {
-        let expected = self.bench.sink.expect();
+    /// A request of CloudFormation for this stack's resource, but for where to answer.
+    pub(crate) fn request(&self, request_type: &str) -> anyhow::Result<Value> {
         let resources = self.stack.resources()?;
         let mut properties = json!({
             "ServiceToken": "what CloudFormation was given",
@@ -127,35 +130,27 @@ impl<'a> Deployment<'a> {
             "PermissionsBoundary": resources.physical_id(BOUNDARY)?,
         });
         self.overlay(&mut properties);
-        let event = json!({
+        let mut event = json!({
             "RequestType": request_type,
-            "ResponseURL": expected.url,
             "StackId": resources.stack_id()?,
-            "RequestId": format!("{}-{physical_id}", self.stack.name),
+            "RequestId": format!("{}-{request_type}", self.stack.name),
             "LogicalResourceId": RESOURCE,
-            "PhysicalResourceId": physical_id,
             "ResourceType": "Custom::PublisherS3Access",
             "ResourceProperties": properties,
         });
-        let folder = self.bench.workplace.scratch();
-        let payload = folder.join(format!("{}-event.json", self.stack.name));
-        fs::write(&payload, event.to_string())?;
-        let payload = format!("file://{}", path_text(&payload)?);
-        let output = folder.join(format!("{}-answer.json", self.stack.name));
-        let function = resources.physical_id(FUNCTION)?;
-        let command = ["lambda", "invoke", "--invocation-type", "Event"];
-        let input = ["--function-name", &function, "--payload", &payload];
-        let all = command
-            .into_iter()
-            .chain(input)
-            .chain([path_text(&output)?]);
-        self.bench.account.json(all)?;
-        expected.receive(ANSWER_LIMIT)
+        if request_type != "Create" {
+            event["PhysicalResourceId"] = json!(format!("publisher/{}", self.user));
+        }
+        if request_type == "Update" {
+            event["OldResourceProperties"] = event["ResourceProperties"].clone();
+        }
+        Ok(event)
     }
 
     /// The template with this test's properties in place of those it computes from parameters.
-    fn template(&self) -> Value {
-        let mut template = self.bench.template.clone();
+    pub(crate) fn template(&self) -> Value {
+        let template = self.other_template.as_ref();
+        let mut template = template.unwrap_or(&self.bench.template).clone();
         let properties = &mut template["Resources"][RESOURCE]["Properties"];
         properties["Buckets"] = json!([BUCKET]);
         properties["UserName"] = json!(self.user);

@@ -6,6 +6,7 @@ use super::Scenario;
 use crate::{
     bench::{Bench, assert_names},
     report::Notes,
+    stack::RESOURCE,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -30,7 +31,11 @@ fn same_user<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
         &reason,
         &[first.user.as_str(), first.stack.name.as_str(), "`UserName`"],
     )?;
-    second.send_delete(&format!("publisher/{}", first.user))?;
+    let deleted = second.stack.deleted()?;
+    ensure!(
+        deleted == [format!("publisher/{}", first.user)],
+        "Deletes were sent for {deleted:?}"
+    );
     second.stack.delete()?;
     let after = state_of(bench, &first.user)?;
     ensure!(
@@ -52,10 +57,13 @@ fn made_by_hand<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<(
         .account
         .json(["iam", "create-access-key", "--user-name", user])?;
     let keys = bench.account.key_ids(user)?;
-    let reason = deployment.fail_to_create()?;
+    let reason = deployment.fail_to_create_for_good()?;
     notes.add(&reason);
     assert_names(&reason, &[user, "`UserName`"])?;
-    deployment.send_delete(&format!("publisher/{user}"))?;
+    let failed = deployment.stack.resources()?.physical_id(RESOURCE)?;
+    ensure!(failed == format!("publisher/{user}"), "{failed} failed");
+    // CloudFormation sends a Delete for what could not be created, and the stack goes only if that succeeds.
+    deployment.stack.delete()?;
     ensure!(
         bench.account.key_ids(user)? == keys,
         "the user's keys changed"

@@ -202,7 +202,7 @@ fn failed_rotation<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Resul
     bench.assert_nothing_of(&user)
 }
 
-/// Creates the stack, which must fail for a reason with `words`, and sends the Delete that follows.
+/// Creates the stack, which must fail for a reason with `words`, and be rolled back.
 fn fail_and_leave_nothing(
     bench: &Bench<'_>,
     deployment: &Deployment<'_>,
@@ -212,7 +212,11 @@ fn fail_and_leave_nothing(
     let reason = deployment.fail_to_create()?;
     notes.add(&reason);
     assert_names(&reason, words)?;
-    deployment.send_delete(&format!("publisher/{}", deployment.user))?;
+    let deleted = deployment.stack.deleted()?;
+    ensure!(
+        deleted == [format!("publisher/{}", deployment.user)],
+        "Deletes were sent for {deleted:?}"
+    );
     bench.assert_nothing_of(&deployment.user)?;
     Ok(())
 }

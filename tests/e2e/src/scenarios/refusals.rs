@@ -1,5 +1,6 @@
 //! Input that is refused before any call is made.
 
+use anyhow::ensure;
 use serde_json::json;
 
 use super::Scenario;
@@ -30,8 +31,12 @@ fn wildcard<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let reason = deployment.fail_to_create()?;
     notes.add(&reason);
     assert_names(&reason, &["`Buckets", "`genomes-*`", "wildcard"])?;
+    let deleted = deployment.stack.deleted()?;
+    ensure!(
+        deleted == [format!("publisher/{}", deployment.user)],
+        "Deletes were sent for {deleted:?}"
+    );
     bench.assert_nothing_of(&deployment.user)?;
-    deployment.send_delete(&format!("{RESOURCE}-refused"))?;
     Ok(())
 }
 
@@ -53,6 +58,11 @@ fn foreign_prefix<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result
         &reason,
         &["`UserName`", "`genomics-reader`", "`publisher-*`"],
     )?;
+    let deleted = deployment.stack.deleted()?;
+    ensure!(
+        deleted == [format!("{RESOURCE}-refused")],
+        "Deletes were sent for {deleted:?}"
+    );
     bench.assert_nothing_of(&deployment.user)?;
     Ok(())
 }
