@@ -17,9 +17,18 @@ AUDIT     := .tools/audit
 # The Python and Node handlers that `make bench` measures beside the function.
 PEERS     := .tools/bench
 PEERS_INSTALLED := $(PEERS)/installed-$(shell { cat bench/crhelper/*.txt bench/node/*.json bench/node/*.mjs; pwd; } | git hash-object --stdin)
+VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 CARGO     := cargo
-E2E       := $(CARGO) run --locked --package e2e --
+TARGET    := $(abspath $(or $(CARGO_TARGET_DIR),target))
+CARGO_HOME ?= $(HOME)/.cargo
+TOOL_PATH := $(abspath $(TOOLS))/bin
+
+# No path of this machine is in what is built for Lambda: the same commit gives the same bytes in every folder.
+PATHS      := $(CARGO_HOME)=/cargo $(CURDIR)=/source $(TARGET)=/target
+FOR_LAMBDA := RUSTFLAGS='$(PATHS:%=--remap-path-prefix=%)' CFLAGS='$(PATHS:%=-ffile-prefix-map=%)'
+# The driver runs `sam build`, which must not build everything once more.
+E2E       := $(CARGO) build --quiet --locked --package e2e && $(FOR_LAMBDA) '$(TARGET)/debug/e2e'
 
 CHECKS := format lints template rust end-to-end
 
@@ -32,6 +41,43 @@ demo: function ## Show the whole life of a stack on an emulated AWS (KEEP=1 leav
 acceptance: function ## Run the end-to-end steps on your AWS account: make acceptance BUCKET=name
 	@test -n "$(BUCKET)" || { echo 'make: say which bucket to read: make acceptance BUCKET=name' >&2; exit 1; }
 	@BUCKET='$(BUCKET)' $(E2E) acceptance
+
+##@ Release
+# What the architectures of a release are: ARCH='x86_64 arm64' for both.
+ARCH    ?= x86_64
+# Another version of Rust gives other bytes.
+RELEASE_RUST := 1.95.0
+DIST    := dist/publisher-s3-access-$(VERSION)
+
+.PHONY: release
+release: release-toolchain $(ARCH:%=function-%) ## Make dist/publisher-s3-access-<version>, all that a stack needs (ARCH='x86_64 arm64')
+	@$(CARGO) run --quiet --locked --package release -- assemble \
+		$(foreach arch,$(ARCH),--programs '$(arch)=$(LAMBDA_$(arch))')
+
+.PHONY: publish
+publish: $(INSTALLED) ## Upload the release and print a link to it: make publish BUCKET=name [PREFIX=folder] [REGION=name]
+	@test -n "$(BUCKET)" || { echo 'make: say which bucket to upload to: make publish BUCKET=name' >&2; exit 1; }
+	@test -d $(DIST) || { echo 'make: $(DIST) is missing: run `make release`' >&2; exit 1; }
+	@PATH="$$PATH:$(TOOL_PATH)" $(CARGO) run --quiet --locked --package release -- publish $(DIST) \
+		--bucket '$(BUCKET)' --prefix '$(PREFIX)' $(if $(REGION),--region '$(REGION)')
+
+# The second build has another folder, another home of cargo and another folder for what it builds.
+.PHONY: check-release
+check-release: release ## Build the release a second time elsewhere, and compare every byte (takes minutes)
+	@elsewhere=$$(mktemp -d); trap 'rm -rf "$$elsewhere"' EXIT; set -e; \
+	mkdir -p "$$elsewhere/a/source" "$$elsewhere/home"; \
+	ln -s '$(CARGO_HOME)/registry' "$$elsewhere/home/registry"; \
+	git ls-files -z | xargs -0 cp --parents --target-directory "$$elsewhere/a/source"; \
+	CARGO_HOME="$$elsewhere/home" CARGO_TARGET_DIR="$$elsewhere/built" $(MAKE) --no-print-directory \
+		--directory "$$elsewhere/a/source" release ARCH='$(ARCH)' INSTALLED= TOOLS='$(abspath $(TOOLS))' >/dev/null; \
+	diff --recursive --brief $(DIST) "$$elsewhere/a/source/$(DIST)"; \
+	echo "$(DIST): the second build has the same bytes"
+
+.PHONY: release-toolchain
+release-toolchain:
+	@$(CARGO) --version | grep -qF 'cargo $(RELEASE_RUST) ' || { \
+		echo "make: a release is built with Rust $(RELEASE_RUST), this is $$($(CARGO) --version):" \
+			'run `rustup toolchain install $(RELEASE_RUST)`, then `RUSTUP_TOOLCHAIN=$(RELEASE_RUST) make release`' >&2; exit 1; }
 
 ##@ Check
 .PHONY: test
@@ -85,7 +131,7 @@ fuzz: ## Try the event parser and the policy builder on more random input (CASES
 # `BENCH=--quick` for the first table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about four minutes.
 .PHONY: bench
 bench: function $(PEERS_INSTALLED) ## Measure time, memory and size beside an empty function and others' handlers
-	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) lambda build --release --locked --package bench
+	@PATH="$(TOOL_PATH):$$PATH" $(FOR_LAMBDA) $(CARGO) lambda build --release --locked --package bench
 	@$(TOOLS)/bin/python bench/main.py --programs '$(or $(CARGO_TARGET_DIR),target)/lambda' $(BENCH)
 
 ##@ Tools
@@ -94,12 +140,24 @@ tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and 
 
 # What `sam build` does, ahead of it: with cargo's own progress, however long the first build takes.
 .PHONY: function
-function: $(INSTALLED) ## Compile the function for Lambda, in the release profile
-	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) lambda build --release --locked
+function: function-x86_64 ## Compile the functions for Lambda, in the release profile
+
+LAMBDA_x86_64 := $(TARGET)/lambda
+LAMBDA_arm64  := $(TARGET)/lambda-arm64
+
+.PHONY: function-x86_64
+function-x86_64: $(INSTALLED)
+	@PATH="$(TOOL_PATH):$$PATH" $(FOR_LAMBDA) $(CARGO) lambda build --release --locked --lambda-dir '$(LAMBDA_x86_64)'
+
+.PHONY: function-arm64
+function-arm64: $(INSTALLED)
+	@test -d "$$($${RUSTC:-rustc} --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" || { \
+		echo 'make: Rust cannot build for arm64 here: run `rustup target add aarch64-unknown-linux-gnu`' >&2; exit 1; }
+	@PATH="$(TOOL_PATH):$$PATH" $(FOR_LAMBDA) $(CARGO) lambda build --release --locked --arm64 --lambda-dir '$(LAMBDA_arm64)'
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
-	rm -rf target .aws-sam .tools
+	rm -rf target dist .aws-sam .tools
 
 .PHONY: help
 help: ## List the targets
