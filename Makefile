@@ -34,7 +34,7 @@ CHECKS := format lints template rust end-to-end
 
 ##@ Use
 .PHONY: demo
-demo: function ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running)
+demo: function ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running; RELEASE=1 does it from a release, with the AWS CLI alone)
 	@$(E2E) demo
 
 .PHONY: acceptance

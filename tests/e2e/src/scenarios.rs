@@ -8,6 +8,7 @@ mod ownership;
 mod privileges;
 mod proof;
 mod refusals;
+mod releases;
 mod repair;
 mod replacement;
 mod rotation;
@@ -22,6 +23,7 @@ pub(crate) type Scenario = (
 /// Every test, in the order in which they begin.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
+        releases::SCENARIOS,
         refusals::SCENARIOS,
         ownership::SCENARIOS,
         documented::SCENARIOS,
