@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::Release;
 use crate::{
-    account::{Account, secrets::StoredKey, text},
+    account::{Account, secrets::StoredKey, text, texts},
     process::join,
     publisher::Publisher,
     report::{Notes, Report, Verdict},
@@ -201,25 +201,30 @@ impl<'a> Story<'a> {
     }
 
     fn meet_wrong_bucket(&mut self, notes: &mut Notes) -> anyhow::Result<()> {
-        let wrong = format!("CodeBucket={}-wrong", self.name);
-        let error = self.deploy(1, &["--parameter-overrides", &wrong]).err();
-        let error = error.context("code was taken from a bucket that does not exist")?;
-        let said = self.account.json([
-            "cloudformation",
-            "describe-stack-events",
-            "--stack-name",
-            &self.name,
-        ])?;
-        let reasons = said["StackEvents"].as_array().into_iter().flatten();
-        let mut reasons = reasons.filter_map(|event| event["ResourceStatusReason"].as_str());
-        let reason = reasons.find(|reason| reason.contains("ucket"));
-        notes.add(reason.with_context(|| format!("no event names the bucket: {error:#}"))?);
+        let wrong = format!("{}-wrong", self.name);
+        let changed = format!("CodeBucket={wrong}");
+        let deployed = self.deploy(1, &["--parameter-overrides", &changed]);
+        ensure!(
+            deployed.is_err(),
+            "code was taken from a bucket that does not exist"
+        );
         let settled = Stack::new(self.account, &self.name).settle()?;
         ensure!(
             settled.status == "UPDATE_ROLLBACK_COMPLETE",
             "the stack is {}",
             settled.status
         );
+        let events = [
+            "cloudformation",
+            "describe-stack-events",
+            "--stack-name",
+            &self.name,
+        ];
+        let events = self.account.json(events)?;
+        let reasons = texts(&events["StackEvents"], "ResourceStatusReason");
+        // Lambda's words: on AWS they are "Error occurred while GetObject. S3 Error Code: NoSuchBucket".
+        let reason = reasons.iter().find(|reason| reason.contains(&wrong));
+        notes.add(reason.context("no event names the bucket")?);
         self.expect_same_key()
     }
 
