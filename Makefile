@@ -16,6 +16,7 @@ INSTALLED := $(TOOLS)/installed-$(shell { cat $(LOCK); pwd; } | git hash-object 
 AUDIT     := .tools/audit
 # The Python and Node handlers that `make bench` measures beside the function.
 PEERS     := .tools/bench
+CDK       := examples/cdk/node_modules/.package-lock.json
 PEERS_INSTALLED := $(PEERS)/installed-$(shell { cat bench/crhelper/*.txt bench/node/*.json bench/node/*.mjs; pwd; } | git hash-object --stdin)
 VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -111,7 +112,7 @@ check-rust: ## Unit and integration tests
 	@$(CARGO) test --workspace --locked
 
 .PHONY: check-end-to-end
-check-end-to-end: function ## The real stack on the emulator, driven as a user would
+check-end-to-end: function $(CDK) ## The real stack on the emulator, driven as a user would
 	@$(E2E) test
 
 ##@ Check more
@@ -189,6 +190,12 @@ $(PEERS_INSTALLED): $(INSTALLED) | prerequisites
 		npm ci --ignore-scripts --no-audit --no-fund --silent; \
 	else echo 'make: `node` and `npm` are missing: the Node handler will be left out' >&2; fi
 	@touch $@
+
+# The example's own lock pins what it needs.
+$(CDK): examples/cdk/package-lock.json
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		cd examples/cdk && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check && touch node_modules/.package-lock.json; \
+	else echo 'make: `node` and `npm` are missing: the CDK example will not be deployed' >&2; fi
 
 # One line for each thing that is missing, and what to do about it.
 .PHONY: prerequisites

@@ -52,6 +52,23 @@ impl Release {
         Ok(Self { parent, version })
     }
 
+    /// The same release in another folder.
+    ///
+    /// # Errors
+    /// If a file cannot be copied.
+    pub(crate) fn copy_to(&self, parent: &Path) -> anyhow::Result<Self> {
+        let copy = Self {
+            parent: parent.to_owned(),
+            version: self.version.clone(),
+        };
+        fs::create_dir_all(copy.folder())?;
+        for entry in fs::read_dir(self.folder())? {
+            let entry = entry?;
+            fs::copy(entry.path(), copy.folder().join(entry.file_name()))?;
+        }
+        Ok(copy)
+    }
+
     /// The folder's name.
     pub(crate) fn name(&self) -> String {
         format!("publisher-s3-access-{}", self.version)

@@ -4,6 +4,7 @@ use crate::{bench::Bench, report::Notes};
 
 mod deletion;
 mod documented;
+mod examples;
 mod ownership;
 mod privileges;
 mod proof;
@@ -24,6 +25,7 @@ pub(crate) type Scenario = (
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         releases::SCENARIOS,
+        examples::SCENARIOS,
         refusals::SCENARIOS,
         ownership::SCENARIOS,
         documented::SCENARIOS,

@@ -9,7 +9,7 @@ use crate::{
     account::path_text,
     bench::Bench,
     process::{Finished, Invocation},
-    release::{Release, Story, tool},
+    release::{Story, tool},
     report::Notes,
 };
 
@@ -30,10 +30,9 @@ fn from_release<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<(
 
 fn publishing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let account = bench.account;
-    let release = Release::assemble(
-        bench.workplace,
-        &bench.workplace.scratch().join("published"),
-    )?;
+    let release = bench
+        .release
+        .copy_to(&bench.workplace.scratch().join("published"))?;
     let folder = release.folder();
     let folder = path_text(&folder)?;
     let publish = |bucket: &str, options: &[&str]| {
