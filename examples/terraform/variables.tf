@@ -3,7 +3,7 @@ variable "release" {
   type        = string
 
   validation {
-    condition     = startswith(basename(var.release), "publisher-s3-access-") && fileexists("${var.release}/template.yaml")
+    condition     = alltrue([startswith(basename(var.release), "publisher-s3-access-"), fileexists("${var.release}/template.yaml")])
     error_message = "The release must be a folder named publisher-s3-access-<version> that holds a template.yaml."
   }
 }
@@ -45,7 +45,7 @@ variable "buckets" {
   type        = list(string)
 
   validation {
-    condition     = length(var.buckets) > 0
+    condition     = can(var.buckets[0])
     error_message = "Name at least one bucket."
   }
 
@@ -61,7 +61,7 @@ variable "readable_buckets" {
   default     = ["*"]
 
   validation {
-    condition     = length(var.readable_buckets) > 0 && alltrue([for name in var.readable_buckets : can(regex("^(\\*|[a-z0-9][a-z0-9.-]{0,62}\\*?)$", name))])
+    condition     = can(regex("^(\\*|[a-z0-9][a-z0-9.-]{0,62}\\*?)(,(\\*|[a-z0-9][a-z0-9.-]{0,62}\\*?))*$", join(",", var.readable_buckets)))
     error_message = "Each entry is *, or a bucket's name that may end in *."
   }
 }
@@ -83,7 +83,7 @@ variable "key_serial" {
   default     = 1
 
   validation {
-    condition     = var.key_serial >= 1 && floor(var.key_serial) == var.key_serial
+    condition     = can(regex("^[1-9][0-9]{0,8}$", tostring(var.key_serial)))
     error_message = "The serial is a whole number from 1."
   }
 }
@@ -94,7 +94,7 @@ variable "parameters" {
   default     = {}
 
   validation {
-    condition     = length(setintersection(keys(var.parameters), ["CodeBucket", "CodePrefix", "Buckets", "ReadableBuckets", "UserName", "KeySerial"])) == 0
+    condition     = can(regex("^$", join(",", setintersection(keys(var.parameters), ["CodeBucket", "CodePrefix", "Buckets", "ReadableBuckets", "UserName", "KeySerial"]))))
     error_message = "CodeBucket, CodePrefix, Buckets, ReadableBuckets, UserName and KeySerial have variables of their own."
   }
 }

@@ -18,6 +18,8 @@ mod outputs;
 mod parameters;
 mod policy;
 mod portability;
+mod release;
 mod rendering;
 mod rotation;
+mod upgrade;
 mod users;
