@@ -1,16 +1,14 @@
 //! What the template promises, read from `template.yaml` itself.
 //!
-//! Most tests look at a [`rendering::Stack`]: the template with `CloudFormation`'s functions resolved, so that they hold
-//! for what is deployed, however it is written.
+//! Most tests look at a [`kit::template::rendering::Stack`]: the template with `CloudFormation`'s functions resolved, so
+//! that they hold for what is deployed, however it is written.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     reason = "a template that cannot be read fails the test"
 )]
 
 mod boundary;
 mod calls;
-mod document;
 mod environment;
 mod least_privilege;
 mod lifecycle;
@@ -19,7 +17,6 @@ mod parameters;
 mod policy;
 mod portability;
 mod release;
-mod rendering;
 mod rotation;
 mod upgrade;
 mod users;

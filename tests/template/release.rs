@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::document::{Template, strings};
-use super::rendering::{COMMERCIAL, Stack};
+use kit::template::document::{Template, strings};
+use kit::template::rendering::{COMMERCIAL, Stack};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -141,7 +141,7 @@ fn a_second_user_fits_into_the_template_and_is_understood() {
     let example = Template::read_from("examples/own-template/second-user.yaml");
     let template = Template::read();
     let resource = example.resource("SecondAccess");
-    for name in super::document::references(&resource["Properties"])
+    for name in kit::template::document::references(&resource["Properties"])
         .into_iter()
         .chain(strings(&resource["DependsOn"]))
     {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::document::Template;
+use kit::template::document::Template;
 
 /// The template of release 0.1.0, as it was.
 const EARLIER: &str = "tests/template/template-0.1.0.yaml";
