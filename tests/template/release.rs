@@ -44,6 +44,20 @@ fn the_newest_section_of_the_changelog_is_of_the_version_of_the_crate() {
     assert_eq!(date.split('-').map(str::len).collect::<Vec<_>>(), [4, 2, 2]);
 }
 
+#[test]
+fn the_changelog_links_to_the_repository_that_the_crate_names() {
+    let changelog = text("CHANGELOG.md");
+    let links = changelog.lines().filter_map(|line| line.split_once("]: "));
+    let links: Vec<&str> = links.map(|(_, link)| link).collect();
+    assert_eq!(links.len(), changelog.matches("\n## [").count());
+    for link in links {
+        assert!(
+            link.starts_with(concat!(env!("CARGO_PKG_REPOSITORY"), "/")),
+            "{link}"
+        );
+    }
+}
+
 /// Every file below a folder that git keeps.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut all = Vec::new();
