@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, bail};
 
-use crate::{archive::Architecture, bill, cli, crates, licences, sums, template};
+use crate::{archive::Architecture, beside, bill, cli, crates, licences, sums, template};
 
 /// What the crates are looked up for. The crates for arm64 are the same.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -30,6 +30,7 @@ pub(crate) fn assemble(arguments: &cli::Assemble) -> anyhow::Result<()> {
     let source = fs::read_to_string(repository.join("template.yaml")).context("template.yaml")?;
     let made = template::release(&source, &version, &architectures)?;
 
+    let beside = beside::libraries(repository)?;
     let folder = into.join(template::folder(&version));
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -41,10 +42,10 @@ pub(crate) fn assemble(arguments: &cli::Assemble) -> anyhow::Result<()> {
             of.archive(program, &folder)?;
         }
     }
-    fs::write(folder.join("sbom.cdx.json"), bill::bill(&crates)?)?;
+    fs::write(folder.join("sbom.cdx.json"), bill::bill(&crates, &beside)?)?;
     fs::write(
         folder.join("THIRD-PARTY-LICENSES.txt"),
-        licences::page(&crates)?,
+        licences::page(&crates, &beside)?,
     )?;
     sums::write(&folder)?;
 

@@ -15,6 +15,7 @@ use cyclonedx_bom::{
 };
 
 use crate::{
+    beside::Library,
     crates::{Crates, Linked},
     licences::expression,
 };
@@ -23,11 +24,12 @@ use crate::{
 ///
 /// # Errors
 /// If it is not valid.
-pub(crate) fn bill(crates: &Crates) -> anyhow::Result<String> {
+pub(crate) fn bill(crates: &Crates, beside: &[Library]) -> anyhow::Result<String> {
     let others = crates
         .others
         .iter()
         .map(|linked| component(linked, Classification::Library));
+    let beside = beside.iter().map(|library| Ok(beside_crates(library)));
     let all = std::iter::once(&crates.own).chain(&crates.others);
     let bom = Bom {
         serial_number: None,
@@ -35,7 +37,9 @@ pub(crate) fn bill(crates: &Crates) -> anyhow::Result<String> {
             component: Some(component(&crates.own, Classification::Application)?),
             ..Metadata::default()
         }),
-        components: Some(Components(others.collect::<anyhow::Result<_>>()?)),
+        components: Some(Components(
+            others.chain(beside).collect::<anyhow::Result<_>>()?,
+        )),
         dependencies: Some(Dependencies(all.map(dependency).collect())),
         spec_version: SpecVersion::V1_5,
         ..Bom::default()
@@ -52,14 +56,31 @@ pub(crate) fn bill(crates: &Crates) -> anyhow::Result<String> {
     String::from_utf8(json).context("it is no text")
 }
 
+fn beside_crates(library: &Library) -> Component {
+    let Library {
+        name,
+        version,
+        licence,
+    } = library;
+    let reference = Some(format!("{name}@{version}"));
+    let mut component = Component::new(Classification::Library, name, version, reference);
+    component.licenses = Some(licences(licence));
+    component
+}
+
+fn licences(expression: &str) -> Licenses {
+    Licenses(vec![LicenseChoice::Expression(SpdxExpression::new(
+        expression,
+    ))])
+}
+
 fn component(linked: &Linked, class: Classification) -> anyhow::Result<Component> {
     let package = &linked.package;
     let version = package.version.to_string();
     let mut component = Component::new(class, &package.name, &version, Some(reference(linked)));
     component.description = package.description.as_deref().map(NormalizedString::new);
     component.purl = Some(Purl::new("cargo", &package.name, &version)?);
-    let expression = SpdxExpression::new(&expression(package)?);
-    component.licenses = Some(Licenses(vec![LicenseChoice::Expression(expression)]));
+    component.licenses = Some(licences(&expression(package)?));
     Ok(component)
 }
 
@@ -92,16 +113,17 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::crates;
+    use crate::{beside, crates};
 
     #[test]
     fn it_names_every_crate_with_its_licence_and_no_place_of_this_machine() -> anyhow::Result<()> {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let crates = crates::linked(&repository, "x86_64-unknown-linux-gnu")?;
-        let bill = bill(&crates)?;
+        let beside = beside::libraries(&repository)?;
+        let bill = bill(&crates, &beside)?;
         let value: serde_json::Value = serde_json::from_str(&bill)?;
         let components = value["components"].as_array().context("components")?;
-        assert_eq!(components.len(), crates.others.len());
+        assert_eq!(components.len(), crates.others.len() + beside.len());
         for component in components {
             assert!(
                 component["licenses"][0]["expression"].is_string(),

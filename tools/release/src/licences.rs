@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 use anyhow::Context;
 use cargo_metadata::Package;
 
-use crate::crates::{Crates, Linked};
+use crate::{
+    beside::Library,
+    crates::{Crates, Linked},
+};
 
 /// How the file that holds a licence, or what it asks to be passed on, begins.
 const FILES: [&str; 5] = ["licen", "copying", "copyright", "notice", "unlicense"];
-/// What is linked besides crates: Rust's own library.
-const STANDARD_LIBRARY: (&str, &str) = ("Rust standard library", "MIT OR Apache-2.0");
 const RULE: &str =
     "\n================================================================================\n";
 
@@ -29,7 +30,7 @@ pub(crate) fn expression(package: &Package) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// If a crate has no licence, or its files cannot be read.
-pub(crate) fn page(crates: &Crates) -> anyhow::Result<String> {
+pub(crate) fn page(crates: &Crates, beside: &[Library]) -> anyhow::Result<String> {
     let mut page =
         "The programs of this release contain the following software of others.\n\n".to_owned();
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -38,9 +39,16 @@ pub(crate) fn page(crates: &Crates) -> anyhow::Result<String> {
             texts.entry(text).or_default().push(name.clone());
         }
     };
-    let (name, licence) = STANDARD_LIBRARY;
-    writeln!(page, "{name}: {licence}")?;
-    add(name.to_owned(), spdx_texts(licence)?);
+    for Library {
+        name,
+        version,
+        licence,
+    } in beside
+    {
+        let name = format!("{name} {version}");
+        writeln!(page, "{name}: {licence}")?;
+        add(name, spdx_texts(licence)?);
+    }
     for Linked { package, .. } in &crates.others {
         let name = format!("{} {}", package.name, package.version);
         let licence = expression(package)?;
@@ -94,22 +102,28 @@ fn collect(folder: &Path, found: &mut Vec<String>) -> anyhow::Result<()> {
 /// The texts of the licences that an SPDX expression names.
 fn spdx_texts(expression: &str) -> anyhow::Result<Vec<String>> {
     let parsed = spdx::Expression::parse(expression)?;
-    let ids = parsed
-        .requirements()
-        .filter_map(|requirement| requirement.req.license.id());
-    Ok(ids.map(|id| id.text().trim_end().to_owned()).collect())
+    let texts = parsed.requirements().flat_map(|requirement| {
+        let licence = requirement.req.license.id().map(|id| id.text());
+        let exception = requirement.req.addition.as_ref().and_then(|item| item.id());
+        [licence, exception.map(|id| id.text())]
+    });
+    Ok(texts
+        .flatten()
+        .map(|text| text.trim_end().to_owned())
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crates;
+    use crate::{beside, crates};
 
     #[test]
     fn every_crate_is_listed_and_stands_above_a_text() -> anyhow::Result<()> {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let crates = crates::linked(&repository, "x86_64-unknown-linux-gnu")?;
-        let page = page(&crates)?;
+        let beside = beside::libraries(&repository)?;
+        let page = page(&crates, &beside)?;
         let mut parts = page.split(RULE);
         let list = parts.next().unwrap_or_default();
         let headings: Vec<&str> = parts.filter_map(|part| part.split("\n\n").next()).collect();

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`cli`] says what can be asked for. [`assemble`] fills the folder of a release: the
 //! [`template`], an [`archive`] of each program, the [`bill`] of materials and the [`licences`] of the [`crates`]
-//! that are linked, and the [`sums`] of all of it. [`publish`] uploads the folder with [`aws`] and prints the
+//! that are linked and of what is linked [`beside`] them, and the [`sums`] of all of it. [`publish`] uploads the folder with [`aws`] and prints the
 //! [`link`] that creates a stack.
 
 use std::process::ExitCode;
@@ -12,6 +12,7 @@ use clap::Parser;
 mod archive;
 mod assemble;
 mod aws;
+mod beside;
 mod bill;
 mod cli;
 mod crates;

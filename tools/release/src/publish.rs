@@ -35,6 +35,11 @@ pub(crate) fn publish(arguments: &cli::Publish) -> anyhow::Result<()> {
         "`{bucket}` is no bucket's name: give the name alone, and a folder as PREFIX"
     );
     let prefix = folder(prefix);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "!_.*'()-/".contains(c);
+    ensure!(
+        prefix.chars().all(plain),
+        "PREFIX `{prefix}` will not do: the template takes folders of the characters A-Z a-z 0-9 ! _ . * ' ( ) -"
+    );
     sums::check(release)?;
     let name = release.canonicalize()?;
     let name = name
