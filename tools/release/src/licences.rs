@@ -1,6 +1,11 @@
 //! The licences of what is linked, with their texts, as most of them ask for.
 
-use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::Path,
+};
 
 use anyhow::Context;
 use cargo_metadata::Package;
@@ -33,10 +38,10 @@ pub(crate) fn expression(package: &Package) -> anyhow::Result<String> {
 pub(crate) fn page(crates: &Crates, beside: &[Library]) -> anyhow::Result<String> {
     let mut page =
         "The programs of this release contain the following software of others.\n\n".to_owned();
-    let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut texts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut add = |name: String, found: Vec<String>| {
         for text in found {
-            texts.entry(text).or_default().push(name.clone());
+            texts.entry(text).or_default().insert(name.clone());
         }
     };
     for Library {
@@ -71,6 +76,7 @@ pub(crate) fn page(crates: &Crates, beside: &[Library]) -> anyhow::Result<String
         .collect();
     texts.sort();
     for (names, text) in texts {
+        let names: Vec<String> = names.into_iter().collect();
         write!(page, "{RULE}{}\n\n{text}\n", names.join(", "))?;
     }
     Ok(page)
