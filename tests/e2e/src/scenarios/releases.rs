@@ -9,7 +9,7 @@ use crate::{
     account::path_text,
     bench::Bench,
     process::{Finished, Invocation},
-    release::{Story, tool},
+    release::{Release, Story, tool},
     report::Notes,
 };
 
@@ -30,41 +30,12 @@ fn from_release<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<(
 
 fn publishing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let account = bench.account;
-    let release = bench
-        .release
-        .copy_to(&bench.workplace.scratch().join("published"))?;
-    let folder = release.folder();
-    let folder = path_text(&folder)?;
-    let publish = |bucket: &str, options: &[&str]| {
-        let publish = ["publish", folder, "--bucket", bucket].into_iter();
-        let words = publish.chain(options.iter().copied());
-        account.for_administrator(tool(bench.workplace).args(words))
-    };
+    let parent = bench.workplace.scratch().join("published");
+    let release = bench.release.copy_to(&parent)?;
     let bucket = "publisher-releases";
     account.create_bucket(bucket)?;
-
-    refused(
-        &publish("publisher-releases-missing", &[]),
-        &["does not exist", "aws s3 mb"],
-        notes,
-    )?;
-    let elsewhere = "publisher-releases-elsewhere";
-    account.create_bucket_in(elsewhere, "eu-north-1")?;
-    let region = account.region();
-    refused(
-        &publish(elsewhere, &[]),
-        &["is in eu-north-1", region, "REGION=eu-north-1"],
-        notes,
-    )?;
-    let public = "publisher-releases-public";
-    account.create_bucket(public)?;
-    account.json(["s3api", "delete-public-access-block", "--bucket", public])?;
-    refused(
-        &publish(public, &[]),
-        &["can be public", "put-public-access-block"],
-        notes,
-    )?;
-    let nobody = publish(bucket, &[])
+    refuse_buckets(bench, &release, notes)?;
+    let nobody = publish(bench, &release, bucket, &[])?
         .env_remove("AWS_ACCESS_KEY_ID")
         .env_remove("AWS_SECRET_ACCESS_KEY");
     refused(
@@ -72,18 +43,17 @@ fn publishing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()>
         &["no valid AWS credentials", "aws configure"],
         notes,
     )?;
+    let spaced = publish(bench, &release, bucket, &["--prefix", "my releases"])?;
+    refused(&spaced, &["PREFIX `my releases/`", "characters"], notes)?;
 
-    let published = publish(bucket, &["--prefix", "lambda"]).succeed()?;
-    let link = published
-        .stdout
-        .lines()
-        .find(|line| line.contains("#/stacks/create/review?"));
+    let published = publish(bench, &release, bucket, &["--prefix", "lambda"])?.succeed()?;
+    let mut lines = published.stdout.lines();
+    let link = lines.find(|line| line.contains("#/stacks/create/review?"));
     let link = link.context("no link was printed")?.trim();
+    let region = account.region();
     ensure!(link.contains(&format!("region={region}")), "{link}");
-    ensure!(
-        link.ends_with("&param_CodeBucket=publisher-releases&param_CodePrefix=lambda%2F"),
-        "{link}"
-    );
+    let filled = format!("&param_CodeBucket={bucket}&param_CodePrefix=lambda%2F");
+    ensure!(link.ends_with(&filled), "{link}");
     notes.add(link);
     for name in [
         "template.yaml",
@@ -94,32 +64,53 @@ fn publishing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()>
         let key = format!("lambda/{}/{name}", release.name());
         account.json(["s3api", "head-object", "--bucket", bucket, "--key", &key])?;
     }
-    publish(bucket, &["--prefix", "lambda/"])
-        .succeed()
-        .context("the same release a second time")?;
+    let again = publish(bench, &release, bucket, &["--prefix", "lambda/"])?;
+    again.succeed().context("the same release a second time")?;
 
     let archive = release.folder().join("custom-resource-x86_64.zip");
-    let mut content = fs::read(&archive)?;
-    content.push(0);
-    fs::write(&archive, content)?;
+    fs::write(&archive, "something else")?;
+    let changed = publish(bench, &release, bucket, &[])?;
     refused(
-        &publish(bucket, &[]),
+        &changed,
         &["`custom-resource-x86_64.zip` was changed", "make release"],
         notes,
     )?;
-    let other = account.find(
-        [
-            "s3api",
-            "head-object",
-            "--bucket",
-            bucket,
-            "--key",
-            &format!("{}/template.yaml", release.name()),
-        ],
-        "404",
-    )?;
-    ensure!(other.is_none(), "a changed release was uploaded");
+    let key = format!("{}/template.yaml", release.name());
+    let head = ["s3api", "head-object", "--bucket", bucket, "--key", &key];
+    let uploaded = account.find(head, "404")?;
+    ensure!(uploaded.is_none(), "a changed release was uploaded");
     Ok(())
+}
+
+/// Buckets that a release is not uploaded to.
+fn refuse_buckets(bench: &Bench<'_>, release: &Release, notes: &mut Notes) -> anyhow::Result<()> {
+    let account = bench.account;
+    let missing = publish(bench, release, "publisher-releases-missing", &[])?;
+    refused(&missing, &["does not exist", "aws s3 mb"], notes)?;
+
+    let elsewhere = "publisher-releases-elsewhere";
+    account.create_bucket_in(elsewhere, "eu-north-1")?;
+    let words = ["is in eu-north-1", account.region(), "REGION=eu-north-1"];
+    refused(&publish(bench, release, elsewhere, &[])?, &words, notes)?;
+
+    let public = "publisher-releases-public";
+    account.create_bucket(public)?;
+    account.json(["s3api", "delete-public-access-block", "--bucket", public])?;
+    let words = ["can be public", "put-public-access-block"];
+    refused(&publish(bench, release, public, &[])?, &words, notes)
+}
+
+/// What `make publish` runs.
+fn publish(
+    bench: &Bench<'_>,
+    release: &Release,
+    bucket: &str,
+    options: &[&str],
+) -> anyhow::Result<Invocation> {
+    let folder = release.folder();
+    let words = ["publish", path_text(&folder)?, "--bucket", bucket];
+    let command = tool(bench.workplace).args(words).args(options);
+    Ok(bench.account.for_administrator(command))
 }
 
 /// # Errors
