@@ -58,6 +58,27 @@ fn the_changelog_links_to_the_repository_that_the_crate_names() {
     }
 }
 
+#[test]
+fn only_the_tag_of_the_version_is_released() {
+    let checked = |tag: &str| {
+        let tag = format!("TAG={tag}");
+        let make = std::process::Command::new("make")
+            .args(["check-tag", &tag])
+            .output();
+        let output = make.expect("`make` runs");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    assert!(checked(&format!("v{VERSION}")).0);
+    for tag in [VERSION, "v0.0.1", "", "v"] {
+        let (released, says) = checked(tag);
+        assert!(!released, "`{tag}`");
+        assert!(says.contains(&format!("so tag v{VERSION}")), "{says}");
+    }
+}
+
 /// Every file below a folder that git keeps.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut all = Vec::new();
