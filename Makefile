@@ -89,6 +89,13 @@ print-changes:
 print-release-rust:
 	@echo $(RELEASE_RUST)
 
+# It needs the C library of arm64 too; on Debian: `dpkg --add-architecture arm64`, then `libc6:arm64` and `libgcc-s1:arm64`.
+QEMU ?= qemu-aarch64-static -L /
+.PHONY: check-arm64
+check-arm64: function-arm64 ## The life of a stack with the functions for arm64, on an emulated processor (takes minutes)
+	@command -v $(firstword $(QEMU)) >/dev/null || { echo 'make: $(firstword $(QEMU)) is missing: install `qemu-user-static`' >&2; exit 1; }
+	@$(E2E) demo --release --architecture arm64 --through '$(QEMU)'
+
 .PHONY: release-toolchain
 release-toolchain:
 	@$(CARGO) --version | grep -qF 'cargo $(RELEASE_RUST) ' || { \

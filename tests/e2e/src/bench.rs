@@ -11,7 +11,7 @@ use crate::{
     account::{Account, path_text, secrets::StoredKey},
     process::join,
     publisher::Publisher,
-    release::Release,
+    release::{Release, X86_64},
     sink::Sink,
     workplace::Workplace,
 };
@@ -49,7 +49,7 @@ impl<'a> Bench<'a> {
         account.upload(&workplace.data().join("first"), &format!("s3://{BUCKET}"))?;
         account.create_bucket(ARTIFACTS)?;
         let template = account.sam_package(workplace, ARTIFACTS)?;
-        let release = Release::assemble(workplace, &workplace.scratch().join("releases"))?;
+        let release = Release::assemble(workplace, &workplace.scratch().join("releases"), X86_64)?;
         let to = format!("s3://{ARTIFACTS}/{}", release.name());
         account.upload(&release.folder(), &to)?;
         Ok(Self {

@@ -16,8 +16,12 @@ mod story;
 
 pub(crate) use story::Story;
 
+/// The architecture of most functions, and of the machines that run the tests.
+pub(crate) const X86_64: &str = "x86_64";
 /// What Lambda starts in an archive.
 const PROGRAM: &str = "bootstrap";
+/// The program of an archive that was wrapped into a script.
+const WRAPPED: &str = "\"$(dirname \"$0\")/wrapped-bootstrap\"";
 
 /// The folder of a release.
 #[derive(Clone, Debug)]
@@ -32,8 +36,18 @@ impl Release {
     ///
     /// # Errors
     /// If a program was not built.
-    pub(crate) fn assemble(workplace: &Workplace, parent: &Path) -> anyhow::Result<Self> {
-        let programs = format!("x86_64={}", built(workplace).join("lambda").display());
+    pub(crate) fn assemble(
+        workplace: &Workplace,
+        parent: &Path,
+        architecture: &str,
+    ) -> anyhow::Result<Self> {
+        // As the Makefile names them.
+        let programs = match architecture {
+            "arm64" => "lambda-arm64",
+            _ => "lambda",
+        };
+        let programs = built(workplace).join(programs);
+        let programs = format!("{architecture}={}", programs.display());
         tool(workplace)
             .args(["assemble", "--into", path_text(parent)?])
             .args(["--programs", &programs])
@@ -100,36 +114,61 @@ impl Release {
             .replace(&mapping(&self.version), &mapping(&next.version))
             .replace(&format!("{}/", self.name()), &format!("{}/", next.name()));
         fs::write(next.folder().join("template.yaml"), template)?;
-        for entry in fs::read_dir(self.folder())? {
-            let archive = entry?.path();
-            if archive.extension().is_some_and(|of| of == "zip") {
-                let name = archive.file_name().context("an archive has a name")?;
-                self.disguise(&archive, &next, &next.folder().join(name))?;
-            }
+        let script = format!(
+            "test \"$RELEASE\" = {} || exit 1\nRELEASE={} exec {WRAPPED}",
+            next.version, self.version
+        );
+        for archive in self.archives()? {
+            let name = archive.file_name().context("an archive has a name")?;
+            wrap(&archive, &next.folder().join(name), &script)?;
         }
         Ok(next)
     }
 
-    /// Writes the archive `to`, whose program is that of `from` and answers to the version of `next`.
-    fn disguise(&self, from: &Path, next: &Self, to: &Path) -> anyhow::Result<()> {
-        let mut program = Vec::new();
-        let mut archive = ZipArchive::new(File::open(from)?)?;
-        archive.by_name(PROGRAM)?.read_to_end(&mut program)?;
-        let script = format!(
-            "#!/bin/sh\ntest \"$RELEASE\" = {} || exit 1\nRELEASE={} exec \"$(dirname \"$0\")/program\"\n",
-            next.version, self.version
-        );
-        let mut writer = ZipWriter::new(File::create(to)?);
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .unix_permissions(0o755);
-        for (name, content) in [(PROGRAM, script.as_bytes()), ("program", &program)] {
-            writer.start_file(name, options)?;
-            writer.write_all(content)?;
+    /// Has the programs of the release run by `command`, such as an emulator of their processor.
+    ///
+    /// # Errors
+    /// If an archive cannot be read or written.
+    pub(crate) fn run_through(&self, command: &str) -> anyhow::Result<()> {
+        for archive in self.archives()? {
+            wrap(&archive, &archive, &format!("exec {command} {WRAPPED}"))?;
         }
-        writer.finish()?;
         Ok(())
     }
+
+    fn archives(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(self.folder())?.collect::<Result<Vec<_>, _>>()?;
+        let paths = entries.iter().map(fs::DirEntry::path);
+        Ok(paths
+            .filter(|path| path.extension().is_some_and(|of| of == "zip"))
+            .collect())
+    }
+}
+
+/// Writes the archive `to` with what is in `from`, begun by a script that ends by starting [`WRAPPED`].
+fn wrap(from: &Path, to: &Path, script: &str) -> anyhow::Result<()> {
+    let mut archive = ZipArchive::new(File::open(from)?)?;
+    let mut files = vec![(
+        PROGRAM.to_owned(),
+        format!("#!/bin/sh\n{script}\n").into_bytes(),
+    )];
+    for at in 0..archive.len() {
+        let mut file = archive.by_index(at)?;
+        let name = file.name()?.into_owned();
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        files.push((format!("wrapped-{name}"), content));
+    }
+    let mut writer = ZipWriter::new(File::create(to)?);
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .unix_permissions(0o755);
+    for (name, content) in files {
+        writer.start_file(name, options)?;
+        writer.write_all(&content)?;
+    }
+    writer.finish()?;
+    Ok(())
 }
 
 /// The program behind `make release` and `make publish`.

@@ -28,7 +28,7 @@ use crate::{
 /// The story on an emulator; whether all went as expected.
 pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
     if arguments.release {
-        return demo_of_release();
+        return demo_of_release(arguments);
     }
     let mut workplace = Workplace::prepare("demo")?;
     let report = Report::begin("Publisher reads a bucket: the life of a stack, on an emulated AWS");
@@ -78,13 +78,15 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
 }
 
 /// The story of a person who builds nothing.
-fn demo_of_release() -> anyhow::Result<bool> {
+fn demo_of_release(arguments: &cli::Demo) -> anyhow::Result<bool> {
     let workplace = Workplace::prepare("demo")?;
     let report =
         Report::begin("A stack from a release, with the AWS CLI alone, on an emulated AWS");
     let sink = Sink::listen()?;
     if let Some((_emulator, account)) = emulate(&report, &workplace, &sink, After::Stop) {
-        Story::new(&workplace, &account, "publisher-demo").tell(&report);
+        let story = Story::new(&workplace, &account, "publisher-demo");
+        let mut story = story.on(&arguments.architecture, arguments.through.as_deref());
+        story.tell(&report);
     }
     let as_expected = report.conclude();
     if !as_expected {

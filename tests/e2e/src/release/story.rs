@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use anyhow::{Context, ensure};
 
-use super::Release;
+use super::{Release, X86_64};
 use crate::{
     account::{Account, secrets::StoredKey, text, texts},
     process::join,
@@ -64,6 +64,8 @@ pub(crate) struct Story<'a> {
     name: String,
     /// Where the person is: a folder with releases and nothing else.
     folder: PathBuf,
+    /// The processor that the functions are for, and the command that runs its programs here.
+    processor: (String, Option<String>),
     releases: Vec<Release>,
     before: BTreeSet<String>,
     key: Option<StoredKey>,
@@ -76,10 +78,17 @@ impl<'a> Story<'a> {
             account,
             name: name.to_owned(),
             folder: workplace.scratch().join(name),
+            processor: (X86_64.to_owned(), None),
             releases: Vec::new(),
             before: BTreeSet::new(),
             key: None,
         }
+    }
+
+    /// The same with functions for another processor, whose programs this machine runs by a command.
+    pub(crate) fn on(self, architecture: &str, through: Option<&str>) -> Self {
+        let processor = (architecture.to_owned(), through.map(str::to_owned));
+        Self { processor, ..self }
     }
 
     /// Does the steps one by one; after a failure the rest is not run.
@@ -106,11 +115,15 @@ impl<'a> Story<'a> {
 
     fn make_releases(&mut self, notes: &mut Notes) -> anyhow::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        let first = Release::assemble(self.workplace, &self.folder)?;
+        let (architecture, through) = &self.processor;
+        let first = Release::assemble(self.workplace, &self.folder, architecture)?;
         for entry in fs::read_dir(first.folder())? {
             let entry = entry?;
             let size = entry.metadata()?.len();
             notes.add(format!("{size:>9} bytes  {}", entry.file_name().display()));
+        }
+        if let Some(command) = through {
+            first.run_through(command)?;
         }
         self.releases = vec![first.clone(), first.next()?];
         Ok(())
@@ -138,6 +151,7 @@ impl<'a> Story<'a> {
             ("CodePrefix", PREFIX.to_owned()),
             ("Buckets", self.genomes()),
             ("UserName", self.name.clone()),
+            ("Architecture", self.processor.0.clone()),
         ];
         let parameters =
             parameters.map(|(key, value)| format!("ParameterKey={key},ParameterValue={value}"));
