@@ -186,6 +186,11 @@ fn a_second_user_fits_into_the_template_and_is_understood() {
         );
     }
     let mut stack = Stack::usual();
+    let usual = stack.properties_of("Custom::PublisherS3Access");
+    assert_eq!(
+        resource["Properties"]["ServiceTimeout"],
+        usual["ServiceTimeout"]
+    );
     stack.template.insert("SecondAccess", resource.clone());
     let partition = Partition::parse("aws").expect("a partition");
     let desired = Desired::parse(&stack.properties("SecondAccess"), &partition);

@@ -20,8 +20,8 @@ pub(crate) use story::Story;
 pub(crate) const X86_64: &str = "x86_64";
 /// What Lambda starts in an archive.
 const PROGRAM: &str = "bootstrap";
-/// The program of an archive that was wrapped into a script.
-const WRAPPED: &str = "\"$(dirname \"$0\")/wrapped-bootstrap\"";
+/// What a script stands before. It finds it by its own name, as it may be wrapped again.
+const WRAPPED: &str = "\"$(dirname \"$0\")/wrapped-$(basename \"$0\")\"";
 
 /// The folder of a release.
 #[derive(Clone, Debug)]
