@@ -11,6 +11,7 @@ use crate::{
     account::{Account, path_text, secrets::StoredKey, text},
     process::join,
     publisher::Publisher,
+    release::{Release, X86_64},
     sink::Sink,
     stack::{FUNCTION, ROTATION},
     workplace::Workplace,
@@ -26,8 +27,9 @@ pub(crate) use forger::Forger;
 pub(crate) const BUCKET: &str = "genomes-shared";
 /// One of its objects.
 pub(crate) const OBJECT: &str = "targets/exome.chr20.bed";
-const ARTIFACTS: &str = "publisher-e2e-artifacts";
-/// What a template says of code that is built here, once for each function.
+/// The bucket with the functions' code.
+pub(crate) const ARTIFACTS: &str = "publisher-e2e-artifacts";
+/// What a template of release 0.1 says of code that is built here, once for each function.
 const LOCAL_CODE: &str = "CodeUri: .\n";
 
 /// What is made once for all tests.
@@ -37,6 +39,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) account: &'a Account,
     sink: &'a Sink,
     template: Value,
+    /// Made from the same programs, and uploaded to [`ARTIFACTS`].
+    pub(crate) release: Release,
 }
 
 impl<'a> Bench<'a> {
@@ -50,11 +54,15 @@ impl<'a> Bench<'a> {
         account.upload(&workplace.data().join("first"), &format!("s3://{BUCKET}"))?;
         account.create_bucket(ARTIFACTS)?;
         let template = account.sam_package(workplace, ARTIFACTS)?;
+        let release = Release::assemble(workplace, &workplace.scratch().join("releases"), X86_64)?;
+        let to = format!("s3://{ARTIFACTS}/{}", release.name());
+        account.upload(&release.folder(), &to)?;
         Ok(Self {
             workplace,
             account,
             sink,
             template,
+            release,
         })
     }
 
@@ -65,7 +73,8 @@ impl<'a> Bench<'a> {
 
     /// The template of release 0.1 with the functions of today, which serve it too.
     pub(crate) fn first_release(&self) -> anyhow::Result<Value> {
-        let path = self.workplace.data().join("template-0.1.yaml");
+        let template = "tests/template/template-0.1.0.yaml";
+        let path = self.workplace.repository().join(template);
         let mut template = fs::read_to_string(&path)?;
         for function in [FUNCTION, ROTATION] {
             let code = format!("CodeUri: {}\n", self.code_of(function)?);

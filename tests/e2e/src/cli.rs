@@ -40,6 +40,15 @@ pub(crate) struct Demo {
     /// Leave the emulator and the stack up, and say how to look around
     #[arg(long, env = "KEEP", value_parser = FalseyValueParser::new())]
     pub(crate) keep: bool,
+    /// Show the way of a person who has a release and the AWS CLI, and builds nothing
+    #[arg(long, env = "RELEASE", value_parser = FalseyValueParser::new(), conflicts_with = "keep")]
+    pub(crate) release: bool,
+    /// The processor that the functions of the release are for: `x86_64` or `arm64`
+    #[arg(long, default_value = "x86_64", requires = "release")]
+    pub(crate) architecture: String,
+    /// A command that runs programs for that processor, such as `qemu-aarch64-static -L /`
+    #[arg(long, requires = "release")]
+    pub(crate) through: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// `sam build` writes the template that the other commands take.
-const BUILT: &str = ".aws-sam/build/template.yaml";
+pub(crate) const BUILT: &str = ".aws-sam/build/template.yaml";
 
 /// Template parameters, such as `("Buckets", "genomes")`.
 pub(crate) type Parameters<'a> = &'a [(&'a str, &'a str)];

@@ -127,8 +127,11 @@ impl<'a> Stack<'a> {
         let body = format!("file://{}", path_text(&body)?);
         let operation = ["cloudformation"].iter().chain(operation).copied();
         let input = ["--stack-name", &self.name, "--template-body", &body];
-        // The template has a transform: SAM's.
-        let capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
+        // The template of release 0.1 has a transform: SAM's.
+        let expand = template.get("Transform").map(|_| "CAPABILITY_AUTO_EXPAND");
+        let capabilities = ["--capabilities", "CAPABILITY_IAM"]
+            .into_iter()
+            .chain(expand);
         let tags = self.tags.iter().map(String::as_str);
         let tags = tags.enumerate().flat_map(|(number, tag)| {
             let option = (number == 0).then_some("--tags");
