@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::attempt::STACK;
 use super::calls::Call;
 use super::policies::{self, statements};
+use super::second;
 use crate::support::policy_check::Decision::{self, Allowed, Denied, NotAllowed};
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
@@ -19,7 +20,10 @@ fn judged(statements: &Value, action: &str, resource: &str, context: Context) ->
     let context = context.iter();
     let pairs = context.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let call = Call::new(action, resource, STACK).with_all(pairs);
-    call.judged([&json!({ "Statement": statements })])
+    let document = json!({ "Statement": statements });
+    let ours = call.judged([&document]);
+    second::agrees(&document, &call, ours);
+    ours
 }
 
 fn allow(condition: Value) -> Value {

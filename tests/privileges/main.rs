@@ -23,6 +23,7 @@ mod mutants;
 mod permitted;
 mod policies;
 mod roles;
+mod second;
 mod stories;
 mod watched;
 
