@@ -30,7 +30,7 @@ const ARTIFACTS: &str = "publisher-e2e-artifacts";
 pub(crate) struct Bench<'a> {
     pub(crate) workplace: &'a Workplace,
     pub(crate) account: &'a Account,
-    sink: &'a Sink,
+    pub(crate) sink: &'a Sink,
     template: Value,
 }
 

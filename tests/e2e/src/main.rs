@@ -5,7 +5,8 @@
 //! In reading order: [`cli`] says what can be asked for and [`run`] does it; [`lifecycle`] is the story that
 //! all three tell, [`scenarios`] are the further tests, which stand on a [`bench`]. They see an [`account`]
 //! through the command lines of an administrator ([`sam`], [`stack`]) and of a [`publisher`], and do not
-//! know the [`emulator`]; a [`sink`] takes the function's answers where CloudFormation would. [`process`],
+//! know the [`emulator`], which judges the functions' [`requests`]; a [`sink`] takes the function's answers where
+//! CloudFormation would. A [`runtime`] runs one function as Lambda does. [`process`],
 //! [`interrupt`], [`redaction`], [`workplace`] and [`report`] keep it all in order.
 
 use std::process::ExitCode;
@@ -23,7 +24,9 @@ mod process;
 mod publisher;
 mod redaction;
 mod report;
+mod requests;
 mod run;
+mod runtime;
 mod sam;
 mod scenarios;
 mod sink;

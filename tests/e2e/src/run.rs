@@ -19,7 +19,7 @@ use crate::{
     lifecycle::{First, Lifecycle, Names, Until},
     publisher::{self, Publisher},
     report::{Report, Verdict, result},
-    scenarios,
+    requests, scenarios,
     sink::Sink,
     workplace::Workplace,
 };
@@ -114,6 +114,10 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
                 scope.spawn(move || work(report, bench, next));
             }
         });
+        report.step(
+            "every request of the functions fits AWS's service models",
+            |notes| requests::judge(&workplace, filters.is_empty(), notes),
+        );
     }
     let as_expected = report.conclude();
     if !as_expected {

@@ -11,6 +11,7 @@ mod refusals;
 mod repair;
 mod replacement;
 mod rotation;
+mod runtime;
 mod schedule;
 
 /// A test: its sentence, and what shows it.
@@ -30,6 +31,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         replacement::SCENARIOS,
         privileges::SCENARIOS,
         rotation::SCENARIOS,
+        runtime::SCENARIOS,
         schedule::SCENARIOS,
         deletion::SCENARIOS,
     ]
