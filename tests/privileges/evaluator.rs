@@ -10,7 +10,7 @@ use super::attempt::STACK;
 use super::calls::Call;
 use super::policies::{self, statements};
 use super::second;
-use crate::support::policy_check::Decision::{self, Allowed, Denied, NotAllowed};
+use kit::policy_check::Decision::{self, Allowed, Denied, NotAllowed};
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 

@@ -5,7 +5,7 @@
 //! `CloudFormation`'s functions resolved, must allow all of these, and nothing that none of these needs. Two tables say
 //! what they must not allow: [`escalations`] for the role, [`bounded`] for the user it makes.
 //!
-//! The evaluator is `support::policy_check`; [`evaluator`] holds cases that were worked out by hand from IAM's documentation,
+//! The evaluator is [`kit::policy_check`]; [`evaluator`] holds cases that were worked out by hand from IAM's documentation,
 //! and a [`second`] evaluator judges whatever the first one does. The crate `winterbaume-iam-rule-eval` 0.2 would take every
 //! condition as met, and `@cloud-copilot/iam-simulate` needs Node, which nothing else here does.
 #![expect(
@@ -26,13 +26,3 @@ mod roles;
 mod second;
 mod stories;
 mod watched;
-
-#[path = "../template/document.rs"]
-#[expect(dead_code, reason = "the tests of the template use the rest")]
-mod document;
-#[path = "../template/rendering.rs"]
-#[expect(dead_code, reason = "the tests of the template use the rest")]
-mod rendering;
-#[path = "../it/support/mod.rs"]
-#[expect(dead_code, reason = "the tests of the flow use the rest")]
-mod support;

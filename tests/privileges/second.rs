@@ -7,6 +7,7 @@ use iam_rs::{
     Arn, Context, ContextValue, Decision as Verdict, IAMPolicy, IAMRequest, PolicyEvaluator,
     Principal, PrincipalId,
 };
+use kit::policy_check::Decision;
 use serde_json::{Value, json};
 
 use super::attempt::Who;
@@ -14,7 +15,6 @@ use super::calls::Call;
 use super::permitted::{CALLS, POLICIES};
 use super::policies::Policies;
 use super::{bounded, escalations, mutants};
-use crate::support::policy_check::Decision;
 
 /// A statement on which the two differ: what marks it, what IAM's documentation says, and who follows it.
 struct Difference {
