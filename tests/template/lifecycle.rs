@@ -8,7 +8,7 @@ use kit::template::document::{Template, references};
 use kit::template::rendering::Stack;
 
 pub(crate) const RESOURCE: &str = "Custom::PublisherS3Access";
-const FUNCTION: &str = "AWS::Serverless::Function";
+const FUNCTION: &str = "AWS::Lambda::Function";
 const RETRIES: &str = "AWS::Lambda::EventInvokeConfig";
 
 /// Lambda waits one minute before the second attempt and two before the third.

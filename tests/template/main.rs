@@ -16,5 +16,7 @@ mod outputs;
 mod parameters;
 mod policy;
 mod portability;
+mod release;
 mod rotation;
+mod upgrade;
 mod users;

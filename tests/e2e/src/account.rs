@@ -194,6 +194,11 @@ impl Account {
         self.aws.clone().args(arguments)
     }
 
+    /// Another program that calls `aws` itself, as the administrator.
+    pub(crate) fn for_administrator(&self, program: Invocation) -> Invocation {
+        program.environment_of(&self.aws)
+    }
+
     /// What `aws` with `arguments` prints, `Null` if it prints nothing.
     ///
     /// # Errors

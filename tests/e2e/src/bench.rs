@@ -11,6 +11,7 @@ use crate::{
     account::{Account, path_text, secrets::StoredKey},
     process::join,
     publisher::Publisher,
+    release::Release,
     sink::Sink,
     workplace::Workplace,
 };
@@ -23,7 +24,8 @@ pub(crate) use deployment::Deployment;
 pub(crate) const BUCKET: &str = "genomes-shared";
 /// One of its objects.
 pub(crate) const OBJECT: &str = "targets/exome.chr20.bed";
-const ARTIFACTS: &str = "publisher-e2e-artifacts";
+/// The bucket with the functions' code.
+pub(crate) const ARTIFACTS: &str = "publisher-e2e-artifacts";
 
 /// What is made once for all tests.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) account: &'a Account,
     pub(crate) sink: &'a Sink,
     template: Value,
+    /// Made from the same programs, and uploaded to [`ARTIFACTS`].
+    pub(crate) release: Release,
 }
 
 impl<'a> Bench<'a> {
@@ -45,11 +49,15 @@ impl<'a> Bench<'a> {
         account.upload(&workplace.data().join("first"), &format!("s3://{BUCKET}"))?;
         account.create_bucket(ARTIFACTS)?;
         let template = account.sam_package(workplace, ARTIFACTS)?;
+        let release = Release::assemble(workplace, &workplace.scratch().join("releases"))?;
+        let to = format!("s3://{ARTIFACTS}/{}", release.name());
+        account.upload(&release.folder(), &to)?;
         Ok(Self {
             workplace,
             account,
             sink,
             template,
+            release,
         })
     }
 

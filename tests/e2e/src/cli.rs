@@ -37,6 +37,9 @@ pub(crate) struct Demo {
     /// Leave the emulator and the stack up, and say how to look around
     #[arg(long, env = "KEEP", value_parser = FalseyValueParser::new())]
     pub(crate) keep: bool,
+    /// Show the way of a person who has a release and the AWS CLI, and builds nothing
+    #[arg(long, env = "RELEASE", value_parser = FalseyValueParser::new(), conflicts_with = "keep")]
+    pub(crate) release: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,8 @@
 //! shows is what the tests assert.
 //!
 //! In reading order: [`cli`] says what can be asked for and [`run`] does it; [`lifecycle`] is the story that
-//! all three tell, [`scenarios`] are the further tests, which stand on a [`bench`]. They see an [`account`]
+//! all three tell, [`scenarios`] are the further tests, which stand on a [`bench`]; a
+//! [`release`] is what a person has who builds nothing. They see an [`account`]
 //! through the command lines of an administrator ([`sam`], [`stack`]) and of a [`publisher`], and do not
 //! know the [`emulator`], which judges the functions' [`requests`]; a [`sink`] takes the function's answers where
 //! CloudFormation would. A [`runtime`] runs one function as Lambda does. [`process`],
@@ -23,6 +24,7 @@ mod policy_meaning;
 mod process;
 mod publisher;
 mod redaction;
+mod release;
 mod report;
 mod requests;
 mod run;

@@ -65,6 +65,12 @@ impl Invocation {
         self
     }
 
+    /// Adds the environment of another one.
+    pub(crate) fn environment_of(mut self, other: &Self) -> Self {
+        self.environment.extend(other.environment.iter().cloned());
+        self
+    }
+
     pub(crate) fn in_folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self

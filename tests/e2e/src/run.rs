@@ -18,6 +18,7 @@ use crate::{
     interrupt,
     lifecycle::{First, Lifecycle, Names, Until},
     publisher::{self, Publisher},
+    release::Story,
     report::{Report, Verdict, result},
     requests, scenarios,
     sink::Sink,
@@ -26,6 +27,9 @@ use crate::{
 
 /// The story on an emulator; whether all went as expected.
 pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
+    if arguments.release {
+        return demo_of_release();
+    }
     let mut workplace = Workplace::prepare("demo")?;
     let report = Report::begin("Publisher reads a bucket: the life of a stack, on an emulated AWS");
     let sink = Sink::listen()?;
@@ -68,6 +72,22 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
         report.line(format!("To stop it: kill -- -{group} && rm -r {scratch}"));
         workplace.keep_scratch();
     } else if !as_expected {
+        point_to_logs(&report, &workplace);
+    }
+    Ok(as_expected)
+}
+
+/// The story of a person who builds nothing.
+fn demo_of_release() -> anyhow::Result<bool> {
+    let workplace = Workplace::prepare("demo")?;
+    let report =
+        Report::begin("A stack from a release, with the AWS CLI alone, on an emulated AWS");
+    let sink = Sink::listen()?;
+    if let Some((_emulator, account)) = emulate(&report, &workplace, &sink, After::Stop) {
+        Story::new(&workplace, &account, "publisher-demo").tell(&report);
+    }
+    let as_expected = report.conclude();
+    if !as_expected {
         point_to_logs(&report, &workplace);
     }
     Ok(as_expected)

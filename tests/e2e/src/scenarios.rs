@@ -4,10 +4,12 @@ use crate::{bench::Bench, report::Notes};
 
 mod deletion;
 mod documented;
+mod examples;
 mod ownership;
 mod privileges;
 mod proof;
 mod refusals;
+mod releases;
 mod repair;
 mod replacement;
 mod rotation;
@@ -23,6 +25,8 @@ pub(crate) type Scenario = (
 /// Every test, in the order in which they begin.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
+        releases::SCENARIOS,
+        examples::SCENARIOS,
         refusals::SCENARIOS,
         ownership::SCENARIOS,
         documented::SCENARIOS,

@@ -95,8 +95,7 @@ impl<'a> Stack<'a> {
         let body = format!("file://{}", path_text(&body)?);
         let operation = ["cloudformation"].iter().chain(operation).copied();
         let input = ["--stack-name", &self.name, "--template-body", &body];
-        // The template has a transform: SAM's.
-        let capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
+        let capabilities = ["--capabilities", "CAPABILITY_IAM"];
         self.account
             .json(operation.chain(input).chain(capabilities))?;
         self.settle()

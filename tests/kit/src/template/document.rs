@@ -9,7 +9,12 @@ pub struct Template(Value);
 
 impl Template {
     pub fn read() -> Self {
-        let text = std::fs::read_to_string("template.yaml").expect("the template is there");
+        Self::read_from("template.yaml")
+    }
+
+    /// Another template, by its path in the repository.
+    pub fn read_from(path: &str) -> Self {
+        let text = std::fs::read_to_string(path).expect("the template is there");
         let yaml: Yaml = serde_norway::from_str(&text).expect("the template is YAML");
         Self(written_out(&yaml))
     }
@@ -25,6 +30,11 @@ impl Template {
     pub fn retain(&mut self, section: &str, holds: impl Fn(&str) -> bool) {
         let entries = self.0[section].as_object_mut().expect("a section");
         entries.retain(|_, entry| entry["Condition"].as_str().is_none_or(&holds));
+    }
+
+    /// Adds a resource.
+    pub fn insert(&mut self, logical_id: &str, resource: Value) {
+        self.0["Resources"][logical_id] = resource;
     }
 
     pub fn resource(&self, logical_id: &str) -> &Value {

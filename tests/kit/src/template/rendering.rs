@@ -173,6 +173,10 @@ impl Stack {
             let branch = if self.condition(&argument[0]) { 1 } else { 2 };
             return self.resolve(&argument[branch]);
         }
+        if function == "Fn::FindInMap" {
+            let [map, first, second] = [0, 1, 2].map(|at| text(&argument[at]));
+            return Some(self.template.section("Mappings")[map][first][second].clone());
+        }
         let resolved = || self.rendered(&argument[1]);
         Some(match function {
             "Fn::GetAtt" => json!(self.attribute(text(&argument[0]), text(&argument[1]))),

@@ -1,0 +1,96 @@
+//! From a stack of an earlier release to this one: nothing that people use is replaced or lost.
+
+use serde_json::Value;
+
+use kit::template::document::Template;
+
+/// The template of release 0.1.0, as it was.
+const EARLIER: &str = "tests/template/template-0.1.0.yaml";
+/// SAM's transform made the second type of the first, under the same logical id.
+const TRANSFORMED: (&str, &str) = ("AWS::Serverless::Function", "AWS::Lambda::Function");
+
+/// The properties of a type that cannot be changed without a replacement, by CloudFormation's registry.
+fn replaces(resource_type: &str) -> &'static [&'static str] {
+    match resource_type {
+        "AWS::CloudWatch::Alarm" => &["AlarmName"],
+        "AWS::Events::Rule" => &["EventBusName", "Name"],
+        "AWS::IAM::ManagedPolicy" => &["Description", "ManagedPolicyName", "Path"],
+        "AWS::IAM::Role" => &["Path", "RoleName"],
+        "AWS::Lambda::EventInvokeConfig" => &["FunctionName", "Qualifier"],
+        "AWS::Lambda::Function" => &["FunctionName", "PackageType", "TenancyConfig"],
+        "AWS::Lambda::Permission" => &[
+            "Action",
+            "EventSourceToken",
+            "FunctionName",
+            "FunctionUrlAuthType",
+            "InvokedViaFunctionUrl",
+            "Principal",
+            "PrincipalOrgID",
+            "SourceAccount",
+            "SourceArn",
+        ],
+        "AWS::Logs::LogGroup" => &["LogGroupName"],
+        "AWS::SNS::Topic" => &["FifoTopic", "TopicName"],
+        "AWS::SNS::TopicPolicy" => &[],
+        "AWS::SecretsManager::RotationSchedule" => &["SecretId"],
+        // `UserName` is replaced by our own rule, the token by CloudFormation's.
+        "Custom::PublisherS3Access" => &["ServiceToken", "UserName"],
+        unknown => panic!("say what replaces a `{unknown}`"),
+    }
+}
+
+fn type_now(resource: &Value) -> &str {
+    let (before, after) = TRANSFORMED;
+    let resource_type = resource["Type"].as_str().expect("a type");
+    if resource_type == before {
+        after
+    } else {
+        resource_type
+    }
+}
+
+#[test]
+fn every_resource_keeps_its_logical_id_and_type() {
+    let (earlier, now) = (Template::read_from(EARLIER), Template::read());
+    for (logical_id, before) in earlier.section("Resources") {
+        let after = now.section("Resources").get(logical_id);
+        let after = after.unwrap_or_else(|| panic!("`{logical_id}` would be deleted"));
+        assert_eq!(
+            type_now(before),
+            type_now(after),
+            "`{logical_id}` would be replaced"
+        );
+    }
+}
+
+#[test]
+fn no_resource_is_replaced() {
+    let (earlier, now) = (Template::read_from(EARLIER), Template::read());
+    for (logical_id, before) in earlier.section("Resources") {
+        let after = &now.section("Resources")[logical_id];
+        for property in replaces(type_now(before)) {
+            assert_eq!(
+                before["Properties"].get(property),
+                after["Properties"].get(property),
+                "a change of `{property}` replaces `{logical_id}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_parameter_and_every_output_stays() {
+    let (earlier, now) = (Template::read_from(EARLIER), Template::read());
+    for (section, loss) in [
+        ("Parameters", "a stack that gives it could not be updated"),
+        ("Outputs", "what reads it would fail"),
+    ] {
+        for name in earlier.section(section).keys() {
+            assert!(now.section(section).contains_key(name), "`{name}`: {loss}");
+        }
+    }
+    for (name, before) in earlier.section("Parameters") {
+        let after = &now.section("Parameters")[name];
+        assert_eq!(before["Type"], after["Type"], "`{name}`");
+    }
+}
