@@ -3,50 +3,39 @@
 mod key;
 
 use backon::Retryable;
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::cloud::{Cloud, CloudError, Creation, ErrorKind, SecretArn, Standing};
+use crate::cloud::{Cloud, CloudError, Creation, Denial, ErrorKind, SecretArn};
+use crate::confirm::Confirmation;
 use crate::names::UserName;
-use crate::observe;
-use crate::ownership::Owner;
-use crate::plan::{End, Plan, Step};
+use crate::observe::Pair;
+use crate::plan::{End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step};
+use crate::proof::prove;
+use crate::run::Run;
 use crate::secret::StoredKey;
 use crate::settle::Round;
-use crate::verify::Target;
-use crate::waits::{IAM_LAG, ProofTimeouts, until_visible};
+use crate::waits::while_iam_lags;
 
-/// What a plan acts on. Filled in as the steps make things.
-#[derive(Debug)]
-pub struct Execution<'a> {
-    /// Who asks.
-    pub owner: &'a Owner,
-    /// The pair's name.
-    pub name: &'a UserName,
-    /// The user's ARN, once there is a user.
+/// For how many days a secret can be restored where it may not be deleted at once: Secrets Manager's least.
+const LEAST_RECOVERY_DAYS: u8 = 7;
+
+/// Where user and secret are, once a plan was applied to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The user's ARN, if there is a user.
     pub user_arn: Option<String>,
-    /// The secret's ARN, once there is a secret.
+    /// The secret's ARN, if there is a secret.
     pub secret: Option<SecretArn>,
-    /// What a proof reads.
-    pub targets: Vec<Target>,
-    /// How long a proof waits.
-    pub timeouts: ProofTimeouts,
-    /// When the work must have ended.
-    pub deadline: Instant,
-    /// The key that this plan made.
-    made: Option<StoredKey>,
-    /// Until when what IAM was told may not be seen everywhere: the role at the start of an event, and every user, tag
-    /// and boundary that this plan has set.
-    lags_until: Instant,
 }
 
 /// Why a plan stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// The rest is a person's to do.
-    #[error("{0}")]
-    Refused(String),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// A call failed.
     #[error("could not {step}: {error}")]
     Failed {
@@ -57,10 +46,15 @@ pub enum ApplyError {
     },
     /// The key does not read what it should.
     #[error("{0}")]
-    ProofError(String),
-    /// There was not enough time left to make and store a key.
-    #[error("too little time was left to make and store a key; it is safe to try again")]
+    Unproven(String),
+    /// There was not enough time left to make, store and prove a key.
+    #[error("too little time was left to make, store and prove a key; it is safe to try again")]
     OutOfTime,
+    /// The plan asks for what cannot be: a step needs what no step before it makes.
+    #[error(
+        "the function has a defect: it planned to {0}; nothing more was done; please report it"
+    )]
+    Defect(String),
 }
 
 /// What a step brought.
@@ -72,67 +66,174 @@ enum Effect {
     Again(String),
 }
 
-impl<'a> Execution<'a> {
-    /// The execution as observed, before the first step.
-    pub fn new(
-        owner: &'a Owner,
-        name: &'a UserName,
-        pair: &observe::Pair,
-        targets: Vec<Target>,
-        timeouts: ProofTimeouts,
-        deadline: Instant,
-    ) -> Self {
-        Self {
-            owner,
-            name,
-            user_arn: pair.user.as_ref().map(|user| user.user.arn.clone()),
-            secret: pair.secret.as_ref().map(|secret| secret.secret.arn.clone()),
-            targets,
-            timeouts,
-            deadline,
-            made: None,
-            lags_until: Instant::now() + IAM_LAG,
-        }
-    }
+/// A plan at work.
+struct Execution<'a, C> {
+    run: &'a Run<'a, C>,
+    name: &'a UserName,
+    /// The user's ARN, once there is a user.
+    user_arn: Option<String>,
+    /// The secret's ARN, once there is a secret.
+    secret: Option<SecretArn>,
+    /// The key that this plan made.
+    made: Option<StoredKey>,
 }
 
 /// Logs a plan, takes its steps, and says how the round ended.
 ///
 /// # Errors
 /// The first failure; what was begun beside it has ended, and what comes after it is not begun.
-pub(crate) async fn apply<C: Cloud>(
-    cloud: &C,
+pub async fn apply<C: Cloud>(
+    run: &Run<'_, C>,
     plan: Plan,
-    execution: &mut Execution<'_>,
-) -> Result<Round<()>, ApplyError> {
-    info!(user = %execution.name, %plan, "plan");
+    pair: &Pair,
+) -> Result<Round<Applied>, ApplyError> {
+    info!(user = %pair.name, %plan, "plan");
     for note in &plan.notes {
-        warn!(note, "note");
+        warn!(user = %pair.name, "{note}");
     }
+    let mut execution = Execution {
+        run,
+        name: &pair.name,
+        user_arn: pair.user.as_ref().map(|user| user.user.arn.clone()),
+        secret: pair.secret.as_ref().map(|secret| secret.secret.arn.clone()),
+        made: None,
+    };
     for stage in &plan.stages {
-        // Every step of a stage is awaited even if one fails: a call that is cut off has an unknown effect.
-        let ended = join_all(stage.iter().map(|step| take(cloud, step, execution))).await;
-        let mut again = None;
-        for effect in ended {
-            match effect? {
-                Effect::None => {}
-                Effect::User(arn) => execution.user_arn = Some(arn),
-                Effect::Secret(arn) => execution.secret = Some(arn),
-                Effect::Key(key) => execution.made = Some(key),
-                Effect::Again(why) => again = Some(why),
-            }
-        }
-        if let Some(why) = again {
+        if let Some(why) = execution.take_stage(stage).await? {
             return Ok(Round::Again(why));
         }
+    }
+    let Execution {
+        user_arn, secret, ..
+    } = execution;
+    match plan.end {
+        End::Done => Ok(Round::Done(Applied { user_arn, secret })),
+        End::ObserveAgain(why) => Ok(Round::Again(why)),
+        End::Refuse(refusal) => Err(refusal.into()),
+    }
+}
+
+impl<C: Cloud> Execution<'_, C> {
+    /// Takes the steps of a stage side by side, and says why to observe again, if so.
+    ///
+    /// Every call is awaited even if another one fails: one that is cut off has an unknown effect. A proof only reads: it
+    /// is cut off as soon as a step beside it says that it is for nothing.
+    async fn take_stage(&mut self, stage: &[Step]) -> Result<Option<String>, ApplyError> {
+        let is_proof = |step: &&Step| matches!(step, Step::Prove(_));
+        let (proofs, calls): (Vec<&Step>, Vec<&Step>) = stage.iter().partition(is_proof);
+        let stopped = |effects: &[Result<Effect, ApplyError>]| {
+            let stops = |effect: &Result<Effect, ApplyError>| {
+                matches!(effect, Err(_) | Ok(Effect::Again(_)))
+            };
+            effects.iter().any(stops)
+        };
+        let ended = {
+            let calls = Box::pin(join_all(calls.into_iter().map(|step| self.take(step))));
+            let proofs = Box::pin(join_all(proofs.into_iter().map(|step| self.take(step))));
+            match select(calls, proofs).await {
+                Either::Left((calls, _)) if stopped(&calls) => calls,
+                Either::Left((mut calls, proofs)) => {
+                    calls.extend(proofs.await);
+                    calls
+                }
+                Either::Right((proofs, calls)) => {
+                    let mut calls = calls.await;
+                    if !stopped(&calls) {
+                        calls.extend(proofs);
+                    }
+                    calls
+                }
+            }
+        };
+        let mut again = None;
+        let mut failure = None;
+        for effect in ended {
+            match effect {
+                Ok(Effect::None) => {}
+                Ok(Effect::User(arn)) => self.user_arn = Some(arn),
+                Ok(Effect::Secret(arn)) => self.secret = Some(arn),
+                Ok(Effect::Key(key)) => self.made = Some(key),
+                Ok(Effect::Again(why)) => again = Some(why),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
         if stage.iter().any(lags) {
-            execution.lags_until = Instant::now() + IAM_LAG;
+            self.run.wrote();
+        }
+        if let (Some(ApplyError::Unproven(_)), [.., Step::Prove(proof)]) = (&failure, stage) {
+            self.withdraw(&proof.key_under_test).await;
+        }
+        match (failure, again) {
+            // What failed may have failed for what is seen by observing again, such as a request that nobody wants.
+            (Some(ApplyError::Failed { .. }) | None, Some(why)) => Ok(Some(why)),
+            (Some(failure), _) => Err(failure),
+            (None, None) => Ok(None),
         }
     }
-    match plan.end {
-        End::Done => Ok(Round::Done(())),
-        End::ObserveAgain => Ok(Round::Again("there is more to be seen now".to_owned())),
-        End::Refuse(reason) => Err(ApplyError::Refused(reason)),
+
+    /// Takes one step, and logs how it ended.
+    async fn take(&self, step: &Step) -> Result<Effect, ApplyError> {
+        let started = Instant::now();
+        let ended = match step {
+            Step::MakeKey(new) => self.make_key(new, step).await,
+            Step::Prove(proof) => self.prove(proof).await.map(|()| Effect::None),
+            step => self.call_patiently(step).await,
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        match &ended {
+            Ok(Effect::Again(why)) => info!(%step, seconds, why, "step put off"),
+            Ok(_) => info!(%step, seconds, "step done"),
+            Err(error) => warn!(%step, seconds, %error, "step failed"),
+        }
+        ended
+    }
+
+    /// Makes a proof.
+    async fn prove(&self, proof: &Proof) -> Result<(), ApplyError> {
+        let Proof {
+            key_under_test,
+            on_failure,
+            targets,
+        } = proof;
+        let key = match key_under_test {
+            KeyUnderTest::Made(_) => self.made.as_ref(),
+            KeyUnderTest::Candidate(_, key)
+            | KeyUnderTest::Pending(key)
+            | KeyUnderTest::Current(key) => Some(key),
+        };
+        let key =
+            key.ok_or_else(|| ApplyError::Defect("prove a key that was not made".to_owned()))?;
+        match (prove(self.run, self.name, key, targets).await, on_failure) {
+            (Ok(()), _) => Ok(()),
+            (Err(unproven), OnFailure::Fail) => Err(ApplyError::Unproven(unproven.to_string())),
+            (Err(unproven), OnFailure::Log) => {
+                warn!(%unproven, "the proof failed; the stack is rolling back, so it does not count");
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the call of a step, again while IAM may lag.
+    async fn call_patiently(&self, step: &Step) -> Result<Effect, ApplyError> {
+        let ended = (|| self.call(step))
+            .retry(while_iam_lags())
+            .when(|failed| matches!(failed, CallError::Cloud(error) if self.run.may_lag(error) && !is_final(step, error)))
+            .await;
+        match ended {
+            Ok(effect) => Ok(effect),
+            // Without an answer it may have happened: looking again tells.
+            Err(CallError::Cloud(error))
+                if matches!(error.kind, ErrorKind::Conflict | ErrorKind::Indeterminate)
+                    || overtaken(step, &error) =>
+            {
+                Ok(Effect::Again(format!("could not {step} yet: {error}")))
+            }
+            Err(CallError::Cloud(error)) => Err(ApplyError::Failed {
+                step: step.to_string(),
+                error,
+            }),
+            Err(CallError::Defect) => Err(ApplyError::Defect(step.to_string())),
+        }
     }
 }
 
@@ -148,142 +249,133 @@ fn lags(step: &Step) -> bool {
     )
 }
 
-async fn take<C: Cloud>(
-    cloud: &C,
-    step: &Step,
-    execution: &Execution<'_>,
-) -> Result<Effect, ApplyError> {
-    if let Step::MakeKey(new) = step {
-        return key::make_key(cloud, new, execution, step).await;
-    }
-    if let Step::Prove(proof) = step {
-        return key::prove(cloud, proof, execution)
-            .await
-            .map(|()| Effect::None);
-    }
-    let attempt = || call(cloud, step, execution);
-    match attempt
-        .retry(until_visible())
-        .when(|error| execution.may_lag(error))
-        .await
-    {
-        Ok(effect) => Ok(effect),
-        // Without an answer it may have happened: looking again tells.
-        Err(error)
-            if matches!(error.kind, ErrorKind::Conflict | ErrorKind::Indeterminate)
-                || overtaken(step, &error) =>
-        {
-            Ok(Effect::Again(format!("could not {step} yet: {error}")))
-        }
-        Err(error) => Err(ApplyError::Failed {
-            step: step.to_string(),
-            error,
-        }),
-    }
-}
-
 /// A label that is not where it was has been moved by another run.
 fn overtaken(step: &Step, error: &CloudError) -> bool {
     matches!(step, Step::Promote { .. } | Step::DropLabel { .. })
         && matches!(error.kind, ErrorKind::Rejected | ErrorKind::NotFound)
 }
 
-/// The one call of a step.
-async fn call<C: Cloud>(
-    cloud: &C,
-    step: &Step,
-    execution: &Execution<'_>,
-) -> Result<Effect, CloudError> {
-    let user = execution.name;
-    match step {
-        Step::CreateUser(new) => {
-            return Ok(match cloud.create_user(new).await? {
-                Creation::Created(user) => Effect::User(user.arn),
-                Creation::AlreadyExists => {
-                    Effect::Again(format!("user `{user}` has just appeared"))
-                }
-            });
-        }
-        Step::CreateSecret(new) => {
-            return Ok(match cloud.create_secret(new).await? {
-                Creation::Created(arn) => Effect::Secret(arn),
-                Creation::AlreadyExists => {
-                    Effect::Again(format!("secret `{}` has just appeared", new.name))
-                }
-            });
-        }
-        Step::AskStanding => {
-            return Ok(match observe::standing(cloud, execution.owner).await {
-                Standing::Wanted => Effect::None,
-                // After a key was made, a duplicate that has answered meanwhile wanted the same key.
-                Standing::Settled(_) if execution.made.is_some() => Effect::None,
-                Standing::Settled(_) | Standing::Abandoned => {
-                    Effect::Again("CloudFormation no longer waits".into())
-                }
-            });
-        }
-        Step::LookAgain => {
-            let keys = cloud.list_keys(user).await?;
-            return Ok(match &execution.made {
-                Some(made) if !keys.iter().any(|key| key.id == made.id) => {
-                    Effect::Again(format!("key `{}` is stored but not listed", made.id))
-                }
-                Some(_) | None => Effect::None,
-            });
-        }
-        Step::SetBoundary(boundary) => cloud.set_boundary(user, boundary).await?,
-        Step::TagUser(tags) => cloud.tag_user(user, tags).await?,
-        Step::UntagUser(keys) => cloud.untag_user(user, keys).await?,
-        Step::PutPolicy { name, document } => cloud.put_policy(user, name, document).await?,
-        Step::DeletePolicy(policy) => cloud.delete_policy(user, policy).await?,
-        Step::DeleteKey(key) => cloud.delete_key(user, key).await?,
-        Step::Detach(attachment) => cloud.detach(user, attachment).await?,
-        Step::DeleteUser => cloud.delete_user(user).await?,
-        Step::RestoreSecret(arn) => cloud.restore_secret(arn).await?,
-        Step::UpdateSecret {
-            description,
-            kms_key,
-        } => {
-            cloud
-                .update_secret(execution.secret()?, description, kms_key.as_ref())
-                .await?;
-        }
-        Step::TagSecret(tags) => cloud.tag_secret(execution.secret()?, tags).await?,
-        Step::UntagSecret(keys) => cloud.untag_secret(execution.secret()?, keys).await?,
-        Step::Promote { from, to, key } => {
-            return key::promote(cloud, execution, from, to, key.as_ref()).await;
-        }
-        Step::DropLabel { label, version } => {
-            cloud
-                .move_label(execution.secret()?, label.as_str(), Some(version), None)
-                .await?;
-        }
-        Step::RemoveReplicas { secret, regions } => cloud.remove_replicas(secret, regions).await?,
-        Step::DeleteSecret {
-            secret,
-            recovery_days,
-        } => cloud.delete_secret(secret, *recovery_days).await?,
-        // Taken apart above: they are more than one call.
-        Step::MakeKey(_) | Step::Prove(_) => {}
-    }
-    Ok(Effect::None)
+/// Why the call of a step brought nothing.
+enum CallError {
+    Cloud(CloudError),
+    /// The plan is wrong.
+    Defect,
 }
 
-impl Execution<'_> {
-    /// Whether AWS may only not have seen yet what this call needs: nothing has happened then, and it is worth repeating.
-    fn may_lag(&self, error: &CloudError) -> bool {
-        matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)
-            && Instant::now() < self.lags_until
+impl From<CloudError> for CallError {
+    fn from(error: CloudError) -> Self {
+        Self::Cloud(error)
+    }
+}
+
+impl<C: Cloud> Execution<'_, C> {
+    /// The one call of a step.
+    async fn call(&self, step: &Step) -> Result<Effect, CallError> {
+        let (cloud, user) = (self.run.cloud, self.name);
+        match step {
+            Step::CreateUser(new) => {
+                return Ok(match cloud.create_user(new).await? {
+                    Creation::Created(user) => {
+                        self.run.made.user_or_secret.set(true);
+                        Effect::User(user.arn)
+                    }
+                    Creation::AlreadyExists => {
+                        Effect::Again(format!("user `{user}` has just appeared"))
+                    }
+                });
+            }
+            Step::CreateSecret(new) => {
+                return Ok(match cloud.create_secret(new).await? {
+                    Creation::Created(arn) => {
+                        self.run.made.user_or_secret.set(true);
+                        Effect::Secret(arn)
+                    }
+                    Creation::AlreadyExists => {
+                        Effect::Again(format!("secret `{}` has just appeared", new.name))
+                    }
+                });
+            }
+            Step::AskCloudFormation => {
+                return Ok(match self.run.ask().await {
+                    Confirmation::Confirmed => Effect::None,
+                    other => Effect::Again(format!("CloudFormation does not say go on: {other:?}")),
+                });
+            }
+            Step::LookAgain => return self.look_again().await,
+            Step::Promote { from, to, key } => return self.promote(from, to, key.as_ref()).await,
+            Step::DeleteSecret {
+                secret,
+                recovery_days,
+            } => self.delete_secret(secret, *recovery_days).await?,
+            Step::SetBoundary(boundary) => cloud.set_boundary(user, boundary).await?,
+            Step::TagUser(tags) => cloud.tag_user(user, tags).await?,
+            Step::UntagUser(keys) => cloud.untag_user(user, keys).await?,
+            Step::PutPolicy { name, document } => cloud.put_policy(user, name, document).await?,
+            Step::DeletePolicy(policy) => cloud.delete_policy(user, policy).await?,
+            Step::DeleteKey(key) => cloud.delete_key(user, key).await?,
+            Step::Detach(attachment) => cloud.detach(user, attachment).await?,
+            Step::DeleteUser => cloud.delete_user(user).await?,
+            Step::RestoreSecret(arn) => cloud.restore_secret(arn).await?,
+            Step::UpdateSecret {
+                description,
+                kms_key,
+            } => {
+                let secret = self.secret()?;
+                cloud
+                    .update_secret(secret, description, kms_key.as_ref())
+                    .await?;
+            }
+            Step::TagSecret(tags) => cloud.tag_secret(self.secret()?, tags).await?,
+            Step::UntagSecret(keys) => cloud.untag_secret(self.secret()?, keys).await?,
+            Step::DropLabel { label, version } => {
+                cloud
+                    .move_label(self.secret()?, label.as_str(), Some(version), None)
+                    .await?;
+            }
+            Step::RemoveReplicas { secret, regions } => {
+                cloud.remove_replicas(secret, regions).await?;
+            }
+            // More than one call: taken apart before.
+            Step::MakeKey(_) | Step::Prove(_) => return Err(CallError::Defect),
+        }
+        Ok(Effect::None)
+    }
+
+    /// Deletes the secret at once, or restorable for 7 days where a policy of the organization forbids the other
+    /// (`secretsmanager:ForceDeleteWithoutRecovery`). A role that is merely fresh is waited for first.
+    async fn delete_secret(
+        &self,
+        secret: &SecretArn,
+        recovery_days: Option<u8>,
+    ) -> Result<(), CloudError> {
+        let cloud = self.run.cloud;
+        match cloud.delete_secret(secret, recovery_days).await {
+            Err(error)
+                if recovery_days.is_none()
+                    && error.kind == ErrorKind::Denied
+                    && (is_explicit(&error) || !self.run.may_lag(&error)) =>
+            {
+                warn!(%secret, %error, "the secret may not be deleted at once; it stays restorable for 7 days");
+                let later = cloud.delete_secret(secret, Some(LEAST_RECOVERY_DAYS));
+                // The first denial says what is missing where the second call is denied as well.
+                later.await.map_err(|_| error)
+            }
+            done => done,
+        }
     }
 
     /// The secret, which a step before this one has made or observed.
-    fn secret(&self) -> Result<&SecretArn, CloudError> {
-        self.secret.as_ref().ok_or_else(|| CloudError {
-            operation: "secretsmanager:DescribeSecret",
-            kind: ErrorKind::Conflict,
-            code: None,
-            message: "the secret went away".into(),
-            request_id: None,
-        })
+    fn secret(&self) -> Result<&SecretArn, CallError> {
+        self.secret.as_ref().ok_or(CallError::Defect)
     }
+}
+
+/// Whether AWS says that a policy denies the call outright.
+fn is_explicit(error: &CloudError) -> bool {
+    matches!(&error.denial, Some(Denial { explicit: true, .. }))
+}
+
+/// Whether waiting cannot help: both ways to delete the secret were tried.
+fn is_final(step: &Step, error: &CloudError) -> bool {
+    matches!(step, Step::DeleteSecret { .. }) && is_explicit(error)
 }

@@ -26,8 +26,9 @@ use self::iam::Iam;
 use self::secrets::Secrets;
 use crate::buckets::{BucketName, BucketUri};
 use crate::cloud::{
-    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Direction, Key, NewSecret, NewUser,
-    PutVersion, Result, Secret, SecretArn, Standing, TagMap, User, Version, VersionId,
+    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, ListedObject, NewSecret, NewUser,
+    ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User, Version,
+    VersionId,
 };
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use crate::secret::{AccessKeyId, Label, StoredKey};
@@ -226,12 +227,14 @@ impl Cloud for Aws {
         self.secrets.delete_secret(secret, recovery_days).await
     }
 
-    async fn standing(&self, stack_id: &str, logical_id: &str) -> Result<Standing> {
-        self.cloudformation.standing(stack_id, logical_id).await
+    async fn stack_resource(&self, stack_id: &str, logical_id: &str) -> Result<StackResource> {
+        self.cloudformation
+            .stack_resource(stack_id, logical_id)
+            .await
     }
 
-    async fn direction(&self, stack_id: &str) -> Result<Direction> {
-        self.cloudformation.direction(stack_id).await
+    async fn stack(&self, stack_id: &str) -> Result<Option<Stack>> {
+        self.cloudformation.stack(stack_id).await
     }
 
     async fn bucket_region(&self, bucket: &BucketName) -> Result<Option<String>> {
@@ -253,22 +256,22 @@ impl Cloud for Aws {
             .ok_or_else(|| incomplete_response(OPERATION, "the caller's ARN"))
     }
 
-    async fn first_object(
+    async fn list_objects(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketUri,
-    ) -> Result<Option<String>> {
-        self.buckets.first_object(key, region, bucket).await
+    ) -> Result<Vec<ListedObject>> {
+        self.buckets.list_objects(key, region, bucket).await
     }
 
-    async fn first_byte(
+    async fn read_byte(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketName,
         object: &str,
-    ) -> Result<()> {
-        self.buckets.first_byte(key, region, bucket, object).await
+    ) -> Result<ObjectRead> {
+        self.buckets.read_byte(key, region, bucket, object).await
     }
 }

@@ -15,15 +15,17 @@
 //! - [`ErrorKind::Indeterminate`] on a writing call: it may or may not have taken effect.
 
 mod error;
+mod object;
 mod secret;
 mod stack;
 mod user;
 
-pub use error::{CloudError, ErrorKind};
+pub use error::{CloudError, Denial, Denied, ErrorKind, PolicyKind};
+pub use object::{ListedObject, ObjectRead};
 pub use secret::{
     NewSecret, PutVersion, Rotation, Secret, SecretArn, SecretState, Version, VersionId,
 };
-pub use stack::{Direction, Standing};
+pub use stack::{ResourceStatus, Stack, StackOperation, StackResource, StackStatus, StackView};
 pub use user::{Attachment, AttachmentKind, CreatedKey, Key, KeyStatus, NewUser, User};
 
 use std::collections::BTreeMap;
@@ -172,10 +174,14 @@ pub trait Cloud {
     ) -> impl Future<Output = Result<()>>;
 
     // --- CloudFormation ----------------------------------------------------------------------------------------
-    /// `cloudformation:DescribeStackResource`: how CloudFormation sees the resource now.
-    fn standing(&self, stack_id: &str, logical_id: &str) -> impl Future<Output = Result<Standing>>;
-    /// `cloudformation:DescribeStacks`: whether the stack is rolling back.
-    fn direction(&self, stack_id: &str) -> impl Future<Output = Result<Direction>>;
+    /// `cloudformation:DescribeStackResource`: CloudFormation's record of the resource.
+    fn stack_resource(
+        &self,
+        stack_id: &str,
+        logical_id: &str,
+    ) -> impl Future<Output = Result<StackResource>>;
+    /// `cloudformation:DescribeStacks`: the stack's status and tags; `None` if there is no such stack.
+    fn stack(&self, stack_id: &str) -> impl Future<Output = Result<Option<Stack>>>;
 
     // --- S3 ----------------------------------------------------------------------------------------------------
     /// The bucket's region, by an unsigned `HEAD` (`x-amz-bucket-region` comes with 200, 301 and 403 alike); `None` if
@@ -185,22 +191,21 @@ pub trait Cloud {
     // --- with the user's own key -------------------------------------------------------------------------------
     /// `sts:GetCallerIdentity` with this key: the ARN of whose key it is.
     fn caller_of(&self, key: &StoredKey) -> impl Future<Output = Result<String>>;
-    /// `s3:ListObjectsV2` with this key, at most one entry under the prefix: the first object's key, or `None` if
-    /// there is none.
-    fn first_object(
+    /// `s3:ListObjectsV2` with this key: the first 100 objects under the prefix at most, in S3's order.
+    fn list_objects(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketUri,
-    ) -> impl Future<Output = Result<Option<String>>>;
+    ) -> impl Future<Output = Result<Vec<ListedObject>>>;
     /// `s3:GetObject` of the object's first byte with this key. The body is dropped.
-    fn first_byte(
+    fn read_byte(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketName,
         object: &str,
-    ) -> impl Future<Output = Result<()>>;
+    ) -> impl Future<Output = Result<ObjectRead>>;
 }
 
 /// Tags as AWS gives them: key to value.

@@ -4,14 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// The most time that is kept for the answer with its repetitions.
-const ANSWER: Duration = Duration::from_secs(20);
-
-/// The most time that is kept between the last attempt and the moment when Lambda kills the process.
-const REST: Duration = Duration::from_secs(1);
-
-/// What is assumed to be left when Lambda's deadline cannot be true, because it has passed already.
-const ASSUMED: Duration = Duration::from_secs(10);
+use crate::waits::{ANSWER, ASSUMED, REST};
 
 /// When an invocation ends, and what of it belongs to what. Where little is left, each part shrinks with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +30,12 @@ impl Deadline {
             started: Instant::now(),
             left,
         }
+    }
+
+    /// When the invocation began.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// When the work must have ended: a quarter of the time, at most 20 seconds, is kept for the answer.

@@ -5,17 +5,14 @@ mod https;
 pub use https::Https;
 
 use std::future::Future;
-use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::reply::Reply;
 use crate::response_url::ResponseUrl;
-
-/// How long one attempt may take. S3 takes milliseconds; one that takes longer is better begun again.
-const ATTEMPT: Duration = Duration::from_secs(5);
+use crate::waits::{PUT, between_puts};
 
 /// Where answers are put to.
 pub trait Sink {
@@ -96,17 +93,12 @@ pub async fn deliver<S: Sink>(
 ) -> Result<(), DeliveryError> {
     let mut last = Attempt::NoTime;
     let attempt = || async {
-        let status = timeout(ATTEMPT, sink.put(url, reply.body()))
+        let status = timeout(PUT, sink.put(url, reply.body()))
             .await
             .unwrap_or(Err(PutError::Timeout))?;
         Attempt::of_status(status)
     };
-    let pauses = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(1))
-        .without_max_times()
-        .with_jitter();
-    let attempts = attempt.retry(pauses).when(Attempt::may_pass).notify(|failed, pause| {
+    let attempts = attempt.retry(between_puts()).when(Attempt::may_pass).notify(|failed, pause| {
         warn!(host = %url, %failed, pause_seconds = pause.as_secs_f64(), "the answer did not arrive; trying again");
         last = *failed;
     });

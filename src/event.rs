@@ -4,4 +4,4 @@ mod envelope;
 mod request;
 
 pub use envelope::{Channel, Envelope, EnvelopeError};
-pub use request::{Action, PhysicalId, Request};
+pub use request::{Action, Request};

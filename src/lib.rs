@@ -22,6 +22,7 @@ pub mod apply;
 pub mod aws;
 pub mod buckets;
 pub mod cloud;
+pub mod confirm;
 pub mod deadline;
 pub mod delivery;
 pub mod event;
@@ -33,16 +34,17 @@ pub mod outcome;
 pub mod ownership;
 pub mod plan;
 pub mod policy;
+pub mod proof;
 pub mod properties;
+pub mod property_error;
 pub mod reconcile;
-pub mod refusal;
 pub mod reply;
 pub mod response_url;
 pub mod rotate;
+pub mod run;
 pub mod secret;
 pub mod settings;
-mod settle;
-pub mod verify;
+pub mod settle;
 pub mod waits;
 
 use std::future::Future;
@@ -57,7 +59,7 @@ use delivery::{DeliveryError, Sink, deliver};
 use event::{Envelope, Request};
 use guard::catch_panic;
 use outcome::{Failure, Outcome, Success};
-use reconcile::fulfil;
+use reconcile::reconcile;
 use reply::Reply;
 use settings::Settings;
 
@@ -121,8 +123,7 @@ async fn decide<'c, C: Cloud + 'c>(
         );
     }
     // On the heap: nested in its callers, its type would be too deep for the compiler.
-    let work =
-        Box::pin(async { fulfil(&request, cloud.await, settings, deadline.of_work()).await });
+    let work = Box::pin(async { reconcile(cloud.await, &request, settings, deadline).await });
     let id = request.failure_id();
     match catch_panic(async { timeout_at(deadline.of_work(), work).await }).await {
         Ok(Ok(outcome)) => outcome,

@@ -6,11 +6,13 @@
 mod iam;
 mod kms;
 mod options;
+mod physical_id;
 mod tags;
 
 pub use iam::{Partition, PolicyArn, PolicyName, SecretName, UserName};
 pub use kms::{KmsKeyArn, SecretKmsKey};
 pub use options::{KeySerial, RecoveryWindow, Verification};
+pub use physical_id::PhysicalId;
 pub use tags::{Tag, TagKey, TagValue, Tags};
 
 use std::borrow::Cow;

@@ -9,31 +9,51 @@ pub use rotation::for_rotation;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use futures_util::future::{join, join3, join4, try_join_all};
+use backon::Retryable;
+use futures_util::future::{join, join_all, join3, try_join_all};
 use tracing::warn;
 
-use crate::buckets::BucketName;
+use crate::buckets::{BucketName, Buckets};
 use crate::cloud::{
-    AttachmentKind, Cloud, CloudError, Direction, ErrorKind, Result, Secret, SecretState, Standing,
-    VersionId,
+    AttachmentKind, Cloud, CloudError, ErrorKind, Result, Secret, SecretState, StackOperation,
+    StackView, TagMap, VersionId,
 };
-use crate::names::{PolicyName, UserName};
-use crate::ownership::{Owner, Ownership};
+use crate::confirm::{Confirmation, Question};
+use crate::names::{PolicyName, UserName, Verification};
+use crate::ownership::Ownership;
+use crate::run::{Confirmed, Found, Run};
 use crate::secret::{Label, StoredKey};
+use crate::waits::while_iam_lags;
 
 /// Everything that a plan is made from.
 #[derive(Debug)]
 pub struct Observed {
     /// When it was observed.
     pub now: SystemTime,
-    /// Whether CloudFormation still waits for this request.
-    pub standing: Standing,
+    /// Whether CloudFormation confirms the request.
+    pub confirmation: Confirmation,
     /// Which way the stack goes.
-    pub direction: Direction,
+    pub operation: StackOperation,
+    /// The stack's own tags.
+    pub stack_tags: TagMap,
     /// Where the buckets are, as far as it was asked.
     pub regions: BTreeMap<BucketName, BucketRegion>,
     /// The pair.
     pub pair: Pair,
+}
+
+impl Observed {
+    /// A pair about which CloudFormation was not asked.
+    pub fn unasked<C: Cloud>(run: &Run<'_, C>, pair: Pair) -> Self {
+        Self {
+            now: run.cloud.now(),
+            confirmation: Confirmation::Confirmed,
+            operation: StackOperation::Forward,
+            stack_tags: TagMap::new(),
+            regions: BTreeMap::new(),
+            pair,
+        }
+    }
 }
 
 /// Where a bucket is.
@@ -54,122 +74,151 @@ impl BucketRegion {
     }
 }
 
-/// What is looked at besides the pair, for a Create or Update.
-#[derive(Debug)]
-pub struct Scope<'a> {
-    /// Who asks.
-    pub owner: &'a Owner,
-    /// The pair's name.
-    pub name: &'a UserName,
-    /// The buckets whose region is wanted.
-    pub buckets: Vec<&'a BucketName>,
-}
-
-/// Observes what a Create or Update has to know.
+/// Observes what a Create or Update has to know. While CloudFormation does not confirm the request, it is asked again, and
+/// then everything is observed anew.
 ///
 /// Two rounds of calls at most: what needs nothing, side by side; then what the first answers name.
-pub async fn for_presence<C: Cloud>(cloud: &C, scope: &Scope<'_>) -> Result<Observed> {
-    let Scope {
-        owner,
-        name,
-        buckets,
-    } = scope;
-    let (standing, direction, regions, (user, secret)) = join4(
-        standing(cloud, owner),
-        direction(cloud, owner),
-        futures_util::future::join_all(buckets.iter().map(|bucket| region(cloud, bucket))),
-        join(
-            user(cloud, owner, name, &[]),
-            secret_with_values(cloud, owner, name),
-        ),
-    )
-    .await;
-    let mut pair = Pair {
-        name: (*name).clone(),
-        user: user?,
-        secret: secret?,
-        renamed_to: None,
-    };
-    find_renamed(cloud, &mut pair).await?;
-    Ok(Observed {
-        now: cloud.now(),
-        standing,
-        direction,
-        regions: buckets
-            .iter()
-            .map(|bucket| (*bucket).clone())
-            .zip(regions)
-            .collect(),
-        pair,
-    })
-}
-
-/// Observes what a removal has to know: the pair with everything that hangs on the user. The secret's values are read
-/// only where the user's own tags do not tell whose it is.
-pub async fn for_removal<C: Cloud>(cloud: &C, owner: &Owner, name: &UserName) -> Result<Pair> {
-    let (user, secret) = join(
-        user(cloud, owner, name, &AttachmentKind::ALL),
-        secret(cloud, owner, name),
-    )
-    .await;
-    let mut pair = Pair {
-        name: name.clone(),
-        user: user?,
-        secret: secret?,
-        renamed_to: None,
-    };
-    let unclear = pair
-        .user
-        .as_ref()
-        .is_none_or(|user| user.ownership == Ownership::Untagged);
-    if let Some(secret) = &mut pair.secret
-        && unclear
-        && secret.ownership == Ownership::Ours
-        && secret.secret.state == SecretState::Live
-    {
-        secret.stored = match stored(cloud, &secret.secret).await {
-            Ok(stored) => stored,
-            // The KMS key may be gone for good: then the secret is no evidence, and must not block the removal.
-            Err(error)
-                if matches!(
-                    error.kind,
-                    ErrorKind::Denied | ErrorKind::Rejected | ErrorKind::NotFound
-                ) =>
-            {
-                warn!(%error, "the secret cannot be read and gives no evidence");
-                BTreeMap::new()
-            }
-            Err(error) => return Err(error),
-        };
+///
+/// # Errors
+/// A call failed.
+pub async fn for_provision<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+    buckets: &[&BucketName],
+) -> Result<Observed> {
+    loop {
+        let (view, regions, pair) = join3(run.look(), regions(run, buckets), pair(run, name)).await;
+        let pair = pair?;
+        if run.made.found.get().is_none() {
+            run.made.found.set(Some(match (&pair.user, &pair.secret) {
+                (None, None) => Found::Nothing,
+                (_, _) => Found::Something,
+            }));
+        }
+        let Confirmed {
+            view,
+            confirmation,
+            waited,
+        } = run.confirm(view, Question::Change).await;
+        if !waited {
+            return Ok(Observed {
+                now: run.cloud.now(),
+                confirmation,
+                operation: run.operation(),
+                stack_tags: tags_of(view),
+                regions,
+                pair,
+            });
+        }
     }
-    find_renamed(cloud, &mut pair).await?;
-    Ok(pair)
 }
 
-/// How CloudFormation sees the resource now. Without a clear answer the work goes on: this look is a fence against late
-/// requests, not a condition.
-pub async fn standing<C: Cloud>(cloud: &C, owner: &Owner) -> Standing {
-    cloud
-        .standing(owner.stack.as_str(), &owner.logical_id)
-        .await
-        .unwrap_or_else(|error| {
-            warn!(%error, "CloudFormation gives no clear answer; going on");
-            Standing::Wanted
+fn tags_of(view: StackView) -> TagMap {
+    match view.stack {
+        Ok(Some(stack)) => stack.tags,
+        Ok(None) => TagMap::new(),
+        Err(error) => {
+            warn!(%error, "CloudFormation does not describe the stack; its tags are left out");
+            TagMap::new()
+        }
+    }
+}
+
+/// The buckets whose region a Create or Update wants to know: the first for the answer, all for a proof.
+pub fn buckets_to_find(buckets: &Buckets, verification: Verification) -> Vec<&BucketName> {
+    let mut wanted = vec![&buckets.first().bucket];
+    if verification == Verification::Prove {
+        for entry in buckets.iter() {
+            if !wanted.contains(&&entry.bucket) {
+                wanted.push(&entry.bucket);
+            }
+        }
+    }
+    wanted
+}
+
+/// Where each bucket is.
+pub async fn regions<C: Cloud>(
+    run: &Run<'_, C>,
+    buckets: &[&BucketName],
+) -> BTreeMap<BucketName, BucketRegion> {
+    let found = join_all(buckets.iter().map(|bucket| region(run, bucket))).await;
+    let names = buckets.iter().map(|bucket| (*bucket).clone());
+    names.zip(found).collect()
+}
+
+/// The pair with what its secret holds.
+///
+/// # Errors
+/// A call failed.
+pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
+    run.patiently(async || {
+        let (user, secret) = join(user(run, name, &[]), secret_with_values(run, name)).await;
+        let mut pair = Pair {
+            name: name.clone(),
+            user: user?,
+            secret: secret?,
+            renamed_to: None,
+        };
+        find_renamed(run, &mut pair).await?;
+        Ok(pair)
+    })
+    .await
+}
+
+/// Observes what a Delete has to know: whether CloudFormation confirms it, and the pair.
+///
+/// # Errors
+/// A call failed.
+pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Observed> {
+    loop {
+        let (view, observed) = join(run.look(), for_removal(run, name)).await;
+        let confirmed = run.confirm(view, Question::Removal(name)).await;
+        if !confirmed.waited {
+            return Ok(Observed {
+                confirmation: confirmed.confirmation,
+                ..observed?
+            });
+        }
+    }
+}
+
+/// Observes what a removal has to know: the pair with everything that is attached to the user. The secret's values are
+/// read only where the user's own tags do not tell whose it is.
+///
+/// # Errors
+/// A call failed.
+pub async fn for_removal<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Observed> {
+    let pair = run
+        .patiently(async || {
+            let (user, secret) =
+                join(user(run, name, &AttachmentKind::ALL), secret(run, name)).await;
+            let mut pair = Pair {
+                name: name.clone(),
+                user: user?,
+                secret: secret?,
+                renamed_to: None,
+            };
+            let user_unclear = pair
+                .user
+                .as_ref()
+                .is_none_or(|user| user.ownership == Ownership::Untagged);
+            if let Some(secret) = &mut pair.secret
+                && user_unclear
+                && secret.ownership == Ownership::Ours
+                && secret.secret.state == SecretState::Live
+            {
+                read_values(run, secret).await?;
+            }
+            find_renamed(run, &mut pair).await?;
+            Ok(pair)
         })
+        .await?;
+    Ok(Observed::unasked(run, pair))
 }
 
-async fn direction<C: Cloud>(cloud: &C, owner: &Owner) -> Direction {
-    cloud
-        .direction(owner.stack.as_str())
-        .await
-        .unwrap_or_else(|error| {
-            warn!(%error, "CloudFormation does not say which way the stack goes; taken as forward");
-            Direction::Forward
-        })
-}
-
-async fn region<C: Cloud>(cloud: &C, bucket: &BucketName) -> BucketRegion {
-    match cloud.bucket_region(bucket).await {
+async fn region<C: Cloud>(run: &Run<'_, C>, bucket: &BucketName) -> BucketRegion {
+    match run.cloud.bucket_region(bucket).await {
         Ok(Some(region)) => BucketRegion::In(region),
         Ok(None) => BucketRegion::NoSuchBucket,
         Err(error) => BucketRegion::Unknown(error.to_string()),
@@ -177,11 +226,11 @@ async fn region<C: Cloud>(cloud: &C, bucket: &BucketName) -> BucketRegion {
 }
 
 async fn user<C: Cloud>(
-    cloud: &C,
-    owner: &Owner,
+    run: &Run<'_, C>,
     name: &UserName,
     kinds: &[AttachmentKind],
 ) -> Result<Option<ObservedUser>> {
+    let cloud = run.cloud;
     let lists = join3(
         cloud.list_policies(name),
         cloud.list_keys(name),
@@ -199,7 +248,7 @@ async fn user<C: Cloud>(
         .flatten()
         .collect();
     let attachments = attachments?.into_iter().flatten().collect();
-    let ownership = owner.classify(&user.tags);
+    let ownership = run.owner.classify(&user.tags);
     Ok(Some(ObservedUser {
         user,
         ownership,
@@ -210,13 +259,10 @@ async fn user<C: Cloud>(
 }
 
 /// The secret without its values.
-async fn secret<C: Cloud>(
-    cloud: &C,
-    owner: &Owner,
-    name: &UserName,
-) -> Result<Option<ObservedSecret>> {
+async fn secret<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Option<ObservedSecret>> {
     let name = name.secret_name();
-    let (found, versions) = join(cloud.find_secret(&name), cloud.list_versions(&name)).await;
+    let (found, versions) =
+        join(run.cloud.find_secret(&name), run.cloud.list_versions(&name)).await;
     let Some(secret) = found? else {
         return Ok(None);
     };
@@ -225,22 +271,22 @@ async fn secret<C: Cloud>(
         SecretState::Live => versions?,
         SecretState::PendingDeletion => Vec::new(),
     };
-    let ownership = owner.classify(&secret.tags);
+    let ownership = run.owner.classify(&secret.tags);
     Ok(Some(ObservedSecret {
         secret,
         ownership,
         versions,
         stored: BTreeMap::new(),
+        unreadable: None,
     }))
 }
 
 /// The secret with what its labelled versions hold. A stranger's is never read.
 async fn secret_with_values<C: Cloud>(
-    cloud: &C,
-    owner: &Owner,
+    run: &Run<'_, C>,
     name: &UserName,
 ) -> Result<Option<ObservedSecret>> {
-    let mut observed = secret(cloud, owner, name).await?;
+    let mut observed = secret(run, name).await?;
     if let Some(observed) = &mut observed
         && matches!(
             observed.ownership,
@@ -248,9 +294,28 @@ async fn secret_with_values<C: Cloud>(
         )
         && observed.secret.state == SecretState::Live
     {
-        observed.stored = stored(cloud, &observed.secret).await?;
+        read_values(run, observed).await?;
     }
     Ok(observed)
+}
+
+/// Reads what the labelled versions hold. A secret whose KMS key is disabled, denied or gone cannot be read, whoever asks
+/// and however often: it is then evidence of nothing.
+async fn read_values<C: Cloud>(run: &Run<'_, C>, secret: &mut ObservedSecret) -> Result<()> {
+    let refused =
+        |error: &CloudError| matches!(error.kind, ErrorKind::Denied | ErrorKind::Rejected);
+    let read = (|| stored(run.cloud, &secret.secret))
+        .retry(while_iam_lags())
+        .when(|error| refused(error) && run.is_lagging());
+    match read.await {
+        Ok(stored) => secret.stored = stored,
+        Err(error) if refused(&error) => {
+            warn!(%error, "the secret cannot be read and is evidence of nothing");
+            secret.unreadable = Some(error);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// A policy and its document; `None` if it went away since it was listed.
@@ -282,7 +347,7 @@ async fn stored<C: Cloud>(
 }
 
 /// Before a user counts as gone: is its key on a user of another name? Renaming moves keys and policies along.
-async fn find_renamed<C: Cloud>(cloud: &C, pair: &mut Pair) -> Result<()> {
+async fn find_renamed<C: Cloud>(run: &Run<'_, C>, pair: &mut Pair) -> Result<()> {
     if let Pair {
         user: None,
         secret: Some(secret),
@@ -293,7 +358,7 @@ async fn find_renamed<C: Cloud>(cloud: &C, pair: &mut Pair) -> Result<()> {
             .labelled(Label::Current)
             .and_then(|version| secret.key_of(version))
     {
-        let owner = cloud.key_owner(&key.id).await?;
+        let owner = run.cloud.key_owner(&key.id).await?;
         pair.renamed_to = owner.filter(|owner| owner != pair.name.as_str());
     }
     Ok(())

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::buckets::{BucketName, Buckets, Prefix};
 use crate::names::{KmsKeyArn, Partition};
-use crate::refusal::Refusal;
+use crate::property_error::PropertyError;
 
 /// IAM's limit on the sum of a user's inline policies, in characters without white space. It cannot be raised.
 pub const INLINE_POLICY_LIMIT: usize = 2048;
@@ -99,10 +99,22 @@ fn decrypt_statements(kms: &[KmsKeyArn], url_suffix: &str) -> Vec<Value> {
     let statement = |(region, arns): (&str, Vec<String>)| {
         let mut statement = allow("kms:Decrypt", &arns);
         statement["Condition"] =
-            json!({ "StringEquals": { "kms:ViaService": format!("s3.{region}.{url_suffix}") } });
+            json!({ "StringEquals": { "kms:ViaService": via_s3(region, url_suffix) } });
         statement
     };
     by_region.into_iter().map(statement).collect()
+}
+
+/// The names by which KMS knows S3 in a region. Whether they end in the partition's own suffix is documented for no
+/// partition but `aws`, so both endings are allowed elsewhere.
+fn via_s3(region: &str, url_suffix: &str) -> Value {
+    const COMMON: &str = "amazonaws.com";
+    let service = |suffix: &str| format!("s3.{region}.{suffix}");
+    if url_suffix == COMMON {
+        json!(service(COMMON))
+    } else {
+        json!([service(url_suffix), service(COMMON)])
+    }
 }
 
 fn allow(action: &str, resources: &[String]) -> Value {
@@ -134,7 +146,7 @@ impl PolicyDocument {
     ///
     /// # Errors
     /// A refusal of `Buckets` that names the length, the limit and the way out.
-    pub fn fits(&self) -> Result<(), Refusal> {
+    pub fn fits(&self) -> Result<(), PropertyError> {
         self.fits_beside::<&str>(&[])
     }
 
@@ -143,7 +155,7 @@ impl PolicyDocument {
     ///
     /// # Errors
     /// As [`PolicyDocument::fits`]; it names the other policies too.
-    pub fn fits_beside<N: Display>(&self, others: &[(N, usize)]) -> Result<(), Refusal> {
+    pub fn fits_beside<N: Display>(&self, others: &[(N, usize)]) -> Result<(), PropertyError> {
         let length = self.length();
         let taken: usize = others.iter().map(|(_, length)| length).sum();
         if length + taken <= INLINE_POLICY_LIMIT {
@@ -164,7 +176,7 @@ impl PolicyDocument {
                 "remove those, ",
             )
         };
-        Err(Refusal::of(
+        Err(PropertyError::of(
             "Buckets",
             format!(
                 "makes a policy of {length} characters{beside}, but IAM allows a user {INLINE_POLICY_LIMIT}; {cure}\

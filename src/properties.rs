@@ -16,7 +16,7 @@ use crate::names::{
     Tags, UserName, Verification,
 };
 use crate::policy::{self, PolicyDocument};
-use crate::refusal::Refusal;
+use crate::property_error::PropertyError;
 
 /// What the template asks for. Every value is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +50,14 @@ impl Desired {
     ///
     /// # Errors
     /// The first property that is unknown, missing or breaks a rule.
-    pub fn parse(properties: &Value, partition: &Partition) -> Result<Self, Refusal> {
+    pub fn parse(properties: &Value, partition: &Partition) -> Result<Self, PropertyError> {
         let properties = properties.as_object().ok_or_else(|| {
-            Refusal::of_value("ResourceProperties", properties, "must be an object")
+            PropertyError::of_value("ResourceProperties", properties, "must be an object")
         })?;
         known::check(properties)?;
         let buckets = properties
             .get("Buckets")
-            .ok_or_else(|| Refusal::missing("Buckets", "name at least one bucket"))?;
+            .ok_or_else(|| PropertyError::missing("Buckets", "name at least one bucket"))?;
         Ok(Self {
             user: optional(properties, "UserName", UserName::parse)?.unwrap_or_default(),
             policy: optional(properties, "PolicyName", PolicyName::parse)?.unwrap_or_default(),
@@ -101,7 +101,7 @@ impl Desired {
         &self,
         partition: &Partition,
         url_suffix: &str,
-    ) -> Result<PolicyDocument, Refusal> {
+    ) -> Result<PolicyDocument, PropertyError> {
         let document =
             policy::document(&self.buckets, &self.bucket_kms_keys, partition, url_suffix);
         document.fits()?;
@@ -114,7 +114,7 @@ fn optional<T>(
     properties: &Map<String, Value>,
     name: &str,
     parse: impl Fn(&str) -> Result<T, Rule>,
-) -> Result<Option<T>, Refusal> {
+) -> Result<Option<T>, PropertyError> {
     properties
         .get(name)
         .map(|value| read::scalar(name, value, parse))

@@ -1,164 +1,359 @@
-//! Fulfils a request: makes one pair of user and secret what is wanted, and removes what nobody wants any more.
-
-mod work;
+//! Reconcile: makes one pair of user and secret what a request asks for, and removes what nobody wants any more.
 
 use std::collections::BTreeMap;
 
-use tokio::time::Instant;
 use tracing::{info, warn};
 
-use self::work::{Before, ReconcileError, Work};
+use crate::apply::Applied;
 use crate::cloud::Cloud;
-use crate::event::{Action, PhysicalId, Request};
-use crate::names::{RecoveryWindow, UserName};
+use crate::confirm::{Confirmation, ResourceNow};
+use crate::deadline::Deadline;
+use crate::event::{Action, Request};
+use crate::names::{PhysicalId, RecoveryWindow, UserName};
+use crate::observe::{self, Observed, buckets_to_find};
 use crate::outcome::{Failure, Outcome, Success};
-use crate::plan::Change;
+use crate::plan::{self, Access, Change, End, Goal, Plan, letter_case_change};
 use crate::properties::{Desired, Previous};
+use crate::run::{Found, Run};
 use crate::settings::Settings;
+use crate::settle::{RunError, settle};
+use crate::waits::between_rounds;
 
-/// Fulfils one request. `deadline` is when the work must have ended; no key is made shortly before it.
+/// The attributes for `Fn::GetAtt`.
+type Attributes = BTreeMap<&'static str, String>;
+
+/// Fulfils one request. The work ends at `deadline.of_work()`; no key is made shortly before it.
 ///
 /// # Errors
 /// The reason for a FAILED answer, with the id that it carries.
-pub async fn fulfil<C: Cloud>(
-    request: &Request,
+pub async fn reconcile<C: Cloud>(
     cloud: &C,
+    request: &Request,
     settings: &Settings,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Outcome {
     let Request { owner, action } = request;
-    let work = Work {
-        cloud,
-        owner,
-        settings,
-        deadline,
-    };
+    let serves = settings.serves();
+    let run = Run::new(cloud, owner, serves, settings.proof_timeouts, deadline);
     match action {
-        Action::Create(desired) => work.create(desired).await,
+        Action::Create(desired) => create(&run, settings, desired).await,
         Action::Update {
             id,
             desired,
             previous,
-        } => work.update(id, desired, previous).await,
-        Action::Delete { id, user, recovery } => work.delete(id, user.as_ref(), *recovery).await,
+        } => update(&run, settings, id, desired, previous).await,
+        Action::Delete { id, user, recovery } => delete(&run, id, user.as_ref(), *recovery).await,
     }
 }
 
-/// Names a failure by the id that a Delete has to clean.
-fn failed(id: &str) -> impl Fn(ReconcileError) -> Failure {
-    move |error| Failure {
-        id: id.to_owned(),
-        reason: error.to_string(),
+async fn create<C: Cloud>(run: &Run<'_, C>, settings: &Settings, desired: &Desired) -> Outcome {
+    let id = desired.user.secret_name().to_string();
+    let error = match provision(run, settings, desired, Change::Fresh).await {
+        Ok(attributes) => return Ok(Success { id, attributes }),
+        Err(error) => error,
+    };
+    let reason = match error {
+        RunError::Unconfirmed(confirmation) => {
+            let unwanted = match &confirmation {
+                // The pair is nobody's where CloudFormation names this one, or has no id of ours yet.
+                Confirmation::Unwanted(now) => now
+                    .physical_id
+                    .user()
+                    .is_none_or(|named| named == desired.user)
+                    .then_some(&desired.user),
+                _ => None,
+            };
+            clean_up(run, confirmation, unwanted, desired).await
+        }
+        error => error.to_string(),
+    };
+    Err(Failure { id, reason })
+}
+
+async fn update<C: Cloud>(
+    run: &Run<'_, C>,
+    settings: &Settings,
+    id: &PhysicalId,
+    desired: &Desired,
+    previous: &Previous,
+) -> Outcome {
+    let failure = |reason: String| Failure {
+        id: id.to_string(),
+        reason,
+    };
+    let current = id.user();
+    if let Some(current) = &current {
+        letter_case_change(current, &desired.user).map_err(|why| failure(why.to_string()))?;
+    }
+    let replacement = current.as_ref() != Some(&desired.user);
+    let change = if replacement {
+        Change::Fresh
+    } else {
+        Change::InPlace(previous)
+    };
+    let attributes = match provision(run, settings, desired, change).await {
+        Ok(attributes) => attributes,
+        Err(RunError::Unconfirmed(confirmation)) => {
+            let named = match &confirmation {
+                Confirmation::Unwanted(now) => now.physical_id.user(),
+                _ => None,
+            };
+            let reason = clean_up(run, confirmation, named.as_ref(), desired).await;
+            return Err(failure(reason));
+        }
+        Err(error) if replacement && run.made.found.get() == Some(Found::Nothing) => {
+            return Err(withdraw_replacement(run, &desired.user, &error, failure).await);
+        }
+        Err(error) => return Err(failure(error.to_string())),
+    };
+    // A pair that the previous properties name, and that is neither the event's nor wanted: a replacement that never
+    // answered. CloudFormation does not know its id and will never delete it.
+    if let Some(name) = &previous.user
+        && Some(name) != current.as_ref()
+        && *name != desired.user
+    {
+        info!(user = %name, "removing what a replacement without an answer may have left");
+        let removed = remove(run, name, desired.recovery).await;
+        removed.map_err(|error| failure(error.to_string()))?;
+    }
+    Ok(Success {
+        id: desired.user.secret_name().to_string(),
+        attributes,
+    })
+}
+
+async fn delete<C: Cloud>(
+    run: &Run<'_, C>,
+    id: &PhysicalId,
+    user: Option<&UserName>,
+    recovery: RecoveryWindow,
+) -> Outcome {
+    let id = id.to_string();
+    let attributes = BTreeMap::new();
+    let Some(user) = user else {
+        warn!("neither the id nor the properties name a user: there is nothing to delete");
+        return Ok(Success { id, attributes });
+    };
+    let removed = settle(
+        run,
+        between_rounds(),
+        async || Ok(observe::for_deletion(run, user).await?),
+        |observed| match &observed.confirmation {
+            Confirmation::Confirmed => removal(run, observed, recovery),
+            other => Err(RunError::Unconfirmed(other.clone())),
+        },
+    );
+    match removed.await {
+        Ok(_) => Ok(Success { id, attributes }),
+        Err(RunError::Unconfirmed(confirmation)) => Err(Failure {
+            id,
+            reason: format!("{}; nothing was removed", sentence(run, &confirmation)),
+        }),
+        Err(error) => Err(Failure {
+            id,
+            reason: error.to_string(),
+        }),
     }
 }
 
-impl<C: Cloud> Work<'_, C> {
-    async fn create(&self, desired: &Desired) -> Outcome {
-        let id = desired.user.secret_name().to_string();
-        let (attributes, _) = self.establish(desired, Change::Fresh).await;
-        match attributes {
-            Ok(attributes) => Ok(Success { id, attributes }),
-            Err(error) if error.is_unwanted() => {
-                let removed = self.remove(&desired.user, desired.recovery).await;
-                removed.map_err(failed(&id))?;
-                Err(failed(&id)(error))
-            }
-            Err(error) => Err(failed(&id)(error)),
-        }
-    }
+/// Makes the pair what is wanted.
+async fn provision<C: Cloud>(
+    run: &Run<'_, C>,
+    settings: &Settings,
+    desired: &Desired,
+    change: Change<'_>,
+) -> Result<Attributes, RunError> {
+    let partition = run.owner.stack.partition();
+    let document = desired
+        .policy_document(partition, &settings.url_suffix)
+        .map_err(plan::Refusal::from)?;
+    let mut goal = Goal {
+        owner: run.owner,
+        desired,
+        document: &document,
+        change,
+        release: settings.release.as_deref(),
+        access: Access::Same,
+    };
+    let buckets = buckets_to_find(&desired.buckets, desired.verification);
+    let (observed, applied) = settle(
+        run,
+        between_rounds(),
+        async || Ok(observe::for_provision(run, &desired.user, &buckets).await?),
+        |observed| {
+            let plan = match &observed.confirmation {
+                Confirmation::Confirmed => plan::provision(&goal, observed)?,
+                other => answer_again(&goal, observed)
+                    .ok_or_else(|| RunError::Unconfirmed(other.clone()))?,
+            };
+            goal.access = plan.access;
+            Ok(plan)
+        },
+    )
+    .await?;
+    attributes(&goal, &observed, applied)
+}
 
-    async fn update(&self, id: &PhysicalId, desired: &Desired, previous: &Previous) -> Outcome {
-        let failed = failed(id.as_str());
-        let current = id.user();
-        let replacement = current.as_ref() != Some(&desired.user);
-        if let Some(current) = &current
-            && replacement
-            && current.eq_ignore_case(&desired.user)
-        {
-            return Err(failed(ReconcileError::Refused(format!(
-                "property `UserName`: `{}` differs from `{current}` in letter case alone, and IAM takes both for the \
-                 same name: keep the old spelling or choose another name",
-                desired.user
-            ))));
-        }
-        let change = if replacement {
-            Change::Fresh
-        } else {
-            Change::InPlace(previous)
-        };
-        let (attributes, before) = self.establish(desired, change).await;
-        let attributes = match attributes {
-            Ok(attributes) => attributes,
-            Err(error) if replacement && before == Before::Nothing && !error.is_unwanted() => {
-                return Err(self.withdraw(&desired.user, error, failed).await);
-            }
-            Err(error) => {
-                let unwanted = match error {
-                    ReconcileError::Abandoned => vec![Some(&desired.user), current.as_ref()],
-                    ReconcileError::Superseded(_) => vec![Some(&desired.user)],
-                    ReconcileError::Refused(_)
-                    | ReconcileError::Unobserved(_)
-                    | ReconcileError::ApplyError(_)
-                    | ReconcileError::SettleError(_) => Vec::new(),
-                };
-                for name in unwanted.into_iter().flatten() {
-                    let removed = self.remove(name, desired.recovery).await;
-                    removed.map_err(&failed)?;
-                }
-                return Err(failed(error));
-            }
-        };
-        // A pair that the previous properties name, and that is neither the event's nor wanted: a replacement that never
-        // answered. CloudFormation does not know its id and will never delete it.
-        if let Some(name) = &previous.user
-            && Some(name) != current.as_ref()
-            && *name != desired.user
-        {
-            info!(user = %name, "removing what a replacement without an answer may have left");
-            let removed = self.remove(name, desired.recovery).await;
-            removed.map_err(&failed)?;
-        }
-        Ok(Success {
-            id: desired.user.secret_name().to_string(),
-            attributes,
-        })
-    }
+/// The plan for a request that was answered before: nothing, where all is as it asks. A proof changes nothing either, and
+/// is left out.
+fn answer_again(goal: &Goal<'_>, observed: &Observed) -> Option<Plan> {
+    let Confirmation::Answered(_) = &observed.confirmation else {
+        return None;
+    };
+    let plan = plan::provision(goal, observed).ok()?;
+    plan.changes_nothing().then(|| {
+        info!("this request was answered before, and all is as it asks");
+        Plan::nothing(End::Done)
+    })
+}
 
-    /// Removes the new half of a replacement that failed. If that fails too, the answer names it, for CloudFormation deletes
-    /// what the answer names.
-    async fn withdraw(
-        &self,
-        user: &UserName,
-        error: ReconcileError,
-        failed: impl Fn(ReconcileError) -> Failure,
-    ) -> Failure {
-        match self.remove(user, RecoveryWindow::None).await {
-            Ok(()) => failed(error),
-            Err(left) => Failure {
-                id: user.secret_name().to_string(),
-                reason: format!("{error}; and its new user could not be removed again: {left}"),
-            },
-        }
-    }
+/// Removes what is ours of a pair.
+async fn remove<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+    recovery: RecoveryWindow,
+) -> Result<(), RunError> {
+    let removed = settle(
+        run,
+        between_rounds(),
+        async || Ok(observe::for_removal(run, name).await?),
+        |observed| removal(run, observed, recovery),
+    );
+    removed.await.map(|_| ())
+}
 
-    async fn delete(
-        &self,
-        id: &PhysicalId,
-        user: Option<&UserName>,
-        recovery: RecoveryWindow,
-    ) -> Outcome {
-        match user {
-            Some(name) => {
-                let removed = self.remove(name, recovery).await;
-                removed.map_err(failed(id.as_str()))?;
-            }
-            None => {
-                warn!("neither the id nor the properties name a user: there is nothing to delete");
-            }
-        }
-        Ok(Success {
-            id: id.to_string(),
-            attributes: BTreeMap::new(),
-        })
+fn removal<C: Cloud>(
+    run: &Run<'_, C>,
+    observed: &Observed,
+    recovery: RecoveryWindow,
+) -> Result<Plan, RunError> {
+    let plan = plan::removal(run.owner, &observed.pair, recovery, observed.now)?;
+    Ok(plan)
+}
+
+/// Removes what a request that CloudFormation does not confirm has left: the `unwanted` pair, and what this invocation
+/// itself made and nobody took into use. Gives the reason for the answer.
+async fn clean_up<C: Cloud>(
+    run: &Run<'_, C>,
+    confirmation: Confirmation,
+    unwanted: Option<&UserName>,
+    desired: &Desired,
+) -> String {
+    let named = match &confirmation {
+        Confirmation::Answered(now) | Confirmation::Unwanted(now) => now.physical_id.user(),
+        Confirmation::Confirmed
+        | Confirmation::Contradicted(_)
+        | Confirmation::TurnedBack
+        | Confirmation::Unanswered(_) => None,
+    };
+    let made = (run.made.the_pair() && named.as_ref() != Some(&desired.user))
+        .then_some(&desired.user)
+        .filter(|made| unwanted != Some(*made));
+    let mut left = Ok(());
+    for name in unwanted.into_iter().chain(made) {
+        left = left.and(remove(run, name, desired.recovery).await);
     }
+    let keys = !run.made.keys.borrow().is_empty();
+    if keys && made.is_none() && unwanted != Some(&desired.user) {
+        left = left.and(withdraw_keys(run, &desired.user).await);
+    }
+    let sentence = sentence(run, &confirmation);
+    match left {
+        Ok(()) if unwanted.is_some() => {
+            format!("{sentence}; what was left of it was removed")
+        }
+        Ok(()) if made.is_some() || keys => {
+            format!("{sentence}; what this request had made was removed")
+        }
+        Ok(()) => format!("{sentence}; nothing was changed"),
+        Err(error) => {
+            format!("{sentence}; what this request had made could not be removed: {error}")
+        }
+    }
+}
+
+/// Removes the keys that this invocation made and nobody took into use.
+async fn withdraw_keys<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<(), RunError> {
+    let withdrawn = settle(
+        run,
+        between_rounds(),
+        async || {
+            let pair = observe::pair(run, name).await?;
+            Ok(Observed::unasked(run, pair))
+        },
+        |observed| Ok(plan::withdrawal(&observed.pair, &run.made.keys.borrow())),
+    );
+    withdrawn.await.map(|_| ())
+}
+
+/// Removes the new half of a replacement that failed. If that fails too, the answer names it, for CloudFormation deletes
+/// what the answer names.
+async fn withdraw_replacement<C: Cloud>(
+    run: &Run<'_, C>,
+    user: &UserName,
+    error: &RunError,
+    failure: impl Fn(String) -> Failure,
+) -> Failure {
+    match remove(run, user, RecoveryWindow::None).await {
+        Ok(()) => failure(error.to_string()),
+        Err(left) => Failure {
+            id: user.secret_name().to_string(),
+            reason: format!("{error}; and its new user could not be removed again: {left}"),
+        },
+    }
+}
+
+/// What CloudFormation's word means for the request.
+fn sentence<C: Cloud>(run: &Run<'_, C>, confirmation: &Confirmation) -> String {
+    let says = |now: &ResourceNow| now.sentence(&run.owner.logical_id);
+    match confirmation {
+        Confirmation::Confirmed => "CloudFormation confirmed this request".to_owned(),
+        Confirmation::Answered(now) => format!(
+            "CloudFormation says that {}: this request was answered before, and what it asks for is not what is there",
+            says(now)
+        ),
+        Confirmation::Unwanted(now) => format!(
+            "CloudFormation says that {}: nobody wants the resource any more",
+            says(now)
+        ),
+        Confirmation::Contradicted(said) => {
+            format!("CloudFormation does not wait for this request; it says: {said}")
+        }
+        Confirmation::TurnedBack => {
+            "the stack has begun to roll back while this request was at work".to_owned()
+        }
+        Confirmation::Unanswered(error) => {
+            format!("CloudFormation did not say whether it waits for this request: {error}")
+        }
+    }
+}
+
+/// All attributes, on every success: a missing one fails `Fn::GetAtt`.
+fn attributes(
+    goal: &Goal<'_>,
+    observed: &Observed,
+    applied: Applied,
+) -> Result<Attributes, RunError> {
+    let Applied {
+        user_arn: Some(user_arn),
+        secret: Some(secret),
+    } = applied
+    else {
+        return Err(RunError::Unsettled("user or secret went away".to_owned()));
+    };
+    let first = goal.desired.buckets.first();
+    let region = observed.region(goal.owner, &first.bucket);
+    let found = observed.regions.get(&first.bucket);
+    if let Some(unknown) = found.filter(|found| !found.is_known()) {
+        warn!(bucket = %first.bucket, ?unknown, region, "the bucket's region is not known; the stack's is answered");
+    }
+    Ok(BTreeMap::from([
+        ("BucketUri", first.to_string()),
+        ("PolicyName", goal.desired.policy.to_string()),
+        ("Region", region.to_owned()),
+        ("SecretArn", secret.0),
+        ("SecretName", goal.desired.user.secret_name().to_string()),
+        ("UserArn", user_arn),
+        ("UserName", goal.desired.user.to_string()),
+    ]))
 }

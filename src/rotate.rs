@@ -18,37 +18,29 @@ pub use settings::Settings;
 use std::future::Future;
 
 use backon::Retryable;
-use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, error, error_span, info};
 
-use crate::apply::{Execution, apply};
 use crate::buckets::BucketUri;
-use crate::cloud::{Cloud, CloudError, ErrorKind, Rotation, Secret, SecretState};
+use crate::cloud::{Cloud, ErrorKind, Rotation, Secret, SecretState};
 use crate::deadline::Deadline;
 use crate::guard::catch_panic;
-use crate::observe;
+use crate::observe::{self, BucketRegion, Observed};
 use crate::ownership::Owner;
-use crate::plan::{self, RotationBlocked, RotationStep};
+use crate::plan::{self, End, Plan, RotationBlocked, RotationStep, Target};
+use crate::run::{Run, Serves};
 use crate::secret::Label;
-use crate::settle::{Round, SettleError, settle};
-use crate::verify::Target;
-use crate::waits::{between_rotation_rounds, until_visible};
+use crate::settle::{RunError, settle};
+use crate::waits::{ROLE_LAG, between_rotation_rounds, while_iam_lags};
 
 /// Why a step was not taken, and what to do: one line. Shows nothing that is secret in any form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RotationError(String);
 
-impl From<CloudError> for RotationError {
-    fn from(error: CloudError) -> Self {
-        Self(format!("could not look at what is there: {error}"))
-    }
-}
-
-impl From<SettleError> for RotationError {
-    fn from(unsettled: SettleError) -> Self {
-        Self(unsettled.to_string())
+impl From<RunError> for RotationError {
+    fn from(error: RunError) -> Self {
+        Self(error.to_string())
     }
 }
 
@@ -71,13 +63,8 @@ pub async fn rotate<'c, C: Cloud + 'c>(
     let work = async {
         let event = Event::parse(event)?;
         info!(step = event.step.name(), token = %event.token, "asked by Secrets Manager");
-        let turn = Turn {
-            cloud: cloud.await,
-            settings,
-            event: &event,
-            deadline: end,
-        };
-        settle(between_rotation_rounds(), async || turn.round().await).await
+        // On the heap: nested in its callers, its type would be too deep for the compiler.
+        Box::pin(take(cloud.await, settings, &event, deadline)).await
     };
     async {
         let outcome = match catch_panic(timeout_at(end, work)).await {
@@ -97,98 +84,113 @@ pub async fn rotate<'c, C: Cloud + 'c>(
     .await
 }
 
-/// One step, asked for once.
-struct Turn<'a, C> {
-    cloud: &'a C,
-    settings: &'a Settings,
-    event: &'a Event,
-    deadline: Instant,
+/// Takes one step: observes, plans and applies until it is done.
+async fn take<C: Cloud>(
+    cloud: &C,
+    settings: &Settings,
+    event: &Event,
+    deadline: Deadline,
+) -> Result<(), RotationError> {
+    if event.secret != settings.secret.0 {
+        return Err(RotationError(format!(
+            "the event is about another secret than `{}`, the only one that this function rotates (`SECRET_ARN`)",
+            settings.secret
+        )));
+    }
+    let secret = find(cloud, settings, deadline).await?;
+    if staging(&secret, event)? == Staging::InUse {
+        info!("this version is in use already: there is nothing to do");
+        return Ok(());
+    }
+    let owner = owner(settings, &secret)?;
+    info!(stack_id = %owner.stack, logical_id = owner.logical_id, "the stack that the tags name");
+    let serves = Serves::OneStack;
+    let run = Run::new(cloud, &owner, serves, settings.proof_timeouts, deadline);
+    let targets = match event.step {
+        RotationStep::Test => targets(&run, settings).await,
+        RotationStep::Create | RotationStep::Set | RotationStep::Finish => Vec::new(),
+    };
+    let observe = async || {
+        let secret = run
+            .patiently(async || cloud.find_secret(&settings.user.secret_name()).await)
+            .await?;
+        let secret = live(settings, secret)?;
+        Ok(observe::for_rotation(&run, &settings.user, secret).await?)
+    };
+    let staged = |observed: &Observed| {
+        let secret = observed.pair.secret.as_ref();
+        let secret = live(settings, secret.map(|observed| observed.secret.clone()))?;
+        staging(&secret, event)
+    };
+    let plan = |observed: &Observed| match staged(observed)? {
+        Staging::InUse => Ok(Plan::nothing(End::Done)),
+        Staging::Pending => match plan::rotation(event.step, &event.token, observed, &targets) {
+            Ok(plan) => Ok(plan),
+            Err(RotationBlocked::Transient(why)) => Ok(Plan::nothing(End::ObserveAgain(why))),
+            Err(RotationBlocked::Permanent(reason)) => Err(RunError::Blocked(reason)),
+        },
+    };
+    settle(&run, between_rotation_rounds(), observe, plan).await?;
+    Ok(())
 }
 
-impl<C: Cloud> Turn<'_, C> {
-    /// Looks, plans and applies once.
-    async fn round(&self) -> Result<Round<()>, RotationError> {
-        let Event {
-            step,
-            secret: _,
-            token,
-        } = self.event;
-        let secret = self.secret().await?;
-        if let Staging::InUse = staging(&secret, self.event)? {
-            info!("this version is in use already: there is nothing to do");
-            return Ok(Round::Done(()));
-        }
-        let owner = self.owner(&secret)?;
-        let pair = observe::for_rotation(self.cloud, &owner, &self.settings.user, secret).await?;
-        let plan = match plan::rotation(*step, token, &pair, self.cloud.now()) {
-            Ok(plan) => plan,
-            Err(RotationBlocked::Transient(why)) => return Ok(Round::Again(why)),
-            Err(RotationBlocked::Permanent(reason)) => return Err(RotationError(reason)),
-        };
-        info!(stack_id = %owner.stack, logical_id = owner.logical_id, "the stack that the tags name");
-        let targets = match step {
-            RotationStep::Test => self.targets().await,
-            RotationStep::Create | RotationStep::Set | RotationStep::Finish => Vec::new(),
-        };
-        let timeouts = self.settings.timeouts;
-        let mut execution =
-            Execution::new(&owner, &pair.name, &pair, targets, timeouts, self.deadline);
-        let round = apply(self.cloud, plan, &mut execution).await;
-        round.map_err(|stopped| RotationError(stopped.to_string()))
-    }
+/// The one secret that this function rotates. A role that has just been made is denied for some seconds.
+async fn find<C: Cloud>(
+    cloud: &C,
+    settings: &Settings,
+    deadline: Deadline,
+) -> Result<Secret, RotationError> {
+    let lags_until = deadline.started() + ROLE_LAG;
+    let name = settings.user.secret_name();
+    let secret = (|| cloud.find_secret(&name))
+        .retry(while_iam_lags())
+        .when(|error| error.kind == ErrorKind::Denied && Instant::now() < lags_until)
+        .await;
+    let secret = secret.map_err(RunError::from)?;
+    Ok(live(settings, secret)?)
+}
 
-    /// The one secret that this function rotates, if the event is about it. A role that has just been made is denied for
-    /// some seconds.
-    async fn secret(&self) -> Result<Secret, RotationError> {
-        let name = self.settings.user.secret_name();
-        let ours = &self.settings.secret;
-        if self.event.secret != ours.0 {
-            return Err(RotationError(format!(
-                "the event is about another secret than `{ours}`, the only one that this function rotates (`SECRET_ARN`)"
-            )));
-        }
-        let look = || self.cloud.find_secret(&name);
-        let secret = look
-            .retry(until_visible())
-            .when(|error| error.kind == ErrorKind::Denied)
-            .await?;
-        let live = |secret: &Secret| secret.arn == *ours && secret.state == SecretState::Live;
-        secret.filter(live).ok_or_else(|| {
+fn live(settings: &Settings, secret: Option<Secret>) -> Result<Secret, RunError> {
+    let ours = &settings.secret;
+    let live = |secret: &Secret| secret.arn == *ours && secret.state == SecretState::Live;
+    secret.filter(live).ok_or_else(|| {
+        RunError::Blocked(format!(
+            "there is no secret `{ours}`, or it is pending deletion: update the stack with another `Revision`"
+        ))
+    })
+}
+
+/// The resource whose tags the secret carries, which must be of a stack in this place.
+fn owner(settings: &Settings, secret: &Secret) -> Result<Owner, RotationError> {
+    let home = &settings.home;
+    Owner::of_tags(&secret.tags)
+        .filter(|Owner { stack, .. }| {
+            *stack.partition() == home.partition
+                && stack.region() == home.region
+                && stack.account() == home.account
+        })
+        .ok_or_else(|| {
             RotationError(format!(
-                "there is no secret `{ours}`, or it is pending deletion: update the stack with another `Revision`"
+                "the tags of secret `{}` name no stack of this account and region: nothing is changed",
+                secret.arn
             ))
         })
-    }
+}
 
-    /// The resource whose tags the secret carries, which must be of a stack in this place.
-    fn owner(&self, secret: &Secret) -> Result<Owner, RotationError> {
-        let home = &self.settings.home;
-        Owner::of_tags(&secret.tags)
-            .filter(|Owner { stack, .. }| {
-                *stack.partition() == home.partition
-                    && stack.region() == home.region
-                    && stack.account() == home.account
-            })
-            .ok_or_else(|| {
-                RotationError(format!(
-                    "the tags of secret `{}` name no stack of this account and region: nothing is changed",
-                    secret.arn
-                ))
-            })
-    }
-
-    /// The buckets and where they are. Where that cannot be found out, the proof says why it cannot read them.
-    async fn targets(&self) -> Vec<Target> {
-        let Settings { buckets, home, .. } = self.settings;
-        let target = async |bucket: &BucketUri| {
-            let region = self.cloud.bucket_region(&bucket.bucket).await;
-            Target {
-                bucket: bucket.clone(),
-                region: region.ok().flatten().unwrap_or_else(|| home.region.clone()),
+/// The buckets and where they are. Where that cannot be found out, the proof says why it cannot read them.
+async fn targets<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Vec<Target> {
+    let names: Vec<_> = settings.buckets.iter().map(|entry| &entry.bucket).collect();
+    let regions = observe::regions(run, &names).await;
+    let target = |bucket: &BucketUri| Target {
+        bucket: bucket.clone(),
+        region: match regions.get(&bucket.bucket) {
+            Some(BucketRegion::In(region)) => region.clone(),
+            Some(BucketRegion::NoSuchBucket | BucketRegion::Unknown(_)) | None => {
+                settings.home.region.clone()
             }
-        };
-        join_all(buckets.iter().map(target)).await
-    }
+        },
+    };
+    settings.buckets.iter().map(target).collect()
 }
 
 /// Where the version of the event stands.
@@ -200,8 +202,8 @@ enum Staging {
 
 /// The checks, and their order, of
 /// [AWS's own rotation functions](https://github.com/aws-samples/aws-secrets-manager-rotation-lambdas).
-fn staging(secret: &Secret, Event { token, .. }: &Event) -> Result<Staging, RotationError> {
-    let refuse = |reason: String| Err(RotationError(reason));
+fn staging(secret: &Secret, Event { token, .. }: &Event) -> Result<Staging, RunError> {
+    let refuse = |reason: String| Err(RunError::Blocked(reason));
     if secret.rotation == Rotation::Off {
         return refuse(format!(
             "rotation is not enabled for secret `{}`",

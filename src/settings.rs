@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::names::Partition;
 use crate::response_url::ResponseOrigins;
+use crate::run::Serves;
 use crate::waits::ProofTimeouts;
 
 /// The function's settings in one invocation.
@@ -25,7 +26,11 @@ pub struct Settings {
     /// Whether the AWS SDK was told to log request and response bodies.
     pub body_logging: BodyLogging,
     /// How long a proof waits for IAM.
-    pub timeouts: ProofTimeouts,
+    pub proof_timeouts: ProofTimeouts,
+    /// The one stack that the function serves, from `STACK_ID`; `None`: every stack of its account and region.
+    pub stack_id: Option<String>,
+    /// The release that the template was made for, from `RELEASE`.
+    pub release: Option<String>,
 }
 
 /// Where the function runs.
@@ -58,6 +63,15 @@ pub struct Invocation<'a> {
 }
 
 impl Settings {
+    /// Which stacks the function serves.
+    #[must_use]
+    pub fn serves(&self) -> Serves {
+        match self.stack_id {
+            Some(_) => Serves::OneStack,
+            None => Serves::AnyStack,
+        }
+    }
+
     /// Reads the settings; `variable` gives the value of an environment variable.
     ///
     /// Nothing here fails: a setting that makes work impossible is refused when there is somebody to answer.
@@ -84,19 +98,27 @@ impl Settings {
                 Some(_) => BodyLogging::On,
                 None => BodyLogging::Off,
             },
-            timeouts: timeouts(|name| variable(name)?.parse().ok()),
+            proof_timeouts: proof_timeouts(|name| variable(name)?.parse().ok()),
+            stack_id: variable("STACK_ID").filter(|id| !id.is_empty()),
+            release: variable("RELEASE").filter(|release| !release.is_empty()),
         }
     }
 }
 
 /// `KEY_KNOWN_SECONDS` and `POLICY_ALLOWED_SECONDS` shorten a proof where nothing lags, as in tests; unset in the
 /// template.
-fn timeouts(seconds: impl Fn(&str) -> Option<u64>) -> ProofTimeouts {
-    let ProofTimeouts { known, allowed } = ProofTimeouts::default();
+fn proof_timeouts(seconds: impl Fn(&str) -> Option<u64>) -> ProofTimeouts {
+    let ProofTimeouts {
+        known,
+        allowed,
+        allowed_by_others,
+    } = ProofTimeouts::default();
     let or = |name, default| seconds(name).map_or(default, Duration::from_secs);
+    let allowed = or("POLICY_ALLOWED_SECONDS", allowed);
     ProofTimeouts {
         known: or("KEY_KNOWN_SECONDS", known),
-        allowed: or("POLICY_ALLOWED_SECONDS", allowed),
+        allowed,
+        allowed_by_others: allowed_by_others.min(allowed),
     }
 }
 

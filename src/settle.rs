@@ -1,39 +1,72 @@
-//! Rounds of observe, plan and apply, until one leaves nothing to look at again.
+//! The one loop: observe, plan and apply, until a round leaves nothing to look at again.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 use tracing::info;
 
+use crate::apply::{Applied, ApplyError, apply};
+use crate::cloud::{Cloud, CloudError};
+use crate::confirm::Confirmation;
+use crate::observe::Observed;
+use crate::plan::{Plan, Refusal};
+use crate::run::Run;
+
 /// How a round ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Round<T> {
+pub enum Round<T> {
     /// All is as wanted.
     Done(T),
     /// The world is not as planned for, or not settled: observe again. Holds why.
     Again(String),
 }
 
-/// The rounds did not come to an end; holds why the last one was not it.
+/// Why a request did not reach its goal.
 #[derive(Debug, thiserror::Error)]
-#[error("it did not settle: {0}; it is safe to try again")]
-pub(crate) struct SettleError(String);
+pub enum RunError {
+    /// Something stands in the way that is not ours to change.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A rotation cannot go on until a person or a later event has done something.
+    #[error("{0}")]
+    Blocked(String),
+    /// CloudFormation's word is not "go on".
+    #[error("CloudFormation did not confirm this request")]
+    Unconfirmed(Confirmation),
+    /// It could not be observed what is there.
+    #[error("could not look at what is there: {0}")]
+    Unobserved(#[from] CloudError),
+    /// A plan stopped.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The rounds did not come to an end; holds why the last one was not it.
+    #[error("it did not settle: {0}; it is safe to try again")]
+    Unsettled(String),
+}
 
-/// Runs rounds with these pauses between them until one is done.
-pub(crate) async fn settle<T, E: From<SettleError>>(
+/// Observes, plans and applies, with these pauses between the rounds, until a plan is applied to its end.
+///
+/// # Errors
+/// The first that does not go away by observing again.
+pub async fn settle<C: Cloud>(
+    run: &Run<'_, C>,
     mut pauses: impl Iterator<Item = Duration>,
-    mut round: impl AsyncFnMut() -> Result<Round<T>, E>,
-) -> Result<T, E> {
+    mut observe: impl AsyncFnMut() -> Result<Observed, RunError>,
+    mut plan: impl FnMut(&Observed) -> Result<Plan, RunError>,
+) -> Result<(Observed, Applied), RunError> {
     loop {
         // On the heap: nested in its callers, its type would be too deep for the compiler.
-        let why = match Box::pin(round()).await? {
-            Round::Done(value) => return Ok(value),
+        let observed = Box::pin(observe()).await?;
+        let plan = plan(&observed)?;
+        let round = Box::pin(apply(run, plan, &observed.pair)).await?;
+        let why = match round {
+            Round::Done(applied) => return Ok((observed, applied)),
             Round::Again(why) => why,
         };
         info!(why, "observing again");
         match pauses.next() {
             Some(pause) => sleep(pause).await,
-            None => return Err(SettleError(why).into()),
+            None => return Err(RunError::Unsettled(why)),
         }
     }
 }

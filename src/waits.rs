@@ -1,36 +1,92 @@
-//! Every wait and time limit that IAM's eventual consistency asks for, in one place.
+//! Every wait and time limit, and how they depend on each other.
+//!
+//! The longest waits of one request end within its time for work, whatever lags:
+//! ```text
+//! start ── role ──► CloudFormation's view ──► make and store a key ──► prove it (key and policy at once) ──► withdraw it
+//!          32 s              20 s                      35 s                         60 s                      10 s
+//! ```
+//! A test at the end of this file adds them up.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-/// How long an IAM write may take to be visible everywhere: new users, keys, tags, boundaries and roles all lag.
+/// How long Lambda lets one invocation run: `Timeout` in the template, which a test compares.
+pub const INVOCATION: Duration = Duration::from_secs(180);
+
+/// The most time that is kept for the answer with its repetitions.
+pub const ANSWER: Duration = Duration::from_secs(20);
+
+/// The most time that is kept between the last attempt to answer and the moment when Lambda kills the process.
+pub const REST: Duration = Duration::from_secs(1);
+
+/// What is assumed to be left when Lambda's deadline cannot be true, because it has passed already.
+pub const ASSUMED: Duration = Duration::from_secs(10);
+
+/// How long a new role and its policies may take to become visible everywhere, from the start of the invocation. AWS's CDK
+/// retries for [up to 31 seconds](https://github.com/aws/aws-cdk/issues/37878).
+pub const ROLE_LAG: Duration = Duration::from_secs(32);
+
+/// How long one invocation asks CloudFormation again before it believes an answer that says anything but "go on".
+pub const VIEW_LAG: Duration = Duration::from_secs(20);
+
+/// How long any other IAM write may take to become visible everywhere: users, keys, tags and boundaries all lag.
 pub const IAM_LAG: Duration = Duration::from_secs(20);
 
 /// The limit of one attempt of an AWS call.
-pub(crate) const ATTEMPT: Duration = Duration::from_secs(10);
+pub const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// The limit of an AWS call with all its attempts.
-pub(crate) const CALL: Duration = Duration::from_secs(30);
+pub const CALL: Duration = Duration::from_secs(25);
 
-/// How long a key can be made and not stored yet: one attempt to make it and storing it, with a margin.
-pub(crate) const KEY_IN_FLIGHT: Duration = ATTEMPT
-    .saturating_add(CALL)
-    .saturating_add(Duration::from_secs(10));
+/// The limits of connecting and of reading within one attempt.
+pub const CONNECT: Duration = Duration::from_secs(3);
+/// See [`CONNECT`].
+pub const READ: Duration = Duration::from_secs(8);
 
-/// No key is made when less time than this is left: making and storing it must fit.
-pub(crate) const KEY_BUDGET: Duration = ATTEMPT
-    .saturating_add(CALL)
-    .saturating_add(Duration::from_secs(5));
+/// The limit of one attempt to put the answer. S3 takes milliseconds; an attempt that takes longer is better begun again.
+pub const PUT: Duration = Duration::from_secs(5);
 
-/// Pauses while IAM may lag. Short, so that the last try comes close to the end of the lag.
-pub(crate) fn until_visible() -> ExponentialBuilder {
+/// How long making a key and storing it can take: one attempt to make it, and the call that stores it.
+pub const MAKE_AND_STORE: Duration = ATTEMPT.saturating_add(CALL);
+
+/// What is left before the deadline when a proof gives up: enough to delete the key and to take its label off.
+pub const WITHDRAW: Duration = Duration::from_secs(10);
+
+/// The least time that a proof needs to be worth beginning: 99 of 100 new keys are known everywhere after five seconds.
+const SHORT_PROOF: Duration = Duration::from_secs(10);
+
+/// No key is made when less time than this is left: it must be stored, proved and, if the proof fails, withdrawn.
+pub const KEY_BUDGET: Duration = MAKE_AND_STORE
+    .saturating_add(SHORT_PROOF)
+    .saturating_add(WITHDRAW);
+
+/// How long a key may exist that is not stored yet: making and storing it, with a margin.
+pub const KEY_IN_FLIGHT: Duration = MAKE_AND_STORE.saturating_add(Duration::from_secs(10));
+
+/// How long Secrets Manager's own rotation may be under way before it counts as failed.
+pub const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// How long CloudFormation waits where `ServiceTimeout` does not say.
+pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Pauses while IAM may lag. Short, so that the last try comes close to the end of the lag; the caller ends them.
+pub(crate) fn while_iam_lags() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(Duration::from_secs(1))
-        .with_total_delay(Some(IAM_LAG))
         .without_max_times()
         .with_jitter()
+}
+
+/// Pauses between two questions to CloudFormation, which allows few a second for a whole account.
+pub(crate) fn between_looks() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(2))
+        .without_max_times()
+        .with_jitter()
+        .build()
 }
 
 /// Pauses between rounds of a request: half a minute in all, so that IAM's lists can settle; jittered, so that two runs
@@ -42,10 +98,12 @@ pub(crate) fn between_rounds() -> impl Iterator<Item = Duration> {
 /// Pauses between rounds of a rotation: longer in all than [`KEY_IN_FLIGHT`], and short enough to leave time for a key.
 pub(crate) fn between_rotation_rounds() -> impl Iterator<Item = Duration> {
     rounds()
-        .with_total_delay(Some(Duration::from_secs(65)))
+        .with_total_delay(Some(ROTATION_ROUNDS))
         .without_max_times()
         .build()
 }
+
+const ROTATION_ROUNDS: Duration = Duration::from_secs(65);
 
 fn rounds() -> ExponentialBuilder {
     ExponentialBuilder::default()
@@ -54,13 +112,44 @@ fn rounds() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// How long a proof waits for what IAM has been told to be seen everywhere.
+/// Pauses between attempts of a proof; the caller ends them.
+pub(crate) fn while_a_proof_waits() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(250))
+        .with_max_delay(Duration::from_secs(3))
+        .without_max_times()
+        .with_jitter()
+}
+
+/// Pauses between attempts to deliver the answer; the caller ends them.
+pub(crate) fn between_puts() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(1))
+        .without_max_times()
+        .with_jitter()
+}
+
+/// Pauses until a secret's name is free after a forced deletion, which goes on behind the scenes for some seconds
+/// ([`DeleteSecret`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html)).
+pub(crate) fn until_name_is_free() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_secs(5))
+        .without_max_times()
+        .with_total_delay(Some(CALL))
+        .with_jitter()
+}
+
+/// How long a proof waits for what IAM was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProofTimeouts {
     /// For a key to be known. Three in four are unknown in their first second, one in a hundred after five.
     pub known: Duration,
-    /// For a policy to allow.
+    /// For the user's own policy and boundary to allow, and for denials that do not say whose they are.
     pub allowed: Duration,
+    /// For the policies of others to allow: bucket, KMS key, organization. They are not IAM's, and lag less.
+    pub allowed_by_others: Duration,
 }
 
 impl Default for ProofTimeouts {
@@ -68,6 +157,41 @@ impl Default for ProofTimeouts {
         Self {
             known: Duration::from_secs(60),
             allowed: Duration::from_secs(30),
+            allowed_by_others: Duration::from_secs(5),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_waits_together_end_within_the_time_for_work() {
+        let ProofTimeouts {
+            known,
+            allowed,
+            allowed_by_others,
+        } = ProofTimeouts::default();
+        let proof = known.max(allowed).max(allowed_by_others);
+        let longest = ROLE_LAG + VIEW_LAG + MAKE_AND_STORE + proof + WITHDRAW;
+        assert!(longest <= INVOCATION - ANSWER, "{longest:?}");
+    }
+
+    #[test]
+    fn a_key_can_still_be_made_after_role_and_view_have_lagged_their_longest() {
+        assert!(ROLE_LAG + VIEW_LAG + KEY_BUDGET <= INVOCATION - ANSWER);
+    }
+
+    #[test]
+    fn a_rotation_outwaits_a_key_in_flight_and_still_has_time_for_its_own() {
+        assert!(ROTATION_ROUNDS > KEY_IN_FLIGHT);
+        assert!(ROTATION_ROUNDS + KEY_BUDGET <= INVOCATION - REST);
+    }
+
+    #[test]
+    fn an_attempt_fits_into_its_call() {
+        assert!(CONNECT < READ && READ < ATTEMPT && ATTEMPT < CALL);
+        assert!(PUT < ANSWER);
     }
 }

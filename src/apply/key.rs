@@ -2,175 +2,158 @@
 
 use backon::Retryable;
 use tokio::time::{Instant, sleep};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
-use super::{ApplyError, Effect, Execution};
+use super::{ApplyError, CallError, Effect, Execution};
 use crate::cloud::{Cloud, CloudError, CreatedKey, ErrorKind, PutVersion, VersionId};
-use crate::names::UserName;
-use crate::plan::{KeyUnderTest, NewKey, OnFailure, Proof, Step};
+use crate::plan::{KeyUnderTest, NewKey, Step};
 use crate::secret::{AccessKeyId, Label, StoredKey};
-use crate::verify;
-use crate::waits::{IAM_LAG, KEY_BUDGET, until_visible};
+use crate::waits::{IAM_LAG, KEY_BUDGET, while_iam_lags};
 
-/// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is deleted
-/// at once, because nobody will ever know its secret half. Without a clear answer it is left alone: a version holds its
-/// value for ever, and one with a dead key could not be used for another.
-pub(super) async fn make_key<C: Cloud>(
-    cloud: &C,
-    new: &NewKey,
-    execution: &Execution<'_>,
-    step: &Step,
-) -> Result<Effect, ApplyError> {
-    let failed = |error| ApplyError::Failed {
-        step: step.to_string(),
-        error,
-    };
-    let secret = execution.secret().map_err(failed)?;
-    if execution.deadline.saturating_duration_since(Instant::now()) < KEY_BUDGET {
-        return Err(ApplyError::OutOfTime);
-    }
-    let minted = match mint(cloud, execution).await {
-        Ok(CreatedKey::Created { id, secret }) => StoredKey {
-            id,
-            secret,
-            user: execution.name.to_string(),
-            serial: new.serial,
-        },
-        Ok(CreatedKey::LimitReached) => {
-            return Ok(Effect::Again("the user has two keys already".into()));
+impl<C: Cloud> Execution<'_, C> {
+    /// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is
+    /// deleted at once, because nobody will ever know its secret half. Without a clear answer it is left alone: a version
+    /// holds its value for ever, and one with a dead key could not be used for another.
+    pub(super) async fn make_key(&self, new: &NewKey, step: &Step) -> Result<Effect, ApplyError> {
+        let failed = |error| ApplyError::Failed {
+            step: step.to_string(),
+            error,
+        };
+        let Some(secret) = &self.secret else {
+            return Err(ApplyError::Defect(step.to_string()));
+        };
+        let left = self.run.deadline.of_work();
+        if left.saturating_duration_since(Instant::now()) < KEY_BUDGET {
+            return Err(ApplyError::OutOfTime);
         }
-        // A key may exist now that nobody knows. IAM's list shows it late; then observing again finds it as an orphan.
-        Err(error) if error.kind == ErrorKind::Indeterminate => {
-            sleep(IAM_LAG).await;
-            return Ok(Effect::Again(error.to_string()));
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    match cloud
-        .store_version(secret, &new.version, &minted.to_value(), new.label)
-        .await
-    {
-        Ok(PutVersion::Stored) => {
-            info!(key = %minted.id, version = %new.version, "key made and stored");
-            Ok(Effect::Key(minted))
-        }
-        Ok(PutVersion::TokenTaken) => {
-            discard(cloud, execution.name, &minted).await;
-            Ok(Effect::Again("another run was first to store a key".into()))
-        }
-        // The version may hold the key by now: observing again tells, and finds it as an orphan if not.
-        Err(error) if error.kind == ErrorKind::Indeterminate => {
-            Ok(Effect::Again(error.to_string()))
-        }
-        Err(error) => {
-            discard(cloud, execution.name, &minted).await;
-            Err(failed(error))
-        }
-    }
-}
-
-/// `CreateAccessKey`, again only where AWS said that nothing happened: it throttles, or the user may not be visible yet.
-async fn mint<C: Cloud>(cloud: &C, execution: &Execution<'_>) -> Result<CreatedKey, CloudError> {
-    (|| cloud.create_key(execution.name))
-        .retry(until_visible())
-        .when(|error| error.kind == ErrorKind::Throttled || execution.may_lag(error))
-        .await
-}
-
-/// Moves `AWSCURRENT`, and back again if the key there was deleted meanwhile: another run took it for one that nobody
-/// wants any more, and may have ended before it could see that it was taken into use.
-pub(super) async fn promote<C: Cloud>(
-    cloud: &C,
-    execution: &Execution<'_>,
-    from: &VersionId,
-    to: &VersionId,
-    key: Option<&AccessKeyId>,
-) -> Result<Effect, CloudError> {
-    let secret = execution.secret()?;
-    let label = Label::Current.as_str();
-    cloud
-        .move_label(secret, label, Some(from), Some(to))
-        .await?;
-    let key = key.or(execution.made.as_ref().map(|made| &made.id));
-    let listed = cloud.list_keys(execution.name).await?;
-    if key.is_none_or(|key| listed.iter().any(|listed| listed.id == *key)) {
-        return Ok(Effect::None);
-    }
-    cloud
-        .move_label(secret, label, Some(to), Some(from))
-        .await?;
-    Ok(Effect::Again("the new key was deleted meanwhile".into()))
-}
-
-/// Deletes a key that shall not live. If that fails too, the next observation finds it as an orphan.
-async fn discard<C: Cloud>(cloud: &C, user: &UserName, key: &StoredKey) {
-    match cloud.delete_key(user, &key.id).await {
-        Ok(()) => info!(key = %key.id, "new key deleted again"),
-        Err(error) => {
-            error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it");
+        let key = match self.create_key().await {
+            Ok(CreatedKey::Created { id, secret }) => StoredKey {
+                id,
+                secret,
+                user: self.name.to_string(),
+                serial: new.serial,
+            },
+            Ok(CreatedKey::LimitReached) => {
+                return Ok(Effect::Again("the user has two keys already".into()));
+            }
+            // A key may exist now that nobody knows. IAM's list shows it late; then observing again finds it as an orphan.
+            Err(error) if error.kind == ErrorKind::Indeterminate => {
+                sleep(IAM_LAG).await;
+                return Ok(Effect::Again(error.to_string()));
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let made = (new.version.clone(), key.id.clone());
+        self.run.made.keys.borrow_mut().push(made);
+        let value = key.to_value();
+        let stored = self
+            .run
+            .cloud
+            .store_version(secret, &new.version, &value, new.label);
+        match stored.await {
+            Ok(PutVersion::Stored) => {
+                info!(key = %key.id, version = %new.version, "key made and stored");
+                Ok(Effect::Key(key))
+            }
+            Ok(PutVersion::TokenTaken) => {
+                self.discard(&key).await;
+                Ok(Effect::Again("another run was first to store a key".into()))
+            }
+            // The version may hold the key by now: observing again tells, and finds it as an orphan if not.
+            Err(error) if error.kind == ErrorKind::Indeterminate => {
+                Ok(Effect::Again(error.to_string()))
+            }
+            Err(error) => {
+                self.discard(&key).await;
+                Err(failed(error))
+            }
         }
     }
-}
 
-/// Makes a proof. Where it fails and counts, what was made for it is removed before the answer.
-pub(super) async fn prove<C: Cloud>(
-    cloud: &C,
-    proof: &Proof,
-    execution: &Execution<'_>,
-) -> Result<(), ApplyError> {
-    let Proof {
-        key_under_test,
-        on_failure,
-    } = proof;
-    let key = match key_under_test {
-        KeyUnderTest::Made(_) => execution.made.as_ref(),
-        KeyUnderTest::Candidate(_, key)
-        | KeyUnderTest::Pending(key)
-        | KeyUnderTest::Current(key) => Some(key),
-    };
-    let Some(key) = key else { return Ok(()) };
-    let Execution {
-        name,
-        targets,
-        timeouts,
-        deadline,
-        ..
-    } = execution;
-    let Err(unproven) = verify::prove(cloud, name, key, targets, *timeouts, *deadline).await else {
-        return Ok(());
-    };
-    match on_failure {
-        OnFailure::Log => {
-            warn!(%unproven, "the proof failed; the stack is rolling back, so it does not count");
-            Ok(())
-        }
-        OnFailure::Fail => {
-            withdraw(cloud, key_under_test, key, execution).await;
-            Err(ApplyError::ProofError(unproven.to_string()))
-        }
-    }
-}
-
-/// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be taken off: on a Create it then
-/// names a dead key, and the Delete that follows removes it.
-async fn withdraw<C: Cloud>(
-    cloud: &C,
-    key_under_test: &KeyUnderTest,
-    key: &StoredKey,
-    execution: &Execution<'_>,
-) {
-    let candidate = match key_under_test {
-        KeyUnderTest::Made(new) if new.label == Label::Candidate => Some(&new.version),
-        KeyUnderTest::Candidate(version, _) => Some(version),
-        KeyUnderTest::Made(_) => None,
-        KeyUnderTest::Pending(_) | KeyUnderTest::Current(_) => return,
-    };
-    discard(cloud, execution.name, key).await;
-    if let (Some(version), Some(secret)) = (candidate, &execution.secret)
-        && let Err(error) = cloud
-            .move_label(secret, Label::Candidate.as_str(), Some(version), None)
+    /// `CreateAccessKey`, again only where AWS said that nothing happened: it throttles, or the user may not be visible
+    /// yet.
+    async fn create_key(&self) -> Result<CreatedKey, CloudError> {
+        (|| self.run.cloud.create_key(self.name))
+            .retry(while_iam_lags())
+            .when(|error| match error.kind {
+                ErrorKind::Throttled => self.has_time_for_a_key(),
+                _ => self.run.may_lag(error) && self.has_time_for_a_key(),
+            })
             .await
-    {
-        error!(%error, "the candidate's label could not be taken off; the next event does it");
+    }
+
+    fn has_time_for_a_key(&self) -> bool {
+        let left = self.run.deadline.of_work();
+        left.saturating_duration_since(Instant::now()) >= KEY_BUDGET
+    }
+
+    /// Sees that the key just stored still exists: another run may have taken it for an orphan.
+    pub(super) async fn look_again(&self) -> Result<Effect, CallError> {
+        let made = self.made.as_ref().ok_or(CallError::Defect)?;
+        let keys = self.run.cloud.list_keys(self.name).await?;
+        if keys.iter().any(|key| key.id == made.id) {
+            return Ok(Effect::None);
+        }
+        let why = format!("key `{}` is stored but not listed", made.id);
+        Ok(Effect::Again(why))
+    }
+
+    /// Moves `AWSCURRENT`, and back again if the key there was deleted meanwhile: another run took it for one that nobody
+    /// wants any more, and may have ended before it could see that it was taken into use.
+    pub(super) async fn promote(
+        &self,
+        from: &VersionId,
+        to: &VersionId,
+        key: Option<&AccessKeyId>,
+    ) -> Result<Effect, CallError> {
+        let made = self.made.as_ref().map(|made| &made.id);
+        let key = key.or(made).ok_or(CallError::Defect)?;
+        let (cloud, secret) = (self.run.cloud, self.secret()?);
+        let label = Label::Current.as_str();
+        cloud
+            .move_label(secret, label, Some(from), Some(to))
+            .await?;
+        let listed = cloud.list_keys(self.name).await?;
+        if listed.iter().any(|listed| listed.id == *key) {
+            return Ok(Effect::None);
+        }
+        cloud
+            .move_label(secret, label, Some(to), Some(from))
+            .await?;
+        Ok(Effect::Again("the new key was deleted meanwhile".into()))
+    }
+
+    /// Deletes a key that shall not live. If that fails too, the next observation finds it as an orphan.
+    async fn discard(&self, key: &StoredKey) {
+        match self.run.cloud.delete_key(self.name, &key.id).await {
+            Ok(()) => info!(key = %key.id, "new key deleted again"),
+            Err(error) => {
+                error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it");
+            }
+        }
+    }
+
+    /// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be taken off: on a Create it then
+    /// names a dead key, and the Delete that follows removes it.
+    pub(super) async fn withdraw(&self, key_under_test: &KeyUnderTest) {
+        let (key, candidate) = match (key_under_test, &self.made) {
+            (KeyUnderTest::Made(new), Some(made)) => (
+                made,
+                (new.label == Label::Candidate).then_some(&new.version),
+            ),
+            (KeyUnderTest::Candidate(version, key), _) => (key, Some(version)),
+            (KeyUnderTest::Made(_), None)
+            | (KeyUnderTest::Pending(_) | KeyUnderTest::Current(_), _) => return,
+        };
+        self.discard(key).await;
+        if let (Some(version), Some(secret)) = (candidate, &self.secret)
+            && let Err(error) = self
+                .run
+                .cloud
+                .move_label(secret, Label::Candidate.as_str(), Some(version), None)
+                .await
+        {
+            error!(%error, "the candidate's label could not be taken off; the next event does it");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::types::ObjectStorageClass;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -10,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::credentials_of;
 use super::error::{incomplete_response, map_sdk_error};
 use crate::buckets::{BucketName, BucketUri, Prefix};
-use crate::cloud::Result;
+use crate::cloud::{CloudError, ListedObject, ObjectRead, Result};
 use crate::secret::StoredKey;
 
 /// The calls to S3, none of them in the function's own name.
@@ -19,6 +20,9 @@ pub(super) struct Buckets(Client);
 
 /// The header in which S3 says where a bucket is, whatever else it answers.
 const REGION_HEADER: &str = "x-amz-bucket-region";
+
+/// How many objects are listed to find one whose reading proves something.
+const LISTED: i32 = 100;
 
 impl Buckets {
     pub(super) fn new(config: &SdkConfig) -> Self {
@@ -51,12 +55,12 @@ impl Buckets {
         }
     }
 
-    pub(super) async fn first_object(
+    pub(super) async fn list_objects(
         &self,
         key: &StoredKey,
         region: &str,
         uri: &BucketUri,
-    ) -> Result<Option<String>> {
+    ) -> Result<Vec<ListedObject>> {
         let list = |region: String| {
             let prefix = uri
                 .prefix
@@ -67,27 +71,31 @@ impl Buckets {
                 .list_objects_v2()
                 .bucket(uri.bucket.as_str())
                 .set_prefix(prefix)
-                .max_keys(1);
+                .max_keys(LISTED);
             call.customize()
                 .config_override(of_user(key, region))
                 .send()
         };
         let answer = where_it_is(region, "s3:ListBucket", list).await?;
-        Ok(answer
-            .contents
-            .unwrap_or_default()
-            .into_iter()
-            .next()
-            .and_then(|object| object.key))
+        let objects = answer.contents.unwrap_or_default().into_iter();
+        Ok(objects
+            .filter_map(|object| {
+                Some(ListedObject {
+                    key: object.key?,
+                    size: u64::try_from(object.size.unwrap_or_default()).unwrap_or_default(),
+                    archived: object.storage_class.as_ref().is_some_and(is_archived),
+                })
+            })
+            .collect())
     }
 
-    pub(super) async fn first_byte(
+    pub(super) async fn read_byte(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketName,
         object: &str,
-    ) -> Result<()> {
+    ) -> Result<ObjectRead> {
         let get = |region: String| {
             let call = self
                 .0
@@ -99,9 +107,32 @@ impl Buckets {
                 .config_override(of_user(key, region))
                 .send()
         };
-        // The headers have come, so the object may be read; the body is dropped unread.
-        where_it_is(region, "s3:GetObject", get).await.map(drop)
+        match where_it_is(region, "s3:GetObject", get).await {
+            // The headers have come, so the object may be read; the body is dropped unread.
+            Ok(_) => Ok(ObjectRead::Read),
+            Err(error) => allowed_all_the_same(&error).ok_or(error),
+        }
     }
+}
+
+/// S3 says this only after access was allowed.
+fn allowed_all_the_same(error: &CloudError) -> Option<ObjectRead> {
+    match error.code.as_deref()? {
+        "InvalidRange" => Some(ObjectRead::Empty),
+        "InvalidObjectState" => Some(ObjectRead::Archived),
+        "NoSuchKey" => Some(ObjectRead::Gone),
+        "InvalidRequest" => Some(ObjectRead::CustomerKey),
+        _ => None,
+    }
+}
+
+/// The [classes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html) whose objects have to be
+/// restored before they can be read.
+fn is_archived(class: &ObjectStorageClass) -> bool {
+    matches!(
+        class,
+        ObjectStorageClass::Glacier | ObjectStorageClass::DeepArchive
+    )
 }
 
 fn of_user(key: &StoredKey, region: String) -> aws_sdk_s3::config::Builder {

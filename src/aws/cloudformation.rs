@@ -1,12 +1,12 @@
-//! CloudFormation: how it sees the resource and the stack now.
+//! CloudFormation: how it describes the resource and the stack.
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::StackResourceDetail;
+use aws_sdk_cloudformation::types::Tag;
 
 use super::complete::CompleteDocument;
 use super::error::{incomplete_response, map_sdk_error};
-use crate::cloud::{CloudError, Direction, Result, Standing};
+use crate::cloud::{CloudError, ResourceStatus, Result, Stack, StackResource, StackStatus};
 
 /// The calls to CloudFormation.
 #[derive(Debug)]
@@ -19,62 +19,67 @@ impl CloudFormation {
         Self(Client::from_conf(config.build()))
     }
 
-    pub(super) async fn standing(&self, stack_id: &str, logical_id: &str) -> Result<Standing> {
+    pub(super) async fn stack_resource(
+        &self,
+        stack_id: &str,
+        logical_id: &str,
+    ) -> Result<StackResource> {
         const OPERATION: &str = "cloudformation:DescribeStackResource";
         let call = self
             .0
             .describe_stack_resource()
             .stack_name(stack_id)
             .logical_resource_id(logical_id);
-        match call.send().await.map_err(map_sdk_error(OPERATION)) {
-            Ok(answer) => {
-                let resource = answer
-                    .stack_resource_detail
-                    .unwrap_or_else(|| StackResourceDetail::builder().build());
-                let status = resource
-                    .resource_status
-                    .ok_or_else(|| incomplete_response(OPERATION, "the resource's status"))?;
-                let physical_id = resource.physical_resource_id.unwrap_or_default();
-                Ok(Standing::of_status(status.as_str(), &physical_id))
-            }
-            Err(error) => missing(&error).ok_or(error),
+        let answer = match call.send().await.map_err(map_sdk_error(OPERATION)) {
+            Ok(answer) => answer,
+            Err(error) if is_missing(&error) => return Ok(StackResource::Missing(error.message)),
+            Err(error) => return Err(error),
+        };
+        let resource = answer
+            .stack_resource_detail
+            .ok_or_else(|| incomplete_response(OPERATION, "the resource"))?;
+        let kind = resource.resource_type.unwrap_or_default();
+        if !is_custom(&kind) {
+            return Ok(StackResource::OtherType(kind));
         }
+        let status = resource
+            .resource_status
+            .ok_or_else(|| incomplete_response(OPERATION, "the resource's status"))?;
+        Ok(StackResource::Custom {
+            status: ResourceStatus(status.as_str().to_owned()),
+            physical_id: resource.physical_resource_id.unwrap_or_default(),
+        })
     }
 
-    pub(super) async fn direction(&self, stack_id: &str) -> Result<Direction> {
+    pub(super) async fn stack(&self, stack_id: &str) -> Result<Option<Stack>> {
         const OPERATION: &str = "cloudformation:DescribeStacks";
-        let answer = self
-            .0
-            .describe_stacks()
-            .stack_name(stack_id)
-            .send()
-            .await
-            .map_err(map_sdk_error(OPERATION))?;
+        let call = self.0.describe_stacks().stack_name(stack_id);
+        let answer = match call.send().await.map_err(map_sdk_error(OPERATION)) {
+            Ok(answer) => answer,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let incomplete = || incomplete_response(OPERATION, "the stack's status");
         let stack = answer.stacks.unwrap_or_default().into_iter().next();
-        let status = stack
-            .and_then(|stack| stack.stack_status)
-            .ok_or_else(|| incomplete_response(OPERATION, "the stack's status"))?;
-        // `ROLLBACK_…`, `UPDATE_ROLLBACK_…`, `IMPORT_ROLLBACK_…`.
-        Ok(if status.as_str().contains("ROLLBACK") {
-            Direction::Rollback
-        } else {
-            Direction::Forward
-        })
+        let stack = stack.ok_or_else(incomplete)?;
+        let status = stack.stack_status.ok_or_else(incomplete)?;
+        let tags = stack.tags.unwrap_or_default().into_iter();
+        Ok(Some(Stack {
+            status: StackStatus(status.as_str().to_owned()),
+            tags: tags
+                .filter_map(|Tag { key, value, .. }| Some((key?, value.unwrap_or_default())))
+                .collect(),
+        }))
     }
 }
 
-/// CloudFormation has one code for everything that is missing, so the message decides: `Stack '…' does not exist` (also
-/// `Stack with id … does not exist`), or `Resource … does not exist for stack …`, which it says of a resource it has not begun.
-fn missing(error: &CloudError) -> Option<Standing> {
-    let message = error.message.as_str();
-    if error.code.as_deref() != Some("ValidationError") || !message.contains("does not exist") {
-        return None;
-    }
-    if message.starts_with("Stack ") {
-        Some(Standing::Abandoned)
-    } else if message.starts_with("Resource ") {
-        Some(Standing::Wanted)
-    } else {
-        None
-    }
+/// The two types of a custom resource.
+fn is_custom(kind: &str) -> bool {
+    kind.starts_with("Custom::") || kind == "AWS::CloudFormation::CustomResource"
+}
+
+/// CloudFormation has one code for everything that is missing, so the message decides: `Resource … does not exist for
+/// stack …`, `Stack '…' does not exist` or `Stack with id … does not exist`.
+fn is_missing(error: &CloudError) -> bool {
+    error.code.as_deref() == Some("ValidationError") && error.message.contains("does not exist")
 }

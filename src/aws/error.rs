@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
-use crate::cloud::{CloudError, ErrorKind, Result};
+use crate::cloud::{CloudError, Denial, Denied, ErrorKind, PolicyKind, Result};
 
 /// What a failed `operation` (IAM's name of the action) comes to.
 pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
@@ -41,11 +41,51 @@ pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
         CloudError {
             operation,
             kind,
+            denial: denial(kind, code.as_deref(), &message),
             code,
             message,
             request_id: error.request_id().map(one_line),
         }
     }
+}
+
+/// Reads [how IAM words a denial](https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html):
+/// `… because no identity-based policy allows the … action`, `… with an explicit deny in a service control policy`.
+/// KMS's own refusals of a key (`KMS.DisabledException`) stand for a denial as well.
+fn denial(kind: ErrorKind, code: Option<&str>, message: &str) -> Option<Denial> {
+    let kms_refused = code.is_some_and(|code| code.starts_with("KMS."));
+    if kind != ErrorKind::Denied && !kms_refused {
+        return None;
+    }
+    let says = |text: &str| message.contains(text);
+    let by = if says("service control policy") || says("resource control policy") {
+        PolicyKind::Organization
+    } else if says("permissions boundary") {
+        PolicyKind::Boundary
+    } else if says("identity-based policy") {
+        PolicyKind::Identity
+    } else if says("resource-based policy") || says("explicit deny") || kms_refused {
+        PolicyKind::Resource
+    } else {
+        PolicyKind::Unsaid
+    };
+    Some(Denial {
+        by,
+        explicit: says("explicit deny"),
+        of: if kms_refused || says("kms:") {
+            Denied::KmsKey(kms_key(message))
+        } else {
+            Denied::Call
+        },
+    })
+}
+
+/// The KMS key that a message names.
+fn kms_key(message: &str) -> Option<String> {
+    let mut words = message.split(|c: char| c.is_whitespace() || "\"'`,()".contains(c));
+    words
+        .find(|word| word.starts_with("arn:") && word.contains(":kms:"))
+        .map(str::to_owned)
 }
 
 const UNREADABLE: &str = "AWS's answer was cut off or could not be read";
@@ -124,25 +164,16 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
 
 /// An answer that AWS meant as success and that lacks `what`.
 pub(super) fn incomplete_response(operation: &'static str, what: &str) -> CloudError {
-    let message = format!("AWS answered without {what}");
-    CloudError {
+    CloudError::unanswered(
         operation,
-        kind: ErrorKind::Indeterminate,
-        code: None,
-        message,
-        request_id: None,
-    }
+        ErrorKind::Indeterminate,
+        format!("AWS answered without {what}"),
+    )
 }
 
 /// What we refuse ourselves, before sending anything.
 pub(super) fn invalid_request(operation: &'static str, why: &str) -> CloudError {
-    CloudError {
-        operation,
-        kind: ErrorKind::Rejected,
-        code: None,
-        message: why.to_owned(),
-        request_id: None,
-    }
+    CloudError::unanswered(operation, ErrorKind::Rejected, why)
 }
 
 /// `None` for what is missing.

@@ -1,22 +1,20 @@
 //! When the SDK gives up and when it tries again.
 
-use std::time::Duration;
-
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use serde::Deserialize;
 
-use crate::waits::{ATTEMPT, CALL};
+use crate::waits::{ATTEMPT, CALL, CONNECT, READ};
 
 /// The SDK waits for ever by default. AWS's control plane answers within a second or two; what takes longer than this
 /// is lost, and another attempt is the better use of the function's time. All attempts of one operation together stay
 /// well under the function's time for work.
 pub(super) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .read_timeout(Duration::from_secs(8))
+        .connect_timeout(CONNECT)
+        .read_timeout(READ)
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(CALL)
         .build()

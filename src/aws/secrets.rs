@@ -46,7 +46,7 @@ impl Secrets {
             .secret_id(id)
             .send()
             .await
-            .map_err(told(OPERATION));
+            .map_err(map_secrets_error(OPERATION));
         match none_if_not_found(answer)? {
             Some(answer) => described(answer)
                 .map(Some)
@@ -72,7 +72,7 @@ impl Secrets {
         call.send()
             .await
             .map(drop)
-            .map_err(told("secretsmanager:UpdateSecret"))
+            .map_err(map_secrets_error("secretsmanager:UpdateSecret"))
     }
 
     pub(super) async fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> Result<()> {
@@ -84,7 +84,7 @@ impl Secrets {
         call.send()
             .await
             .map(drop)
-            .map_err(told("secretsmanager:TagResource"))
+            .map_err(map_secrets_error("secretsmanager:TagResource"))
     }
 
     pub(super) async fn untag_secret(&self, secret: &SecretArn, keys: &[String]) -> Result<()> {
@@ -96,13 +96,13 @@ impl Secrets {
         call.send()
             .await
             .map(drop)
-            .map_err(told("secretsmanager:UntagResource"))
+            .map_err(map_secrets_error("secretsmanager:UntagResource"))
     }
 }
 
 /// As [`map_sdk_error`], and: a secret on its way out refuses nearly everything with a code it uses for other things too, so
 /// its message decides. It is in the way for now, not for good.
-fn told<E: ProvideErrorMetadata>(
+fn map_secrets_error<E: ProvideErrorMetadata>(
     operation: &'static str,
 ) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
     move |error| {

@@ -15,6 +15,61 @@ pub struct CloudError {
     pub message: String,
     /// AWS's request id, if it answered.
     pub request_id: Option<String>,
+    /// Which policy stood in the way, where one did.
+    pub denial: Option<Denial>,
+}
+
+impl CloudError {
+    /// An error that AWS did not word: it has no code, no request id and no policy to name.
+    pub fn unanswered(
+        operation: &'static str,
+        kind: ErrorKind,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            operation,
+            kind,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            denial: None,
+        }
+    }
+}
+
+/// Which policy denied a call, as far as AWS's message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The kind of policy.
+    pub by: PolicyKind,
+    /// Whether a `Deny` statement matched; otherwise no `Allow` did.
+    pub explicit: bool,
+    /// What was denied.
+    pub of: Denied,
+}
+
+/// The kinds of policy that IAM evaluates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// The caller's own policy.
+    Identity,
+    /// The caller's permissions boundary.
+    Boundary,
+    /// The policy of the bucket or of another resource.
+    Resource,
+    /// A service control policy or resource control policy of the organization.
+    Organization,
+    /// AWS does not say, as S3 does not to callers from other accounts.
+    Unsaid,
+}
+
+/// What a policy denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The call itself.
+    Call,
+    /// Using the KMS key that encrypts the object or the secret; holds the key's ARN if AWS names it.
+    KmsKey(Option<String>),
 }
 
 impl fmt::Display for CloudError {

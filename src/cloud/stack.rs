@@ -1,40 +1,87 @@
-//! The stack and the resource in it.
+//! The stack and the resource in it, as CloudFormation describes them.
 
-/// How CloudFormation sees the resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The operation is under way, or there is no clear answer: go on.
-    Wanted,
-    /// `*_COMPLETE`: somebody answered this request already, it is a late duplicate. Holds the resource's physical id.
-    Settled(String),
-    /// `CREATE_FAILED`, `DELETE_*`, or the stack is gone: nobody wants the resource any more.
-    Abandoned,
+use std::fmt;
+
+use super::{CloudError, TagMap};
+
+/// One look at CloudFormation: the resource and its stack, asked for side by side. Each answer may lag by some seconds
+/// behind what CloudFormation has sent to the function.
+#[derive(Clone, Debug)]
+pub struct StackView {
+    /// The answer to `DescribeStackResource`.
+    pub resource: Result<StackResource, CloudError>,
+    /// The answer to `DescribeStacks`; `None` if there is no such stack.
+    pub stack: Result<Option<Stack>, CloudError>,
 }
 
-impl Standing {
-    /// Reads a [resource status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceDetail.html).
-    /// A status that this does not know gives no clear answer.
-    pub fn of_status(status: &str, physical_id: &str) -> Self {
-        match status {
-            "CREATE_COMPLETE"
-            | "UPDATE_COMPLETE"
-            | "IMPORT_COMPLETE"
-            | "ROLLBACK_COMPLETE"
-            | "UPDATE_ROLLBACK_COMPLETE" => Self::Settled(physical_id.to_owned()),
-            "CREATE_FAILED" => Self::Abandoned,
-            // Retained (DELETE_SKIPPED) is out of the stack as well, and somebody chose to keep it as it is.
-            "DELETE_SKIPPED" => Self::Settled(physical_id.to_owned()),
-            status if status.starts_with("DELETE_") => Self::Abandoned,
-            _ => Self::Wanted,
+/// CloudFormation's record of a logical id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StackResource {
+    /// A custom resource of the stack.
+    Custom {
+        /// Its status.
+        status: ResourceStatus,
+        /// Its physical id; empty while CloudFormation has none.
+        physical_id: String,
+    },
+    /// A resource of another type, which this function does not serve. Holds the type.
+    OtherType(String),
+    /// The stack has no such resource, or there is no such stack. Holds CloudFormation's message.
+    Missing(String),
+}
+
+/// A [resource status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceDetail.html),
+/// such as `UPDATE_IN_PROGRESS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceStatus(pub String);
+
+/// A stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Its [status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html).
+    pub status: StackStatus,
+    /// Its own tags, without those that AWS adds.
+    pub tags: TagMap,
+}
+
+/// A stack status, such as `UPDATE_ROLLBACK_IN_PROGRESS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackStatus(pub String);
+
+/// Which way a stack goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackOperation {
+    /// Towards the new template.
+    Forward,
+    /// Back to the template before: the properties are those of before.
+    Rollback,
+}
+
+impl StackStatus {
+    /// Whether an operation is under way. Every status of a stack at work ends so.
+    pub fn is_in_progress(&self) -> bool {
+        self.0.ends_with("_IN_PROGRESS")
+    }
+
+    /// Which way the stack goes: `ROLLBACK_…`, `UPDATE_ROLLBACK_…` and `IMPORT_ROLLBACK_…` go back. A rollback that has
+    /// ended is no rollback: a late view may still show the one before this operation.
+    pub fn operation(&self) -> StackOperation {
+        if self.0.contains("ROLLBACK") && self.is_in_progress() {
+            StackOperation::Rollback
+        } else {
+            StackOperation::Forward
         }
     }
 }
 
-/// Which way the stack goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Towards the new template.
-    Forward,
-    /// Rolling back: the properties are those of before.
-    Rollback,
+impl fmt::Display for ResourceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for StackStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }

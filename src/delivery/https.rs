@@ -1,7 +1,6 @@
 //! The real sink: the SDK's own HTTPS client, without the SDK around it.
 
 use std::cell::OnceCell;
-use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -11,9 +10,7 @@ use aws_smithy_types::body::SdkBody;
 
 use super::{PutError, Sink};
 use crate::response_url::ResponseUrl;
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(3);
+use crate::waits::CONNECT;
 
 /// Puts answers over HTTPS, and over plain HTTP where an extra origin says so.
 ///

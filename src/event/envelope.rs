@@ -11,13 +11,11 @@ use crate::outcome::{Failure, Outcome, Success};
 use crate::properties::service_timeout;
 use crate::response_url::{ResponseUrl, ResponseUrlError};
 use crate::settings::Settings;
+use crate::waits::SERVICE_TIMEOUT;
 
 /// The ids of an answer are CloudFormation's own and must arrive intact; together they must leave room for a reason in
 /// 4,096 bytes. CloudFormation's are at most about 1,800 bytes long.
 const IDS_LIMIT: usize = 3000;
-
-/// How long CloudFormation waits where `ServiceTimeout` does not say.
-const WAITS: Duration = Duration::from_secs(3600);
 
 /// Whom to answer, and with which ids.
 #[derive(Clone, Debug)]
@@ -123,7 +121,7 @@ impl Envelope {
             request_type: text("RequestType").unwrap_or_default(),
             channel,
             waits: service_timeout(&decoded(members, "ResourceProperties").unwrap_or_default())
-                .unwrap_or(WAITS),
+                .unwrap_or(SERVICE_TIMEOUT),
         };
         match envelope.ids_length() {
             length if length > IDS_LIMIT => Err(EnvelopeError::Ids(length)),

@@ -1,58 +1,15 @@
 //! What CloudFormation asks for, every value valid.
 
-use std::fmt;
-
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use serde_json::{Map, Value};
 
 use super::envelope::{Channel, Envelope};
-use crate::names::{RecoveryWindow, SecretName, UserName};
+use crate::names::{PhysicalId, RecoveryWindow, UserName};
 use crate::outcome::{Failure, Outcome};
 use crate::ownership::{Owner, StackId};
 use crate::properties::{Deletion, Desired, Previous};
-use crate::refusal::Refusal;
+use crate::property_error::PropertyError;
 use crate::settings::{BodyLogging, Home, Settings};
-
-/// A resource's id: what was answered to its Create, or what CloudFormation invented where nobody answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PhysicalId {
-    /// Made here: the secret's name.
-    Ours(SecretName),
-    /// Not made here. Nothing is known to exist under it.
-    Foreign(String),
-}
-
-impl PhysicalId {
-    /// Reads an id; every text is one.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        SecretName::parse(text).map_or_else(|_| Self::Foreign(text.to_owned()), Self::Ours)
-    }
-
-    /// The user that the id names; `None` for a foreign one.
-    #[must_use]
-    pub fn user(&self) -> Option<UserName> {
-        match self {
-            Self::Ours(name) => Some(name.user()),
-            Self::Foreign(_) => None,
-        }
-    }
-
-    /// The id as CloudFormation has it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Ours(name) => name.as_str(),
-            Self::Foreign(text) => text,
-        }
-    }
-}
-
-impl fmt::Display for PhysicalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// What to do, for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +58,7 @@ impl Request {
     /// The answer, where no AWS call is needed to know it: a refusal, or success for the removal of what a refusal
     /// prevented.
     pub fn parse(event: &str, envelope: &Envelope, settings: &Settings) -> Result<Self, Outcome> {
+        serve_only(envelope, settings).map_err(|why| Err(envelope.failure(why)))?;
         let owner = admit(envelope, settings).map_err(|why| envelope.refuse(why))?;
         let event = untyped(event, envelope)
             .map_err(|why| envelope.refuse(format!("the request is malformed: {why}")))?;
@@ -171,6 +129,18 @@ fn refused_create_id(envelope: &Envelope, properties: &Value, settings: &Setting
         || envelope.refused_id(),
         |user| user.secret_name().to_string(),
     )
+}
+
+/// The stack that made the function is the only one that it serves. A Delete of another stack is no exception: what a
+/// stack could not create here, it has nothing of here.
+fn serve_only(envelope: &Envelope, settings: &Settings) -> Result<(), String> {
+    match &settings.stack_id {
+        Some(served) if *served != envelope.stack_id => Err(format!(
+            "this function serves only stack `{served}`, which made it, and the request names another one: give the \
+             resource the `ServiceToken` of a function of its own; nothing was changed"
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whose the event is, if it is one that this function may act on.
@@ -258,14 +228,18 @@ fn untyped(event: &str, envelope: &Envelope) -> serde_json::Result<Untyped> {
 }
 
 /// Parses the properties of a Create or Update, and refuses a user that the role does not reach.
-fn desired(owner: &Owner, properties: &Value, settings: &Settings) -> Result<Desired, Refusal> {
+fn desired(
+    owner: &Owner,
+    properties: &Value,
+    settings: &Settings,
+) -> Result<Desired, PropertyError> {
     let partition = owner.stack.partition();
     let desired = Desired::parse(properties, partition)?;
     if !within_reach(&desired.user, settings) {
         let prefix = &settings.user_name_prefix;
         let rule =
             format!("the function's role reaches only users named `{prefix}*`; choose such a name");
-        return Err(Refusal::of_value(
+        return Err(PropertyError::of_value(
             "UserName",
             &desired.user.as_str().into(),
             rule,

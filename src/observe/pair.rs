@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::cloud::{Attachment, Key, Secret, User, Version, VersionId};
+use crate::cloud::{Attachment, CloudError, Key, Secret, User, Version, VersionId};
 use crate::names::{PolicyName, UserName};
 use crate::ownership::Ownership;
 use crate::secret::{Label, StoredKey};
@@ -21,7 +21,7 @@ pub struct Pair {
     pub renamed_to: Option<String>,
 }
 
-/// A user and what hangs on it.
+/// A user and what is attached to it.
 #[derive(Debug)]
 pub struct ObservedUser {
     /// The user itself.
@@ -32,12 +32,12 @@ pub struct ObservedUser {
     pub policies: BTreeMap<PolicyName, String>,
     /// Its access keys.
     pub keys: Vec<Key>,
-    /// What else hangs on it; looked at only for a removal.
+    /// What else is attached to it; looked at only for a removal.
     pub attachments: Vec<Attachment>,
 }
 
 /// A secret and what its labelled versions hold.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ObservedSecret {
     /// The secret itself.
     pub secret: Secret,
@@ -48,6 +48,15 @@ pub struct ObservedSecret {
     /// What the labelled versions hold; `None` where it is no value of ours. A version without a value, as Secrets
     /// Manager makes at the start of a rotation, is left out.
     pub stored: BTreeMap<VersionId, Option<StoredKey>>,
+    /// Why what the versions hold could not be read. Then nothing is known of any key: none may count as an orphan.
+    pub unreadable: Option<CloudError>,
+}
+
+impl Pair {
+    /// Why what the secret holds could not be read, if so.
+    pub fn unreadable(&self) -> Option<&CloudError> {
+        self.secret.as_ref()?.unreadable.as_ref()
+    }
 }
 
 impl ObservedSecret {

@@ -1,46 +1,54 @@
 //! What a rotation by Secrets Manager has to know.
 
-use futures_util::future::try_join4;
+use futures_util::future::{try_join, try_join3};
 
-use super::{ObservedSecret, ObservedUser, Pair, stored};
+use super::{Observed, ObservedSecret, ObservedUser, Pair, read_values};
 use crate::cloud::{Cloud, Result, Secret};
 use crate::names::UserName;
-use crate::ownership::Owner;
+use crate::run::Run;
 
-/// Observes the user with its keys, and what the labelled versions of its secret hold. `owner` is whom the secret's tags
-/// name. The user's policies and what else hangs on it are no rotation's business and are not asked for.
+/// Observes the user with its keys, and what the labelled versions of its secret hold. The user's policies and what else
+/// is attached to it are none of a rotation's business and are not asked for.
+///
+/// # Errors
+/// A call failed.
 pub async fn for_rotation<C: Cloud>(
-    cloud: &C,
-    owner: &Owner,
+    run: &Run<'_, C>,
     name: &UserName,
     secret: Secret,
-) -> Result<Pair> {
-    let secret_name = name.secret_name();
-    let (user, keys, versions, stored) = try_join4(
-        cloud.find_user(name),
-        cloud.list_keys(name),
-        cloud.list_versions(&secret_name),
-        stored(cloud, &secret),
-    )
-    .await?;
+) -> Result<Observed> {
+    let mut secret = ObservedSecret {
+        ownership: run.owner.classify(&secret.tags),
+        secret,
+        versions: Vec::new(),
+        stored: Default::default(),
+        unreadable: None,
+    };
+    let lists = run.patiently(async || {
+        try_join3(
+            run.cloud.find_user(name),
+            run.cloud.list_keys(name),
+            run.cloud.list_versions(&name.secret_name()),
+        )
+        .await
+    });
+    let values = read_values(run, &mut secret);
+    let ((user, keys, versions), ()) = try_join(lists, values).await?;
     let user = user.map(|user| ObservedUser {
-        ownership: owner.classify(&user.tags),
+        ownership: run.owner.classify(&user.tags),
         user,
         policies: Default::default(),
         keys,
         attachments: Vec::new(),
     });
-    let ownership = owner.classify(&secret.tags);
-    let secret = ObservedSecret {
-        secret,
-        ownership,
-        versions,
-        stored,
-    };
-    Ok(Pair {
-        name: name.clone(),
-        user,
-        secret: Some(secret),
-        renamed_to: None,
-    })
+    let secret = ObservedSecret { versions, ..secret };
+    Ok(Observed::unasked(
+        run,
+        Pair {
+            name: name.clone(),
+            user,
+            secret: Some(secret),
+            renamed_to: None,
+        },
+    ))
 }

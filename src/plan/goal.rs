@@ -16,6 +16,8 @@ pub struct Goal<'a> {
     pub document: &'a PolicyDocument,
     /// What it is a change of.
     pub change: Change<'a>,
+    /// The release that the template was made for; `None` if it does not say.
+    pub release: Option<&'a str>,
     /// Whether an earlier plan of this request has changed what the user may do.
     pub access: Access,
 }

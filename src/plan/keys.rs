@@ -15,10 +15,7 @@ use crate::cloud::{Key, KeyStatus, VersionId};
 use crate::names::{KeySerial, SecretName, UserName};
 use crate::observe::{ObservedSecret, Pair};
 use crate::secret::{AccessKeyId, Label, StoredKey};
-use crate::waits::IAM_LAG;
-
-/// How long Secrets Manager's own rotation may be under way before it counts as failed.
-const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
+use crate::waits::{IAM_LAG, ROTATION_WINDOW};
 
 /// IAM's limit of keys on a user; inactive ones count. It cannot be raised.
 const KEYS_PER_USER: usize = 2;

@@ -1,59 +1,204 @@
-//! What stands in the way and is not ours to change: the reasons, with what to do.
+//! What stands in the way and is not ours to change: the reasons, each with what to do. Each variant is a row of the
+//! table in docs/troubleshooting.md, which a test holds to it.
 
 use super::goal::Goal;
 use super::{OnFailure, Plan, Step};
-use crate::names::UserName;
+use crate::cloud::{CloudError, StackOperation, VersionId};
+use crate::names::{SecretName, UserName};
 use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};
 use crate::ownership::{Owner, Ownership};
+use crate::property_error::PropertyError;
+use crate::secret::Label;
+
+/// Why a plan cannot be made, and what to do: one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A property cannot be accepted, as it turns out beside what is there.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
+    /// The new name is the old one in other letter case.
+    #[error(
+        "property `UserName`: `{desired}` differs from `{current}` in letter case alone, and IAM takes both for the same \
+         name: keep the old spelling or choose another name"
+    )]
+    LetterCaseChanged {
+        /// The name so far.
+        current: UserName,
+        /// The name asked for.
+        desired: UserName,
+    },
+    /// A user has the name in other letter case.
+    #[error(
+        "user `{found}` exists, and IAM takes `{name}` for the same name because only the letter case differs: choose \
+         another `UserName`"
+    )]
+    LetterCaseTaken {
+        /// The name asked for.
+        name: UserName,
+        /// The name as IAM spells it.
+        found: String,
+    },
+    /// Somebody renamed the user; keys and policies moved along.
+    #[error(
+        "user `{name}` was renamed to `{renamed}`, which has its key; nothing was changed: run `aws iam update-user \
+         --user-name {renamed} --new-user-name {name}` and try again"
+    )]
+    UserRenamed {
+        /// The name that the secret stands for.
+        name: UserName,
+        /// The user's name now.
+        renamed: String,
+    },
+    /// Our secret names a key of a user without tags.
+    #[error(
+        "user `{name}` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this \
+         stack's, run `aws iam tag-user --user-name {name} --tags {tags}` and try again (a rollback: `aws cloudformation \
+         continue-update-rollback`)"
+    )]
+    TagsStripped {
+        /// The user.
+        name: UserName,
+        /// The tags, as the command takes them.
+        tags: String,
+    },
+    /// A user of this name was not made by a stack.
+    #[error(
+        "user `{0}` exists and was not made by this stack, so it stays untouched: deploy with another `UserName`, paste \
+         the new key into Publisher, then delete the old user"
+    )]
+    UserUntagged(UserName),
+    /// A user of this name is another resource's.
+    #[error(
+        "user `{name}` exists and belongs to {whose}: IAM user names are account-wide over all regions, so every stack \
+         needs a `UserName` of its own"
+    )]
+    UserForeign {
+        /// The user.
+        name: UserName,
+        /// What its tags say.
+        whose: String,
+    },
+    /// A secret of this name was not made by a stack.
+    #[error(
+        "secret `{0}` exists and was not made by this stack, so it stays untouched: deploy with another `UserName`, or \
+         delete that secret"
+    )]
+    SecretUntagged(SecretName),
+    /// A secret of this name is another resource's.
+    #[error(
+        "secret `{name}` exists and belongs to {whose}: every stack needs a `UserName` of its own"
+    )]
+    SecretForeign {
+        /// The secret.
+        name: SecretName,
+        /// What its tags say.
+        whose: String,
+    },
+    /// What the secret holds cannot be read.
+    #[error(
+        "secret `{name}` cannot be read, so nothing is known of its keys; nothing was changed: restore the KMS key that \
+         encrypts it (enable it, cancel its deletion, or allow this function's role in its key policy) and try again; if \
+         the KMS key is gone for good, run `aws secretsmanager delete-secret --force-delete-without-recovery --secret-id \
+         {name}` and update the stack with another `Revision`, which ends the key that Publisher uses: paste the new one at \
+         once ({error})"
+    )]
+    SecretUnreadable {
+        /// The secret.
+        name: SecretName,
+        /// Why.
+        error: Box<CloudError>,
+    },
+    /// A bucket that a proof would read does not exist.
+    #[error(
+        "there is no bucket `{0}`: correct `Buckets`, create the bucket, or set `VerifyAccess: false`"
+    )]
+    NoSuchBucket(String),
+    /// Secrets Manager is making a key right now.
+    #[error(
+        "Secrets Manager is rotating the secret right now (version `{0}` is {pending}), so no other key is made: try again \
+         in 15 minutes",
+        pending = Label::Pending
+    )]
+    RotationUnderWay(VersionId),
+    /// The user is in groups, which a safe role cannot change.
+    #[error(
+        "user `{name}` is in a group, which this function has no permission to change: run {commands}, then delete again"
+    )]
+    UserInGroup {
+        /// The user.
+        name: UserName,
+        /// The commands that take it out.
+        commands: String,
+    },
+    /// The function's code is not of the template's release.
+    #[error(
+        "the function's code is release `{code}`, but the template is release `{template}`: upload the archives of \
+         `{template}` and update again"
+    )]
+    WrongRelease {
+        /// The release of the code.
+        code: &'static str,
+        /// The release that `RELEASE` names.
+        template: String,
+    },
+}
+
+/// Refuses a new name that differs from the old one in letter case alone.
+///
+/// # Errors
+/// The refusal.
+pub fn letter_case_change(current: &UserName, desired: &UserName) -> Result<(), Refusal> {
+    if current != desired && current.eq_ignore_case(desired) {
+        return Err(Refusal::LetterCaseChanged {
+            current: current.clone(),
+            desired: desired.clone(),
+        });
+    }
+    Ok(())
+}
 
 /// What carries other tags than ours, or none, is never changed.
-pub(super) fn refuse_strangers(goal: &Goal<'_>, pair: &Pair) -> Result<(), String> {
+pub(super) fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
     let Pair {
         name,
         user,
         secret,
         renamed_to,
     } = pair;
-    let secret_name = name.secret_name();
     if let Some(renamed) = renamed_to {
-        return Err(renamed_user(name, renamed));
+        return Err(Refusal::UserRenamed {
+            name: name.clone(),
+            renamed: renamed.clone(),
+        });
     }
     if let Some(user) = user {
         if user.user.name != name.as_str() {
-            return Err(format!(
-                "user `{}` exists, and IAM takes `{name}` for the same name because only the letter case differs: \
-                 choose another `UserName`",
-                user.user.name
-            ));
+            return Err(Refusal::LetterCaseTaken {
+                name: name.clone(),
+                found: user.user.name.clone(),
+            });
         }
         if let Some(secret) = secret {
-            refuse_stripped_tags(goal.owner, name, user, secret)?;
+            refuse_stripped_tags(owner, name, user, secret)?;
         }
         match &user.ownership {
             Ownership::Ours | Ownership::PreviousStack => {}
-            Ownership::Untagged => {
-                return Err(format!(
-                    "user `{name}` exists and was not made by this stack, so it stays untouched: deploy with another \
-                     `UserName`, paste the new key into Publisher, then delete the old user"
-                ));
-            }
+            Ownership::Untagged => return Err(Refusal::UserUntagged(name.clone())),
             Ownership::Foreign(whose) => {
-                return Err(format!(
-                    "user `{name}` exists and belongs to {whose}: IAM user names are account-wide over all regions, so \
-                     every stack needs a `UserName` of its own"
-                ));
+                return Err(Refusal::UserForeign {
+                    name: name.clone(),
+                    whose: whose.clone(),
+                });
             }
         }
     }
     match secret.as_ref().map(|secret| &secret.ownership) {
         None | Some(Ownership::Ours | Ownership::PreviousStack) => Ok(()),
-        Some(Ownership::Untagged) => Err(format!(
-            "secret `{secret_name}` exists and was not made by this stack, so it stays untouched: deploy with another \
-             `UserName`, or delete that secret"
-        )),
-        Some(Ownership::Foreign(whose)) => Err(format!(
-            "secret `{secret_name}` exists and belongs to {whose}: every stack needs a `UserName` of its own"
-        )),
+        Some(Ownership::Untagged) => Err(Refusal::SecretUntagged(name.secret_name())),
+        Some(Ownership::Foreign(whose)) => Err(Refusal::SecretForeign {
+            name: name.secret_name(),
+            whose: whose.clone(),
+        }),
     }
 }
 
@@ -63,7 +208,7 @@ pub(super) fn refuse_stripped_tags(
     name: &UserName,
     user: &ObservedUser,
     secret: &ObservedSecret,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let stripped = user.ownership == Ownership::Untagged
         && secret.ownership == Ownership::Ours
         && secret.names_a_key_of(user);
@@ -75,38 +220,55 @@ pub(super) fn refuse_stripped_tags(
         .iter()
         .map(|(key, value)| format!("Key={key},Value={value}"))
         .collect();
-    Err(format!(
-        "user `{name}` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this \
-         stack's, run `aws iam tag-user --user-name {name} --tags {}` and try again (a rollback: `aws cloudformation \
-         continue-update-rollback`)",
-        tags.join(" ")
-    ))
+    Err(Refusal::TagsStripped {
+        name: name.clone(),
+        tags: tags.join(" "),
+    })
 }
 
-/// Renaming moves keys and policies along; what was ours goes on living under another name.
-pub(super) fn renamed_user(name: &UserName, renamed: &str) -> String {
-    format!(
-        "user `{name}` was renamed to `{renamed}`, which has its key; nothing was changed: run `aws iam update-user \
-         --user-name {renamed} --new-user-name {name}` and try again"
-    )
+/// A secret that cannot be read is evidence of nothing. A rollback goes through all the same.
+pub(super) fn refuse_unreadable(observed: &Observed) -> Result<(), Refusal> {
+    let error = observed.pair.unreadable();
+    match (error, observed.operation) {
+        (Some(error), StackOperation::Forward) => Err(Refusal::SecretUnreadable {
+            name: observed.pair.name.secret_name(),
+            error: Box::new(error.clone()),
+        }),
+        (Some(_), StackOperation::Rollback) | (None, _) => Ok(()),
+    }
 }
 
 /// A proof on a bucket that is not there can only fail: better before anything is made. In a rollback the old bucket may
 /// be gone, and that must not stop it.
-pub(super) fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), String> {
-    let required =
+pub(super) fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), Refusal> {
+    let must_hold =
         |step: &Step| matches!(step, Step::Prove(proof) if proof.on_failure == OnFailure::Fail);
-    if !plan.stages.iter().flatten().any(required) {
+    if !plan.steps().any(must_hold) {
         return Ok(());
     }
-    match observed
+    let missing = observed
         .regions
         .iter()
-        .find(|(_, region)| **region == BucketRegion::NoSuchBucket)
-    {
-        Some((bucket, _)) => Err(format!(
-            "there is no bucket `{bucket}`: correct `Buckets`, create the bucket, or set `VerifyAccess: false`"
-        )),
+        .find(|(_, region)| **region == BucketRegion::NoSuchBucket);
+    match missing {
+        Some((bucket, _)) => Err(Refusal::NoSuchBucket(bucket.to_string())),
         None => Ok(()),
     }
 }
+
+/// The template names the release that it was made for. Code of another one may not know what the template asks for; but
+/// a rollback and a Delete have to go through with whatever code is there.
+pub(super) fn refuse_wrong_release(goal: &Goal<'_>, observed: &Observed) -> Result<(), Refusal> {
+    match (goal.release, observed.operation) {
+        (Some(template), StackOperation::Forward) if template != RELEASE => {
+            Err(Refusal::WrongRelease {
+                code: RELEASE,
+                template: template.to_owned(),
+            })
+        }
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// The release of this code.
+pub(super) const RELEASE: &str = env!("CARGO_PKG_VERSION");

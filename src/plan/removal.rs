@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::{End, Plan, Step};
+use super::refusals::refuse_stripped_tags;
+use super::{Access, End, Plan, Refusal, Step};
 use crate::cloud::{AttachmentKind, SecretState};
 use crate::names::{RecoveryWindow, UserName};
 use crate::observe::{ObservedSecret, ObservedUser, Pair};
@@ -21,7 +22,7 @@ pub fn removal(
     pair: &Pair,
     recovery: RecoveryWindow,
     now: SystemTime,
-) -> Result<Plan, String> {
+) -> Result<Plan, Refusal> {
     let Pair {
         name,
         user,
@@ -29,16 +30,19 @@ pub fn removal(
         renamed_to,
     } = pair;
     if let Some(renamed) = renamed_to {
-        return Err(super::refusals::renamed_user(name, renamed));
+        return Err(Refusal::UserRenamed {
+            name: name.clone(),
+            renamed: renamed.clone(),
+        });
     }
     let user = spelt_so(name, user.as_ref(), secret.as_ref())?;
     if let (Some(user), Some(secret)) = (user, secret) {
-        super::refusals::refuse_stripped_tags(owner, name, user, secret)?;
+        refuse_stripped_tags(owner, name, user, secret)?;
     }
     let mut plan = Plan {
         notes: Vec::new(),
         stages: Vec::new(),
-        access: super::Access::Changed,
+        access: Access::Changed,
         end: End::Done,
     };
     let there = user.is_some();
@@ -50,7 +54,7 @@ pub fn removal(
             < IAM_LAG
     {
         // The secret is at hand as soon as it is made; its user may have been made beside it and not be seen yet.
-        plan.end = End::ObserveAgain;
+        plan.end = End::ObserveAgain("the user may not be visible yet".to_owned());
         return Ok(plan);
     }
     let mut before = Vec::new();
@@ -87,10 +91,10 @@ pub fn removal(
                     group.id
                 )
             });
-            plan.end = End::Refuse(format!(
-                "user `{name}` is in a group, which this function has no permission to change: run {}, then delete again",
-                commands.collect::<Vec<_>>().join(" and ")
-            ));
+            plan.end = End::Refuse(Refusal::UserInGroup {
+                name: name.clone(),
+                commands: commands.collect::<Vec<_>>().join(" and "),
+            });
         }
     }
     if let Some(ObservedSecret { secret, .. }) = secret
@@ -127,14 +131,17 @@ fn spelt_so<'a>(
     name: &UserName,
     user: Option<&'a ObservedUser>,
     secret: Option<&ObservedSecret>,
-) -> Result<Option<&'a ObservedUser>, String> {
+) -> Result<Option<&'a ObservedUser>, Refusal> {
     let Some(found) = user.filter(|user| user.user.name != name.as_str()) else {
         return Ok(user);
     };
     let renamed = found.ownership == Ownership::Ours
         && secret.is_some_and(|secret| secret.ownership == Ownership::Ours);
     if renamed {
-        return Err(super::refusals::renamed_user(name, &found.user.name));
+        return Err(Refusal::UserRenamed {
+            name: name.clone(),
+            renamed: found.user.name.clone(),
+        });
     }
     Ok(None)
 }

@@ -1,12 +1,10 @@
 //! The plan of one step of a rotation by Secrets Manager.
 
-use std::time::SystemTime;
-
 use super::keys::{Readiness, readiness};
-use super::{Access, End, KeyUnderTest, NewKey, OnFailure, Plan, Proof, Step};
+use super::{Access, End, KeyUnderTest, NewKey, OnFailure, Plan, Proof, Step, Target};
 use crate::cloud::{KeyStatus, VersionId};
 use crate::names::UserName;
-use crate::observe::{ObservedSecret, ObservedUser, Pair};
+use crate::observe::{Observed, ObservedSecret, ObservedUser, Pair};
 use crate::ownership::Ownership;
 use crate::secret::{Label, StoredKey};
 
@@ -40,9 +38,10 @@ pub enum RotationBlocked {
 pub fn rotation(
     step: RotationStep,
     token: &VersionId,
-    pair: &Pair,
-    now: SystemTime,
+    observed: &Observed,
+    targets: &[Target],
 ) -> Result<Plan, RotationBlocked> {
+    let (pair, now) = (&observed.pair, observed.now);
     let Parties {
         user,
         current,
@@ -53,7 +52,7 @@ pub fn rotation(
     let stages = match (step, pending) {
         (RotationStep::Create, None) => match readiness(pair, now)? {
             Readiness::ClearFirst(steps) => {
-                end = End::ObserveAgain;
+                end = End::ObserveAgain("orphans and failed attempts were cleared".to_owned());
                 in_turn(steps)
             }
             Readiness::Ready(room) => {
@@ -78,9 +77,9 @@ pub fn rotation(
                 "version `{token}` holds no key: `createSecret` has to come first"
             )));
         }
-        (RotationStep::Test, Some(key)) => vec![prove(KeyUnderTest::Pending(key.clone()))],
+        (RotationStep::Test, Some(key)) => vec![prove(KeyUnderTest::Pending(key.clone()), targets)],
         // The test of a new schedule comes with a version that never gets a value.
-        (RotationStep::Test, None) => vec![prove(KeyUnderTest::Current(in_use.clone()))],
+        (RotationStep::Test, None) => vec![prove(KeyUnderTest::Current(in_use.clone()), targets)],
         (RotationStep::Finish, Some(key)) => {
             must_live(user, key, token)?;
             // The key before stays as it is, and so does AWSPENDING: to take that off in a call of its own would look
@@ -104,10 +103,11 @@ fn in_turn(steps: impl IntoIterator<Item = Step>) -> Vec<Vec<Step>> {
     steps.into_iter().map(|step| vec![step]).collect()
 }
 
-fn prove(key_under_test: KeyUnderTest) -> Vec<Step> {
+fn prove(key_under_test: KeyUnderTest, targets: &[Target]) -> Vec<Step> {
     vec![Step::Prove(Proof {
         key_under_test,
         on_failure: OnFailure::Fail,
+        targets: targets.to_vec(),
     })]
 }
 
@@ -146,6 +146,12 @@ impl<'a> Parties<'a> {
                     name.secret_name()
                 )));
             }
+        }
+        if let Some(error) = &secret.unreadable {
+            return Err(lasting(format!(
+                "secret `{}` cannot be read, so nothing is known of its keys: restore the KMS key that encrypts it ({error})",
+                name.secret_name()
+            )));
         }
         let current = secret.labelled(Label::Current).ok_or_else(|| {
             lasting(format!(

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::RotationStep;
 use crate::cloud::{
-    Attachment, AttachmentKind, Direction, KeyStatus, SecretState, TagMap, Version,
+    Attachment, AttachmentKind, KeyStatus, SecretState, StackOperation, TagMap, Version,
 };
 use crate::observe::BucketRegion;
 use crate::ownership::{Owner, Ownership, StackId};
@@ -29,7 +29,7 @@ fn a_create_makes_user_and_secret_side_by_side_and_one_key() {
     let mut world = World::settled();
     world.observed.pair.user = None;
     world.observed.pair.secret = None;
-    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket");
+    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket");
 }
 
 #[test]
@@ -49,14 +49,14 @@ fn an_orphan_of_a_crash_is_deleted_before_a_key_is_made() {
 fn a_raised_serial_makes_a_candidate_and_keeps_the_key_in_use() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
 }
 
 #[test]
 fn a_second_rotation_deletes_the_key_before_the_one_in_use() {
     let mut world = World::rotated();
     world.new["KeySerial"] = json!("3");
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
 }
 
 #[test]
@@ -126,21 +126,21 @@ fn a_candidate_that_nobody_asks_for_any_more_is_removed() {
 fn a_key_that_somebody_deactivated_is_replaced_and_never_activated() {
     let mut world = World::settled();
     world.user().keys[0].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
 }
 
 #[test]
 fn a_key_that_somebody_deactivated_goes_before_the_previous_one_when_both_slots_are_taken() {
     let mut world = World::rotated();
     world.user().keys[1].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
 }
 
 #[test]
 fn a_key_that_somebody_deleted_is_replaced() {
     let mut world = World::settled();
     world.user().keys.clear();
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
 }
 
 #[test]
@@ -416,13 +416,13 @@ fn a_missing_bucket_is_refused_only_where_a_proof_is_asked_for() {
         *region = BucketRegion::NoSuchBucket;
     }
     assert_snapshot!(world.plan_fresh(), @"refused: there is no bucket `cohort`: correct `Buckets`, create the bucket, or set `VerifyAccess: false`");
-    world.observed.direction = Direction::Rollback;
+    world.observed.operation = StackOperation::Rollback;
     assert!(
         world.plan_fresh().contains("(a failure is only logged)"),
         "{}",
         world.plan_fresh()
     );
-    world.observed.direction = Direction::Forward;
+    world.observed.operation = StackOperation::Forward;
     world.new["VerifyAccess"] = json!(false);
     assert!(
         !world.plan_fresh().contains("refused"),

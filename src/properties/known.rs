@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::refusal::Refusal;
+use crate::property_error::PropertyError;
 
 /// The properties of the resource.
 const PROPERTIES: [&str; 11] = [
@@ -26,7 +26,7 @@ const CLOUDFORMATION: [&str; 2] = ["ServiceTimeout", "ServiceToken"];
 const LIKENESS: f64 = 0.7;
 
 /// Requires every property to be known.
-pub(super) fn check(properties: &Map<String, Value>) -> Result<(), Refusal> {
+pub(super) fn check(properties: &Map<String, Value>) -> Result<(), PropertyError> {
     let unknown = properties.keys().find(|name| {
         let name = name.as_str();
         !PROPERTIES.contains(&name) && !CLOUDFORMATION.contains(&name)
@@ -35,7 +35,7 @@ pub(super) fn check(properties: &Map<String, Value>) -> Result<(), Refusal> {
 }
 
 /// Requires a tag to have nothing but `Key` and `Value`.
-pub(super) fn check_tag(path: &str, members: &Map<String, Value>) -> Result<(), Refusal> {
+pub(super) fn check_tag(path: &str, members: &Map<String, Value>) -> Result<(), PropertyError> {
     let known = ["Key", "Value"];
     let unknown = members.keys().find(|name| !known.contains(&name.as_str()));
     unknown.map_or(Ok(()), |name| {
@@ -43,7 +43,7 @@ pub(super) fn check_tag(path: &str, members: &Map<String, Value>) -> Result<(), 
     })
 }
 
-fn refuse(path: &str, name: &str, known: &[&str]) -> Refusal {
+fn refuse(path: &str, name: &str, known: &[&str]) -> PropertyError {
     let likeness =
         |candidate: &str| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
     let nearest = known
@@ -51,9 +51,9 @@ fn refuse(path: &str, name: &str, known: &[&str]) -> Refusal {
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match nearest {
         Some(nearest) if likeness(nearest) >= LIKENESS => {
-            Refusal::of(path, format!("is unknown; did you mean `{nearest}`?"))
+            PropertyError::of(path, format!("is unknown; did you mean `{nearest}`?"))
         }
-        Some(_) | None => Refusal::of(
+        Some(_) | None => PropertyError::of(
             path,
             format!("is unknown; known are `{}`", known.join("`, `")),
         ),

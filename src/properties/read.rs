@@ -7,24 +7,24 @@ use serde_json::{Map, Value};
 use super::known;
 use crate::buckets::{BucketUri, Buckets};
 use crate::names::{KmsKeyArn, Rule, Tag, TagKey, TagValue, Tags};
-use crate::refusal::Refusal;
+use crate::property_error::PropertyError;
 
 /// The text of a scalar.
-fn text<'a>(path: &str, value: &'a Value) -> Result<Cow<'a, str>, Refusal> {
+fn text<'a>(path: &str, value: &'a Value) -> Result<Cow<'a, str>, PropertyError> {
     match value {
         Value::String(text) => Ok(Cow::Borrowed(text)),
         Value::Bool(_) | Value::Number(_) => Ok(Cow::Owned(value.to_string())),
-        Value::Null => Err(Refusal::of_value(
+        Value::Null => Err(PropertyError::of_value(
             path,
             value,
             "is null; leave it out (`AWS::NoValue`) or give a value",
         )),
-        Value::Array(_) => Err(Refusal::of_value(
+        Value::Array(_) => Err(PropertyError::of_value(
             path,
             value,
             "must be a single value, not a list",
         )),
-        Value::Object(_) => Err(Refusal::of_value(
+        Value::Object(_) => Err(PropertyError::of_value(
             path,
             value,
             "must be a single value, not an object",
@@ -37,7 +37,7 @@ pub(super) fn scalar<T>(
     path: &str,
     value: &Value,
     parse: impl Fn(&str) -> Result<T, Rule>,
-) -> Result<T, Refusal> {
+) -> Result<T, PropertyError> {
     let text = text(path, value)?;
     parse(&text).map_err(|rule| {
         // Most often a parameter left empty: what to do helps more than what is wrong with no text.
@@ -46,7 +46,7 @@ pub(super) fn scalar<T>(
         } else {
             rule
         };
-        Refusal::of_value(path, value, rule)
+        PropertyError::of_value(path, value, rule)
     })
 }
 
@@ -55,7 +55,7 @@ fn list<T>(
     path: &str,
     value: &Value,
     parse: impl Fn(&str) -> Result<T, Rule>,
-) -> Result<Vec<T>, Refusal> {
+) -> Result<Vec<T>, PropertyError> {
     match value {
         Value::Array(elements) => elements
             .iter()
@@ -75,21 +75,21 @@ fn list<T>(
 pub(super) fn buckets(
     value: &Value,
     parse: impl Fn(&str) -> Result<BucketUri, Rule>,
-) -> Result<Buckets, Refusal> {
+) -> Result<Buckets, PropertyError> {
     if value.as_str().is_some_and(|text| text.contains(',')) {
         let rule =
             "holds a `,`; give several buckets as a list (`Fn::Split` makes one of a string)";
-        return Err(Refusal::of_value("Buckets", value, rule));
+        return Err(PropertyError::of_value("Buckets", value, rule));
     }
     Buckets::new(list("Buckets", value, parse)?)
-        .ok_or_else(|| Refusal::of_value("Buckets", value, "name at least one bucket"))
+        .ok_or_else(|| PropertyError::of_value("Buckets", value, "name at least one bucket"))
 }
 
 /// Parses `BucketKmsKeyArns`, dropping repeated keys.
 pub(super) fn kms_keys(
     value: &Value,
     parse: impl Fn(&str) -> Result<KmsKeyArn, Rule>,
-) -> Result<Vec<KmsKeyArn>, Refusal> {
+) -> Result<Vec<KmsKeyArn>, PropertyError> {
     let mut unique = Vec::new();
     for key in list("BucketKmsKeyArns", value, parse)? {
         if !unique.contains(&key) {
@@ -100,17 +100,17 @@ pub(super) fn kms_keys(
 }
 
 /// Parses `Tags`.
-pub(super) fn tags(value: &Value) -> Result<Tags, Refusal> {
+pub(super) fn tags(value: &Value) -> Result<Tags, PropertyError> {
     let shape = "must be a list of `Key` and `Value`, as in `AWS::IAM::User`";
     let elements = value
         .as_array()
-        .ok_or_else(|| Refusal::of_value("Tags", value, shape))?;
+        .ok_or_else(|| PropertyError::of_value("Tags", value, shape))?;
     let mut tags = Tags::none();
     for (index, element) in elements.iter().enumerate() {
         let path = format!("Tags[{index}]");
         let members = element
             .as_object()
-            .ok_or_else(|| Refusal::of_value(&path, element, shape))?;
+            .ok_or_else(|| PropertyError::of_value(&path, element, shape))?;
         known::check_tag(&path, members)?;
         let tag = Tag {
             key: member(&path, members, "Key", TagKey::parse)?,
@@ -118,7 +118,7 @@ pub(super) fn tags(value: &Value) -> Result<Tags, Refusal> {
         };
         let key = Value::from(tag.key.as_str());
         tags.push(tag)
-            .map_err(|rule| Refusal::of_value(&format!("{path}.Key"), &key, rule))?;
+            .map_err(|rule| PropertyError::of_value(&format!("{path}.Key"), &key, rule))?;
     }
     Ok(tags)
 }
@@ -128,10 +128,10 @@ fn member<T>(
     members: &Map<String, Value>,
     name: &str,
     parse: impl Fn(&str) -> Result<T, Rule>,
-) -> Result<T, Refusal> {
+) -> Result<T, PropertyError> {
     let path = format!("{path}.{name}");
     let value = members
         .get(name)
-        .ok_or_else(|| Refusal::missing(&path, "every tag has a `Key` and a `Value`"))?;
+        .ok_or_else(|| PropertyError::missing(&path, "every tag has a `Key` and a `Value`"))?;
     scalar(&path, value, parse)
 }

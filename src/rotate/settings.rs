@@ -20,7 +20,7 @@ pub struct Settings {
     /// key is accepted is seen all the same.
     pub buckets: Vec<BucketUri>,
     /// How long a proof waits for IAM.
-    pub timeouts: ProofTimeouts,
+    pub proof_timeouts: ProofTimeouts,
     /// Lambda's id of this invocation.
     pub invocation_id: String,
 }
@@ -38,12 +38,12 @@ impl Settings {
             home,
             invocation_id,
             body_logging,
-            timeouts,
+            proof_timeouts,
             ..
         } = settings::Settings::read(&variable, invocation);
         if body_logging == BodyLogging::On {
             return Err(RotationError(
-                "`LOG_SENSITIVE_BODIES` would have the new key logged: remove it from the function's environment"
+                "`LOG_SENSITIVE_BODIES` would log the new key: remove it from the function's environment"
                     .to_owned(),
             ));
         }
@@ -64,7 +64,7 @@ impl Settings {
             user,
             home,
             buckets: buckets(&variable)?,
-            timeouts,
+            proof_timeouts,
             invocation_id,
         })
     }

@@ -1,7 +1,7 @@
 //! The bucket's region, and what the user's own key reads.
 
 use publisher_s3_access::buckets::BucketName;
-use publisher_s3_access::cloud::{Cloud, ErrorKind};
+use publisher_s3_access::cloud::{Cloud, ErrorKind, ListedObject, ObjectRead};
 
 use crate::wire::{
     Answer, Wire, header_only, query_error, query_result, reply, s3_error, with_header,
@@ -99,6 +99,14 @@ fn entry() -> Answer {
     listing("<Contents><Key>run 1/a &amp; b.vcf</Key><Size>0</Size></Contents>")
 }
 
+fn listed() -> ListedObject {
+    ListedObject {
+        key: "run 1/a & b.vcf".to_owned(),
+        size: 0,
+        archived: false,
+    }
+}
+
 fn signed_by_the_user_in(authorization: Option<&str>, region: &str) -> bool {
     let scope = format!("/{region}/s3/aws4_request");
     authorization.is_some_and(|text| {
@@ -107,13 +115,13 @@ fn signed_by_the_user_in(authorization: Option<&str>, region: &str) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_object_is_listed_with_the_users_key_in_the_buckets_region() {
+async fn objects_are_listed_with_the_users_key_in_the_buckets_region() {
     let wire = Wire::playing([entry()]);
     let first = wire
         .aws()
-        .first_object(&stored_key(), "us-east-2", &folder())
+        .list_objects(&stored_key(), "us-east-2", &folder())
         .await;
-    assert_eq!(first, Ok(Some("run 1/a & b.vcf".to_owned())));
+    assert_eq!(first, Ok(vec![listed()]));
     let sent = &wire.sent()[0];
     assert!(
         sent.uri
@@ -122,7 +130,7 @@ async fn the_first_object_is_listed_with_the_users_key_in_the_buckets_region() {
         sent.uri
     );
     assert!(
-        sent.uri.contains("list-type=2") && sent.uri.contains("max-keys=1"),
+        sent.uri.contains("list-type=2") && sent.uri.contains("max-keys=100"),
         "{}",
         sent.uri
     );
@@ -134,13 +142,13 @@ async fn the_first_object_is_listed_with_the_users_key_in_the_buckets_region() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_folder_has_no_first_object() {
+async fn an_empty_folder_lists_nothing() {
     let wire = Wire::playing([listing("")]);
     assert_eq!(
         wire.aws()
-            .first_object(&stored_key(), "eu-west-1", &folder())
+            .list_objects(&stored_key(), "eu-west-1", &folder())
             .await,
-        Ok(None)
+        Ok(Vec::new())
     );
 }
 
@@ -153,9 +161,9 @@ async fn one_byte_of_an_object_is_asked_for_and_the_body_is_not_waited_for() {
     let wire = Wire::playing([torn]);
     assert_eq!(
         wire.aws()
-            .first_byte(&stored_key(), "us-east-2", &bucket(), "run 1/a?b")
+            .read_byte(&stored_key(), "us-east-2", &bucket(), "run 1/a?b")
             .await,
-        Ok(())
+        Ok(ObjectRead::Read)
     );
     let sent = &wire.sent()[0];
     assert!(
@@ -169,6 +177,47 @@ async fn one_byte_of_an_object_is_asked_for_and_the_body_is_not_waited_for() {
         signed_by_the_user_in(sent.authorization.as_deref(), "us-east-2"),
         "{sent:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn size_and_storage_class_tell_which_object_proves_something() {
+    let entries = [
+        ("folder/", 0, "STANDARD", false),
+        ("old", 9, "GLACIER", true),
+        ("oldest", 9, "DEEP_ARCHIVE", true),
+        ("at hand", 9, "GLACIER_IR", false),
+        ("clever", 9, "INTELLIGENT_TIERING", false),
+        ("plain", 9, "STANDARD", false),
+    ];
+    let contents = entries.map(|(key, size, class, _)| {
+        format!("<Contents><Key>{key}</Key><Size>{size}</Size><StorageClass>{class}</StorageClass></Contents>")
+    });
+    let wire = Wire::playing([listing(&contents.concat())]);
+    let aws = wire.aws();
+    let (key, folder) = (stored_key(), folder());
+    let objects = aws.list_objects(&key, "us-east-2", &folder);
+    let expected = entries.map(|(key, size, _, archived)| ListedObject {
+        key: key.to_owned(),
+        size,
+        archived,
+    });
+    assert_eq!(objects.await, Ok(expected.to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_s3_says_only_after_access_was_allowed_is_no_error() {
+    for (status, code, expected) in [
+        (416, "InvalidRange", ObjectRead::Empty),
+        (403, "InvalidObjectState", ObjectRead::Archived),
+        (404, "NoSuchKey", ObjectRead::Gone),
+        (400, "InvalidRequest", ObjectRead::CustomerKey),
+    ] {
+        let wire = Wire::playing([s3_error(status, code, "Because.")]);
+        let aws = wire.aws();
+        let (key, bucket) = (stored_key(), bucket());
+        let read = aws.read_byte(&key, "eu-west-1", &bucket, "run 1/a");
+        assert_eq!(read.await, Ok(expected), "{code}");
+    }
 }
 
 fn redirect(status: u16, code: &str, region: &str) -> Answer {
@@ -190,9 +239,9 @@ async fn a_bucket_that_is_elsewhere_is_read_there() {
         let wire = Wire::playing([redirect(status, code, "eu-north-1"), entry()]);
         let first = wire
             .aws()
-            .first_object(&stored_key(), "us-east-2", &folder())
+            .list_objects(&stored_key(), "us-east-2", &folder())
             .await;
-        assert_eq!(first, Ok(Some("run 1/a & b.vcf".to_owned())), "{code}");
+        assert_eq!(first, Ok(vec![listed()]), "{code}");
         let there = &wire.sent()[1];
         assert!(
             there
@@ -221,7 +270,7 @@ async fn a_redirect_is_followed_once_and_only_to_another_region() {
         let wire = Wire::playing(answers);
         let error = wire
             .aws()
-            .first_object(&stored_key(), "us-east-2", &folder())
+            .list_objects(&stored_key(), "us-east-2", &folder())
             .await
             .expect_err("no end");
         assert_eq!(
@@ -240,7 +289,7 @@ async fn what_the_key_may_not_read_is_told_without_the_key() {
     )]);
     let error = wire
         .aws()
-        .first_object(&stored_key(), "eu-west-1", &folder())
+        .list_objects(&stored_key(), "eu-west-1", &folder())
         .await
         .expect_err("unknown");
     assert_eq!(error.kind, ErrorKind::UnknownKey);

@@ -1,74 +1,76 @@
-//! CloudFormation's view of the resource and the stack.
+//! CloudFormation's description of the resource and the stack.
 
-use publisher_s3_access::cloud::{Cloud, Direction, ErrorKind, Standing};
+use publisher_s3_access::cloud::{
+    Cloud, ErrorKind, ResourceStatus, Stack, StackResource, StackStatus, TagMap,
+};
 
 use crate::wire::{Answer, Wire, query_error, query_result, reply};
 
 const STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/access/6b1d3ad0-2f3a-11f0-8e0e-0affd1f3a0c1";
 
-fn resource(status: &str) -> Answer {
+fn resource_of(kind: &str, status: &str) -> Answer {
     query_result(
         "DescribeStackResource",
         &format!(
             "<StackResourceDetail><StackId>{STACK}</StackId><LogicalResourceId>Access</LogicalResourceId>\
-             <PhysicalResourceId>publisher/x</PhysicalResourceId><ResourceStatus>{status}</ResourceStatus></StackResourceDetail>"
+             <PhysicalResourceId>publisher/x</PhysicalResourceId><ResourceType>{kind}</ResourceType>\
+             <ResourceStatus>{status}</ResourceStatus></StackResourceDetail>"
         ),
     )
 }
 
-fn stack(status: &str) -> Answer {
-    query_result(
-        "DescribeStacks",
-        &format!(
-            "<Stacks><member><StackName>access</StackName><StackStatus>{status}</StackStatus></member></Stacks>"
-        ),
-    )
+fn resource(status: &str) -> Answer {
+    resource_of("Custom::PublisherS3Access", status)
 }
 
-async fn standing(answer: Answer) -> Result<Standing, ErrorKind> {
+async fn described(answer: Answer) -> Result<StackResource, ErrorKind> {
     let wire = Wire::always(answer);
-    wire.aws()
-        .standing(STACK, "Access")
-        .await
-        .map_err(|error| error.kind)
+    let aws = wire.aws();
+    let described = aws.stack_resource(STACK, "Access").await;
+    described.map_err(|error| error.kind)
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_status_of_the_resource_says_whether_it_is_wanted() {
-    for (status, expected) in [
-        ("CREATE_IN_PROGRESS", Standing::Wanted),
-        ("UPDATE_IN_PROGRESS", Standing::Wanted),
-        ("SOMETHING_NEW", Standing::Wanted),
-        ("CREATE_COMPLETE", Standing::Settled("publisher/x".into())),
-        ("UPDATE_COMPLETE", Standing::Settled("publisher/x".into())),
-        ("CREATE_FAILED", Standing::Abandoned),
-        ("DELETE_IN_PROGRESS", Standing::Abandoned),
-        ("DELETE_COMPLETE", Standing::Abandoned),
+async fn the_status_and_the_physical_id_of_a_custom_resource_are_told_as_they_are() {
+    for kind in [
+        "Custom::PublisherS3Access",
+        "AWS::CloudFormation::CustomResource",
     ] {
-        assert_eq!(standing(resource(status)).await, Ok(expected), "{status}");
+        for status in ["CREATE_IN_PROGRESS", "DELETE_SKIPPED", "SOMETHING_NEW"] {
+            assert_eq!(
+                described(resource_of(kind, status)).await,
+                Ok(StackResource::Custom {
+                    status: ResourceStatus(status.to_owned()),
+                    physical_id: "publisher/x".to_owned(),
+                }),
+                "{kind} {status}"
+            );
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stack_that_is_gone_wants_nothing() {
-    for text in [
-        format!("Stack with id {STACK} does not exist"),
-        format!("Stack '{STACK}' does not exist"),
-    ] {
+async fn a_resource_of_another_type_is_told_as_that() {
+    for kind in ["AWS::Logs::LogGroup", "AWS::CloudFormation::Stack", ""] {
         assert_eq!(
-            standing(query_error(400, "ValidationError", &text)).await,
-            Ok(Standing::Abandoned)
+            described(resource_of(kind, "CREATE_COMPLETE")).await,
+            Ok(StackResource::OtherType(kind.to_owned()))
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resource_that_is_not_yet_known_is_wanted() {
-    let text = format!("Resource Access does not exist for stack {STACK}");
-    assert_eq!(
-        standing(query_error(400, "ValidationError", &text)).await,
-        Ok(Standing::Wanted)
-    );
+async fn what_cloudformation_does_not_have_is_missing_in_its_own_words() {
+    for text in [
+        "Resource Access does not exist for stack access".to_owned(),
+        format!("Stack with id {STACK} does not exist"),
+        format!("Stack '{STACK}' does not exist"),
+    ] {
+        assert_eq!(
+            described(query_error(400, "ValidationError", &text)).await,
+            Ok(StackResource::Missing(text))
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,36 +98,36 @@ async fn no_other_refusal_is_taken_for_an_answer() {
         ),
         (Answer::Silence, ErrorKind::Indeterminate),
     ] {
-        assert_eq!(standing(answer.clone()).await, Err(kind), "{answer:?}");
+        assert_eq!(described(answer.clone()).await, Err(kind), "{answer:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_rolling_back_status_is_a_rollback() {
-    for (status, expected) in [
-        ("CREATE_IN_PROGRESS", Direction::Forward),
-        ("UPDATE_IN_PROGRESS", Direction::Forward),
-        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Direction::Forward),
-        ("DELETE_IN_PROGRESS", Direction::Forward),
-        ("ROLLBACK_IN_PROGRESS", Direction::Rollback),
-        ("UPDATE_ROLLBACK_IN_PROGRESS", Direction::Rollback),
-        (
-            "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
-            Direction::Rollback,
-        ),
-        ("IMPORT_ROLLBACK_IN_PROGRESS", Direction::Rollback),
-    ] {
-        let wire = Wire::playing([stack(status)]);
-        assert_eq!(wire.aws().direction(STACK).await, Ok(expected), "{status}");
-    }
-    let wire = Wire::playing([query_result("DescribeStacks", "<Stacks></Stacks>")]);
+async fn a_stack_has_a_status_and_tags() {
+    let answer = "<Stacks><member><StackName>access</StackName><StackStatus>UPDATE_IN_PROGRESS</StackStatus>\
+                  <Tags><member><Key>cost</Key><Value>42</Value></member><member><Key>empty</Key></member></Tags>\
+                  </member></Stacks>";
+    let wire = Wire::playing([query_result("DescribeStacks", answer)]);
+    let tags = TagMap::from([
+        ("cost".to_owned(), "42".to_owned()),
+        ("empty".to_owned(), String::new()),
+    ]);
     assert_eq!(
-        wire.aws()
-            .direction(STACK)
-            .await
-            .map_err(|error| error.kind),
+        wire.aws().stack(STACK).await,
+        Ok(Some(Stack {
+            status: StackStatus("UPDATE_IN_PROGRESS".to_owned()),
+            tags,
+        }))
+    );
+    let wire = Wire::playing([query_result("DescribeStacks", "<Stacks></Stacks>")]);
+    let described = wire.aws().stack(STACK).await;
+    assert_eq!(
+        described.map_err(|error| error.kind),
         Err(ErrorKind::Indeterminate)
     );
+    let text = format!("Stack with id {STACK} does not exist");
+    let wire = Wire::playing([query_error(400, "ValidationError", &text)]);
+    assert_eq!(wire.aws().stack(STACK).await, Ok(None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +137,7 @@ async fn half_an_answer_is_none() {
     };
     let cut = body.find("_COMPLETE").unwrap();
     assert_eq!(
-        standing(reply(200, &body[..cut])).await,
+        described(reply(200, &body[..cut])).await,
         Err(ErrorKind::Indeterminate)
     );
 }

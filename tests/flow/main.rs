@@ -8,6 +8,7 @@
 mod calls;
 mod drift;
 mod faults;
+mod forged;
 mod ids;
 mod interleaved;
 mod lags;

@@ -123,7 +123,7 @@ async fn the_test_of_a_new_schedule_has_no_pending_key_and_tries_the_one_in_use(
         let ended = secret.step(&process, RotationStep::Test, &token).await;
         assert_eq!(ended, Some(Ok(())));
         assert!(
-            process.calls().contains(&"first_byte"),
+            process.calls().contains(&"read_byte"),
             "{:?}",
             process.calls()
         );

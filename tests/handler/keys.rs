@@ -129,7 +129,7 @@ impl Aws {
             ),
             "DescribeStackResource" => result(
                 action,
-                "<StackResourceDetail><ResourceStatus>CREATE_IN_PROGRESS</ResourceStatus></StackResourceDetail>",
+                "<StackResourceDetail><ResourceType>Custom::PublisherS3Access</ResourceType><ResourceStatus>CREATE_IN_PROGRESS</ResourceStatus></StackResourceDetail>",
             ),
             "DescribeStacks" => result(
                 action,

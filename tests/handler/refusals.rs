@@ -172,7 +172,7 @@ fn a_policy_beyond_iams_limit_is_refused_without_a_call() {
 
 #[test]
 fn only_what_begins_with_publisher_and_holds_a_user_name_is_an_id_made_here() {
-    use publisher_s3_access::event::PhysicalId;
+    use publisher_s3_access::names::PhysicalId;
     assert!(matches!(
         PhysicalId::parse("publisher/publisher-connectors"),
         PhysicalId::Ours(_)

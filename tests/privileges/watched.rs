@@ -12,8 +12,9 @@ use std::time::SystemTime;
 
 use publisher_s3_access::buckets::{BucketName, BucketUri};
 use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Direction, Key, NewSecret, NewUser,
-    PutVersion, Result, Secret, SecretArn, Standing, TagMap, User, Version, VersionId,
+    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, ListedObject, NewSecret, NewUser,
+    ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User, Version,
+    VersionId,
 };
 use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
@@ -276,10 +277,10 @@ every_call! {
     fn delete_secret(this, secret: &SecretArn, recovery_days: Option<u8>) -> () {
         this.note(this.by_arn("secretsmanager:DeleteSecret", secret));
     }
-    fn standing(this, stack_id: &str, logical_id: &str) -> Standing {
+    fn stack_resource(this, stack_id: &str, logical_id: &str) -> StackResource {
         this.note(this.call("cloudformation:DescribeStackResource", stack_id));
     }
-    fn direction(this, stack_id: &str) -> Direction {
+    fn stack(this, stack_id: &str) -> Option<Stack> {
         this.note(this.call("cloudformation:DescribeStacks", stack_id));
     }
     fn bucket_region(this, bucket: &BucketName) -> Option<String> {
@@ -288,6 +289,6 @@ every_call! {
     fn caller_of(this, key: &StoredKey) -> String {
         // With the user's key, as the two below.
     }
-    fn first_object(this, key: &StoredKey, region: &str, bucket: &BucketUri) -> Option<String> {}
-    fn first_byte(this, key: &StoredKey, region: &str, bucket: &BucketName, object: &str) -> () {}
+    fn list_objects(this, key: &StoredKey, region: &str, bucket: &BucketUri) -> Vec<ListedObject> {}
+    fn read_byte(this, key: &StoredKey, region: &str, bucket: &BucketName, object: &str) -> ObjectRead {}
 }

@@ -12,7 +12,7 @@ mod refused;
 
 use publisher_s3_access::names::Partition;
 use publisher_s3_access::properties::Desired;
-use publisher_s3_access::refusal::Refusal;
+use publisher_s3_access::property_error::PropertyError;
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -22,7 +22,7 @@ fn partition() -> Partition {
 }
 
 /// What a Create with these properties comes to before its first AWS call.
-fn create(properties: &Value) -> Result<Desired, Refusal> {
+fn create(properties: &Value) -> Result<Desired, PropertyError> {
     let desired = Desired::parse(properties, &partition())?;
     desired.policy_document(&partition(), "amazonaws.com")?;
     Ok(desired)

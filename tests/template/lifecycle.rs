@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use publisher_s3_access::waits::INVOCATION;
 use serde_json::Value;
 
 use kit::template::document::{Template, references};
@@ -25,7 +26,7 @@ fn the_third_attempt_ends_before_cloudformation_gives_up() {
     let retries = seconds(&stack.properties_of(RETRIES)["MaximumRetryAttempts"]);
     let service_timeout = seconds(&stack.properties_of(RESOURCE)["ServiceTimeout"]);
 
-    assert_eq!((timeout, retries), (120, 2));
+    assert_eq!((timeout, retries), (INVOCATION.as_secs(), 2));
     assert!(service_timeout >= (1 + retries) * timeout + WAITS_BETWEEN_ATTEMPTS);
 }
 

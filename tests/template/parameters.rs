@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::lifecycle::RESOURCE;
 use kit::template::document::{Template, references, strings};
-use kit::template::rendering::{CHINA, Place, Stack};
+use kit::template::rendering::{CHINA, COMMERCIAL, Place, Stack};
 
 fn names(members: &serde_json::Map<String, Value>) -> BTreeSet<String> {
     members.keys().cloned().collect()
@@ -79,7 +79,9 @@ fn the_function_takes_the_defaults() {
     assert_eq!(desired.user, UserName::default());
     assert_eq!(desired.secret_kms_key, None);
     assert_eq!(desired.bucket_kms_keys, []);
-    assert_eq!(desired.revision, None);
+    let release = env!("CARGO_PKG_VERSION");
+    let revision = format!("release {release}, revision , rotation 0, readable *");
+    assert_eq!(desired.revision, Some(revision));
     assert!(desired.boundary.is_some());
 }
 
@@ -103,7 +105,11 @@ fn the_function_takes_every_form_the_parameters_describe() {
     let Place { partition, .. } = CHINA;
     let desired = desired(&Stack::new(CHINA, &given), partition);
     assert_eq!(desired.bucket_kms_keys.len(), 2);
-    assert_eq!(desired.revision.as_deref(), Some("2 (after the move)"));
+    let revision = desired.revision.expect("composed");
+    assert!(
+        revision.contains("revision 2 (after the move), "),
+        "{revision}"
+    );
     assert_eq!(desired.key_serial.get(), 999_999_999);
 }
 
@@ -111,8 +117,9 @@ fn the_function_takes_every_form_the_parameters_describe() {
 fn an_empty_parameter_leaves_its_property_out() {
     let stack = Stack::usual();
     for (name, parameter) in stack.template.section("Parameters") {
-        let of_rotation = ["RotationDays", "NotificationEmail"].contains(&name.as_str());
-        if parameter["Default"] == "" && !of_rotation {
+        // The last one is part of what the property is composed of.
+        let others = ["RotationDays", "NotificationEmail", "Revision"];
+        if parameter["Default"] == "" && !others.contains(&name.as_str()) {
             let property =
                 &stack.template.resource(stack.template.only(RESOURCE))["Properties"][name];
             assert!(
@@ -136,8 +143,37 @@ fn every_property_is_filled_from_the_parameter_of_its_name() {
         }
         let mut filled_from = references(value);
         filled_from.retain(|parameter| parameters.contains_key(parameter));
-        assert_eq!(filled_from, BTreeSet::from([name.clone()]));
+        let expected = match name.as_str() {
+            "Revision" => &["ReadableBuckets", "Revision", "RotationDays"][..],
+            name => &[name],
+        };
+        assert!(
+            filled_from
+                .iter()
+                .map(String::as_str)
+                .eq(expected.iter().copied()),
+            "{name}: {filled_from:?}"
+        );
     }
+}
+
+/// CloudFormation invokes a custom resource only when its properties change.
+#[test]
+fn what_must_be_checked_anew_changes_the_revision() {
+    let revision = |parameters: &[(&str, &str)]| {
+        let mut given = vec![("Buckets", "genomes")];
+        given.extend(parameters);
+        desired(&Stack::new(COMMERCIAL, &given), "aws").revision
+    };
+    let usual = revision(&[]);
+    for parameter in [
+        ("Revision", "2"),
+        ("RotationDays", "45"),
+        ("ReadableBuckets", "genomes*"),
+    ] {
+        assert_ne!(revision(&[parameter]), usual, "{parameter:?}");
+    }
+    assert_eq!(revision(&[("KeySerial", "2")]), usual);
 }
 
 #[test]

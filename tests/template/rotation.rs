@@ -168,7 +168,7 @@ fn the_role_reaches_one_user_and_one_secret_by_their_full_names() {
             "iam" => assert_eq!(*resource, stack.attribute("S3Access", "UserArn")),
             "secretsmanager" => assert_eq!(*resource, stack.attribute("S3Access", "SecretArn")),
             "logs" => assert_eq!(*resource, stack.attribute("RotationLogs", "Arn")),
-            "kms" => assert!(statement["Condition"]["StringEquals"]["kms:ViaService"].is_string()),
+            "kms" => assert!(statement["Condition"]["StringEquals"]["kms:ViaService"].is_array()),
             other => panic!("`{other}`"),
         }
     }

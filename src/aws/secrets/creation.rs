@@ -1,21 +1,11 @@
 //! Making a secret, and waiting for its name.
 
-use std::time::Duration;
-
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 
 use super::super::error::incomplete_response;
-use super::{Secrets, is_being_deleted, secret_tags, told};
+use super::{Secrets, is_being_deleted, map_secrets_error, secret_tags};
 use crate::cloud::{Creation, NewSecret, Result, SecretArn};
-
-/// How long a name is waited for after a forced deletion, which goes on behind the scenes for some seconds
-/// ([`DeleteSecret`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html)).
-const NAME_IS_FREED: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_secs(1))
-    .with_max_delay(Duration::from_secs(5))
-    .without_max_times()
-    .with_total_delay(Some(Duration::from_secs(25)))
-    .with_jitter();
+use crate::waits::until_name_is_free;
 
 impl Secrets {
     /// A name can be taken by a secret that is there, by one that is pending deletion (both show: the caller looks whose
@@ -35,7 +25,10 @@ impl Secrets {
                 outcome => outcome,
             }
         };
-        attempt.retry(NAME_IS_FREED).when(is_being_deleted).await
+        attempt
+            .retry(until_name_is_free())
+            .when(is_being_deleted)
+            .await
     }
 
     async fn try_create(&self, new: &NewSecret) -> Result<Creation<SecretArn>> {
@@ -53,7 +46,7 @@ impl Secrets {
             .description(description)
             .set_kms_key_id(kms_key.as_ref().map(|key| key.as_str().to_owned()))
             .set_tags(Some(secret_tags(tags)));
-        match call.send().await.map_err(told(OPERATION)) {
+        match call.send().await.map_err(map_secrets_error(OPERATION)) {
             Ok(answer) => {
                 let arn = answer.arn.filter(|arn| !arn.is_empty());
                 arn.map(|arn| Creation::Created(SecretArn(arn)))

@@ -1,7 +1,7 @@
 //! The end of a secret, and the way back.
 
 use super::super::error::success_if_gone;
-use super::{Secrets, is_being_deleted, told};
+use super::{Secrets, is_being_deleted, map_secrets_error};
 use crate::cloud::{ErrorKind, Result, SecretArn, SecretState};
 
 impl Secrets {
@@ -10,7 +10,7 @@ impl Secrets {
         call.send()
             .await
             .map(drop)
-            .map_err(told("secretsmanager:RestoreSecret"))
+            .map_err(map_secrets_error("secretsmanager:RestoreSecret"))
     }
 
     pub(in crate::aws) async fn remove_replicas(
@@ -23,11 +23,9 @@ impl Secrets {
             .remove_regions_from_replication()
             .secret_id(&secret.0);
         let call = call.set_remove_replica_regions(Some(regions.to_vec()));
-        let outcome = call
-            .send()
-            .await
-            .map(drop)
-            .map_err(told("secretsmanager:RemoveRegionsFromReplication"));
+        let outcome = call.send().await.map(drop).map_err(map_secrets_error(
+            "secretsmanager:RemoveRegionsFromReplication",
+        ));
         let is_gone = async {
             let secret = self.describe(&secret.0).await?;
             Ok(secret.is_none_or(|secret| {
@@ -53,7 +51,7 @@ impl Secrets {
             .send()
             .await
             .map(drop)
-            .map_err(told("secretsmanager:DeleteSecret"))
+            .map_err(map_secrets_error("secretsmanager:DeleteSecret"))
         {
             Err(error) if is_being_deleted(&error) => Ok(()),
             Err(mut error)

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::super::error::{incomplete_response, none_if_not_found};
-use super::{Secrets, told};
+use super::{Secrets, map_secrets_error};
 use crate::cloud::{PutVersion, Result, SecretArn, Version, VersionId};
 use crate::names::SecretName;
 use crate::secret::Label;
@@ -23,7 +23,7 @@ impl Secrets {
             .send()
             .try_collect()
             .await
-            .map_err(told(OPERATION));
+            .map_err(map_secrets_error(OPERATION));
         let pages = none_if_not_found(pages)?.unwrap_or_default();
         pages
             .into_iter()
@@ -54,7 +54,7 @@ impl Secrets {
         let answer = none_if_not_found(
             call.send()
                 .await
-                .map_err(told("secretsmanager:GetSecretValue")),
+                .map_err(map_secrets_error("secretsmanager:GetSecretValue")),
         )?;
         Ok(answer
             .and_then(|answer| answer.secret_string)
@@ -78,7 +78,7 @@ impl Secrets {
         match call
             .send()
             .await
-            .map_err(told("secretsmanager:PutSecretValue"))
+            .map_err(map_secrets_error("secretsmanager:PutSecretValue"))
         {
             Ok(_) => Ok(PutVersion::Stored),
             Err(error) if error.code.as_deref() == Some("ResourceExistsException") => {
@@ -105,6 +105,6 @@ impl Secrets {
         call.send()
             .await
             .map(drop)
-            .map_err(told("secretsmanager:UpdateSecretVersionStage"))
+            .map_err(map_secrets_error("secretsmanager:UpdateSecretVersionStage"))
     }
 }

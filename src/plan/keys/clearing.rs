@@ -1,9 +1,10 @@
 //! Which keys and labels go.
 
-use super::{KEYS_PER_USER, KeyDecision, Keys, ROTATION_WINDOW};
+use super::{KEYS_PER_USER, KeyDecision, Keys};
 use crate::cloud::{Key, KeyStatus, VersionId};
 use crate::plan::Step;
 use crate::secret::{AccessKeyId, Label};
+use crate::waits::ROTATION_WINDOW;
 
 impl<'a> Keys<'a> {
     /// Keys that no labelled version holds.

@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
-use super::{Keys, ROTATION_WINDOW};
+use super::Keys;
 use crate::cloud::Key;
 use crate::observe::Pair;
 use crate::plan::{RotationBlocked, Step};
 use crate::secret::Label;
-use crate::waits::KEY_IN_FLIGHT;
+use crate::waits::{KEY_IN_FLIGHT, ROTATION_WINDOW};
 
 /// What there is to do before a rotation makes its key.
 pub(in crate::plan) enum Readiness {

@@ -5,11 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::super::{Access, Change, Goal, Plan, RotationStep, presence, removal, rotation};
-use crate::cloud::{
-    Direction, Key, KeyStatus, Rotation, Secret, SecretArn, SecretState, Standing, User, Version,
-    VersionId,
+use super::super::{
+    Access, Change, Goal, Plan, Refusal, RotationStep, provision, removal, rotation,
 };
+use crate::cloud::{
+    Key, KeyStatus, Rotation, Secret, SecretArn, SecretState, StackOperation, TagMap, User,
+    Version, VersionId,
+};
+use crate::confirm::Confirmation;
 use crate::names::RecoveryWindow;
 use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};
 use crate::ownership::{Owner, Ownership, StackId};
@@ -83,6 +86,7 @@ impl World {
             ownership: Ownership::Ours,
             versions: Vec::new(),
             stored: BTreeMap::new(),
+            unreadable: None,
         };
         let desired = Desired::parse(&properties, owner.stack.partition()).unwrap();
         let pair = Pair {
@@ -93,8 +97,9 @@ impl World {
         };
         let observed = Observed {
             now: now(),
-            standing: Standing::Wanted,
-            direction: Direction::Forward,
+            confirmation: Confirmation::Confirmed,
+            operation: StackOperation::Forward,
+            stack_tags: TagMap::new(),
             regions: BTreeMap::from([(
                 desired.buckets.first().bucket.clone(),
                 BucketRegion::In("eu-west-1".into()),
@@ -199,7 +204,7 @@ impl World {
         planned.unwrap().notes
     }
 
-    fn planned(&self, desired: &Desired, change: Change<'_>) -> Result<Plan, String> {
+    fn planned(&self, desired: &Desired, change: Change<'_>) -> Result<Plan, Refusal> {
         let document = desired
             .policy_document(self.owner.stack.partition(), "amazonaws.com")
             .unwrap();
@@ -208,9 +213,10 @@ impl World {
             desired,
             document: &document,
             change,
+            release: None,
             access: Access::Same,
         };
-        presence(&goal, &self.observed)
+        provision(&goal, &self.observed)
     }
 
     /// Begins a rotation: a version without a value.
@@ -225,7 +231,7 @@ impl World {
     }
 
     pub(super) fn rotation(&self, step: RotationStep) -> String {
-        match rotation(step, &version("v3"), &self.observed.pair, now()) {
+        match rotation(step, &version("v3"), &self.observed, &[]) {
             Ok(plan) => plan.to_string(),
             Err(obstacle) => format!("{obstacle:?}"),
         }
@@ -239,7 +245,7 @@ impl World {
     }
 
     /// The plan of a removal, with what it tells a person besides.
-    pub(super) fn removed(&self) -> Result<Plan, String> {
+    pub(super) fn removed(&self) -> Result<Plan, Refusal> {
         let pair = &self.observed.pair;
         removal(&self.owner, pair, RecoveryWindow::None, now())
     }

@@ -48,11 +48,9 @@ impl Fake {
             Manner::Panics => panic!("{PANIC_MESSAGE}"),
             Manner::Hangs => pending().await,
             Manner::Refuses => Err(CloudError {
-                operation,
-                kind: ErrorKind::Rejected,
                 code: Some("MalformedInput".into()),
-                message: "AWS's own words".into(),
                 request_id: Some("aws-request-id".into()),
+                ..CloudError::unanswered(operation, ErrorKind::Rejected, "AWS's own words")
             }),
         }
     }
@@ -119,10 +117,10 @@ calls! {
     move_label(&SecretArn, &str, Option<&VersionId>, Option<&VersionId>) -> ();
     remove_replicas(&SecretArn, &[String]) -> ();
     delete_secret(&SecretArn, Option<u8>) -> ();
-    standing(&str, &str) -> Standing;
-    direction(&str) -> Direction;
+    stack_resource(&str, &str) -> StackResource;
+    stack(&str) -> Option<Stack>;
     bucket_region(&BucketName) -> Option<String>;
     caller_of(&StoredKey) -> String;
-    first_object(&StoredKey, &str, &BucketUri) -> Option<String>;
-    first_byte(&StoredKey, &str, &BucketName, &str) -> ();
+    list_objects(&StoredKey, &str, &BucketUri) -> Vec<ListedObject>;
+    read_byte(&StoredKey, &str, &BucketName, &str) -> ObjectRead;
 }

@@ -19,7 +19,9 @@ use std::fmt::{Display, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use publisher_s3_access::cloud::{CloudError, ErrorKind, Result, TagMap};
+use publisher_s3_access::cloud::{
+    CloudError, Denial, Denied, ErrorKind, PolicyKind, Result, TagMap,
+};
 use publisher_s3_access::names::UserName;
 use tokio::time::Instant;
 
@@ -283,6 +285,7 @@ impl State {
              }| CloudError {
                 operation,
                 kind,
+                denial: (kind == ErrorKind::Denied).then(|| denial(&message)),
                 code: Some(code.to_owned()),
                 message,
                 request_id: Some(format!("request-{}", self.log.len())),
@@ -312,6 +315,28 @@ pub fn denied(action: &str, why: &str) -> Refusal {
         "AccessDenied",
         format!("not authorized to perform: {action} {why}"),
     )
+}
+
+/// Which policy a message names.
+fn denial(message: &str) -> Denial {
+    let says = |text: &str| message.contains(text);
+    Denial {
+        by: match () {
+            () if says("service control policy") => PolicyKind::Organization,
+            () if says("permissions boundary") => PolicyKind::Boundary,
+            () if says("identity-based policy") => PolicyKind::Identity,
+            () if says("resource-based policy") => PolicyKind::Resource,
+            () => PolicyKind::Unsaid,
+        },
+        explicit: says("explicit deny"),
+        of: if says("kms:") {
+            let words = message.split_whitespace();
+            let key = words.clone().find(|word| word.contains(":kms:"));
+            Denied::KmsKey(key.map(str::to_owned))
+        } else {
+            Denied::Call
+        },
+    }
 }
 
 /// The beginning of what a thing prints as.

@@ -13,9 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use publisher_s3_access::buckets::{BucketName, BucketUri};
 use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, CloudError, CreatedKey, Creation, Direction, ErrorKind, Key,
-    NewSecret, NewUser, PutVersion, Result, Secret, SecretArn, Standing, TagMap, User, Version,
-    VersionId,
+    Attachment, AttachmentKind, Cloud, CloudError, CreatedKey, Creation, ErrorKind, Key,
+    ListedObject, NewSecret, NewUser, ObjectRead, PutVersion, Result, Secret, SecretArn, Stack,
+    StackResource, TagMap, User, Version, VersionId,
 };
 use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
@@ -317,11 +317,8 @@ impl<C> Faulty<C> {
 
 fn injected(operation: &'static str, kind: ErrorKind) -> CloudError {
     CloudError {
-        operation,
-        kind,
         code: (kind != ErrorKind::Indeterminate).then(|| format!("Injected{kind:?}")),
-        message: "injected by the test".to_owned(),
-        request_id: None,
+        ..CloudError::unanswered(operation, kind, "injected by the test")
     }
 }
 
@@ -373,10 +370,10 @@ every_call! {
     ) -> ();
     fn remove_replicas(&self, secret: &SecretArn, regions: &[String]) -> ();
     fn delete_secret(&self, secret: &SecretArn, recovery_days: Option<u8>) -> ();
-    fn standing(&self, stack_id: &str, logical_id: &str) -> Standing;
-    fn direction(&self, stack_id: &str) -> Direction;
+    fn stack_resource(&self, stack_id: &str, logical_id: &str) -> StackResource;
+    fn stack(&self, stack_id: &str) -> Option<Stack>;
     fn bucket_region(&self, bucket: &BucketName) -> Option<String>;
     fn caller_of(&self, key: &StoredKey) -> String;
-    fn first_object(&self, key: &StoredKey, region: &str, bucket: &BucketUri) -> Option<String>;
-    fn first_byte(&self, key: &StoredKey, region: &str, bucket: &BucketName, object: &str) -> ();
+    fn list_objects(&self, key: &StoredKey, region: &str, bucket: &BucketUri) -> Vec<ListedObject>;
+    fn read_byte(&self, key: &StoredKey, region: &str, bucket: &BucketName, object: &str) -> ObjectRead;
 }

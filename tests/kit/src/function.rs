@@ -16,7 +16,7 @@ use super::account::{ACCOUNT, Account, REGION};
 use super::faults::Faulty;
 
 /// The function's timeout in the template.
-pub const TIMEOUT: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Takes every answer.
 #[derive(Default)]
@@ -38,9 +38,19 @@ pub async fn invoke<C: Cloud>(
     cloud: &Faulty<C>,
     event: &Value,
 ) -> Option<Value> {
+    invoke_served(account, cloud, event, "").await
+}
+
+/// The same of a function that serves only one stack, the one of this id.
+pub async fn invoke_served<C: Cloud>(
+    account: &Account,
+    cloud: &Faulty<C>,
+    event: &Value,
+    served: &str,
+) -> Option<Value> {
     let mailbox = Mailbox::default();
     cloud.revive();
-    let run = run(cloud, event, &mailbox);
+    let run = run(cloud, event, &mailbox, served);
     let ended = cloud.until_killed(run).await;
     let answers = mailbox
         .0
@@ -54,8 +64,8 @@ pub async fn invoke<C: Cloud>(
     serde_json::from_str(answers.first()?).ok()
 }
 
-async fn run(cloud: &impl Cloud, event: &Value, mailbox: &Mailbox) {
-    let settings = settings();
+async fn run(cloud: &impl Cloud, event: &Value, mailbox: &Mailbox, served: &str) {
+    let settings = settings(served);
     let deadline = Deadline::after(TIMEOUT);
     handle(
         &event.to_string(),
@@ -73,8 +83,9 @@ pub async fn invoke_well(account: &Account, event: &Value) -> Option<Value> {
     invoke(account, &Faulty::new(account.clone()), event).await
 }
 
-fn settings() -> Settings {
+fn settings(served: &str) -> Settings {
     let variable = |name: &str| match name {
+        "STACK_ID" => Some(served.to_owned()),
         "USER_NAME_PREFIX" => Some("publisher-".to_owned()),
         "URL_SUFFIX" => Some("amazonaws.com".to_owned()),
         _ => None,

@@ -191,7 +191,7 @@ impl Stack {
         }
         self.set("ROLLBACK_IN_PROGRESS", "CREATE_FAILED");
         if self.remove_resource(run).await {
-            self.set("ROLLBACK_COMPLETE", "DELETE_COMPLETE");
+            self.stack_is("ROLLBACK_COMPLETE");
             Outcome::RolledBack
         } else {
             self.set("ROLLBACK_FAILED", "DELETE_FAILED");
@@ -225,8 +225,8 @@ impl Stack {
             properties,
         };
         if answer.is_some_and(|answer| answer.succeeded()) && others == Others::Succeed {
-            self.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE");
             self.resource = Some(tried.clone());
+            self.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE");
             if good.physical_id != tried.physical_id {
                 self.clean_up(&good, run).await;
             }
@@ -391,15 +391,15 @@ impl Stack {
                 return Outcome::Blocked;
             }
         };
-        self.set(
-            "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
-            "UPDATE_COMPLETE",
-        );
         let physical_id = answer.physical_id().to_owned();
         self.resource = Some(Resource {
             physical_id: physical_id.clone(),
             properties: good.properties,
         });
+        self.set(
+            "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+            "UPDATE_COMPLETE",
+        );
         if physical_id != tried.physical_id {
             self.clean_up(&tried, run).await;
         }
@@ -444,6 +444,11 @@ impl Stack {
             .is_some_and(|answer| answer.succeeded());
         if gone {
             self.resource = None;
+            let Owner {
+                stack_id,
+                logical_id,
+            } = &self.owner;
+            self.account.forget_resource(stack_id, logical_id);
         }
         gone
     }

@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use publisher_s3_access::buckets::{BucketName, BucketUri};
 use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Direction, Key, NewSecret, NewUser,
-    PutVersion, Result, Secret, SecretArn, Standing, TagMap, User, Version, VersionId,
+    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, ListedObject, NewSecret, NewUser,
+    ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User, Version,
+    VersionId,
 };
 use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
@@ -443,22 +444,24 @@ impl Cloud for Account {
         .await
     }
 
-    async fn standing(&self, stack_id: &str, logical_id: &str) -> Result<Standing> {
+    async fn stack_resource(&self, stack_id: &str, logical_id: &str) -> Result<StackResource> {
+        let actor = self.actor.as_ref();
         self.act(
             "cloudformation:DescribeStackResource",
             logical_id,
             By::Role,
-            |state, _| state.stacks.standing(stack_id, logical_id),
+            |state, at| state.stacks.resource(stack_id, logical_id, actor, at),
         )
         .await
     }
 
-    async fn direction(&self, stack_id: &str) -> Result<Direction> {
+    async fn stack(&self, stack_id: &str) -> Result<Option<Stack>> {
+        let actor = self.actor.as_ref();
         self.act(
             "cloudformation:DescribeStacks",
             stack_id,
             By::Role,
-            |state, _| state.stacks.direction(stack_id),
+            |state, at| state.stacks.stack(stack_id, actor, at),
         )
         .await
     }
@@ -477,34 +480,34 @@ impl Cloud for Account {
         .await
     }
 
-    async fn first_object(
+    async fn list_objects(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketUri,
-    ) -> Result<Option<String>> {
+    ) -> Result<Vec<ListedObject>> {
         let prefix = bucket.prefix.as_ref().map_or("", |prefix| prefix.as_str());
         self.act(
             "s3:ListBucket",
             format_args!("{bucket} {region} {}", key.id),
             By::Other,
-            |state, at| state.first_object(key, region, bucket.bucket.as_str(), prefix, at),
+            |state, at| state.list_objects(key, region, bucket.bucket.as_str(), prefix, at),
         )
         .await
     }
 
-    async fn first_byte(
+    async fn read_byte(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketName,
         object: &str,
-    ) -> Result<()> {
+    ) -> Result<ObjectRead> {
         self.act(
             "s3:GetObject",
             format_args!("{bucket}/{object} {region} {}", key.id),
             By::Other,
-            |state, at| state.first_byte(key, region, bucket.as_str(), object, at),
+            |state, at| state.read_byte(key, region, bucket.as_str(), object, at),
         )
         .await
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use publisher_s3_access::buckets::BucketUri;
-use publisher_s3_access::cloud::{ErrorKind, KeyStatus};
+use publisher_s3_access::cloud::{ErrorKind, KeyStatus, ListedObject, ObjectRead};
 use publisher_s3_access::secret::StoredKey;
 use secrecy::ExposeSecret;
 
@@ -34,6 +34,10 @@ pub enum Object {
     Archived,
     /// It is encrypted with a key that the reader would have to send.
     CustomerKey,
+    /// Its class does not tell that it lies in an archive, as with intelligent tiering.
+    ArchivedAfterAll,
+    /// It is deleted right after it was listed.
+    GoneMeanwhile,
     /// It is encrypted under this KMS key.
     Kms(String),
 }
@@ -104,14 +108,14 @@ impl State {
         Ok(user)
     }
 
-    pub fn first_object(
+    pub fn list_objects(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &str,
         prefix: &str,
         at: At,
-    ) -> Effect<Option<String>> {
+    ) -> Effect<Vec<ListedObject>> {
         let user = self.authenticate(key, "InvalidAccessKeyId", at)?;
         let there = self.reach(bucket, region)?;
         if there.policy == BucketPolicy::DeniesList {
@@ -123,21 +127,24 @@ impl State {
         let arn = format!("arn:aws:s3:::{bucket}");
         let request = Request::new("s3:ListBucket", &arn).with("s3:prefix", prefix);
         self.authorize(user, &request, at)?;
-        Ok(there
-            .objects
-            .keys()
-            .find(|object| object.starts_with(prefix))
-            .cloned())
+        let listed = |(key, object): (&String, &Object)| ListedObject {
+            key: key.clone(),
+            size: u64::from(!matches!(object, Object::Empty)),
+            archived: matches!(object, Object::Archived),
+        };
+        let objects = there.objects.iter();
+        let under_prefix = objects.filter(|(key, _)| key.starts_with(prefix));
+        Ok(under_prefix.take(100).map(listed).collect())
     }
 
-    pub fn first_byte(
+    pub fn read_byte(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &str,
         object: &str,
         at: At,
-    ) -> Effect<()> {
+    ) -> Effect<ObjectRead> {
         let user = self.authenticate(key, "InvalidAccessKeyId", at)?;
         let there = self.reach(bucket, region)?;
         if there.policy == BucketPolicy::DeniesGet {
@@ -148,33 +155,19 @@ impl State {
         }
         let arn = format!("arn:aws:s3:::{bucket}/{object}");
         self.authorize(user, &Request::new("s3:GetObject", &arn), at)?;
-        match there.objects.get(object) {
-            None => Err(refusal(
-                ErrorKind::NotFound,
-                "NoSuchKey",
-                "The specified key does not exist.",
-            )),
-            Some(Object::Plain) => Ok(()),
-            Some(Object::Empty) => Err(refusal(
-                ErrorKind::Rejected,
-                "InvalidRange",
-                "The requested range is not satisfiable",
-            )),
-            Some(Object::Archived) => {
-                let message = "The operation is not valid for the object's storage class";
-                Err(refusal(ErrorKind::Rejected, "InvalidObjectState", message))
-            }
-            Some(Object::CustomerKey) => {
-                let message = "The object was stored using a form of Server Side Encryption. The correct parameters \
-                               must be provided to retrieve the object.";
-                Err(refusal(ErrorKind::Rejected, "InvalidRequest", message))
-            }
+        let service = format!("s3.{region}.amazonaws.com");
+        Ok(match there.objects.get(object) {
+            None | Some(Object::GoneMeanwhile) => ObjectRead::Gone,
+            Some(Object::Plain) => ObjectRead::Read,
+            Some(Object::Empty) => ObjectRead::Empty,
+            Some(Object::Archived | Object::ArchivedAfterAll) => ObjectRead::Archived,
+            Some(Object::CustomerKey) => ObjectRead::CustomerKey,
             Some(Object::Kms(kms_key)) => {
-                let service = format!("s3.{region}.amazonaws.com");
                 let request = Request::new("kms:Decrypt", kms_key).with("kms:ViaService", &service);
-                self.authorize(user, &request, at)
+                self.authorize(user, &request, at)?;
+                ObjectRead::Read
             }
-        }
+        })
     }
 
     fn reach(&self, bucket: &str, region: &str) -> Effect<&Bucket> {
@@ -216,7 +209,7 @@ impl Account {
             .unwrap_or_default();
         let prefix = bucket.prefix.as_ref().map_or("", |prefix| prefix.as_str());
         state
-            .first_object(key, &region, bucket.bucket.as_str(), prefix, at)
+            .list_objects(key, &region, bucket.bucket.as_str(), prefix, at)
             .is_ok()
     }
 }

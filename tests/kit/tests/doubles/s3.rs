@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use publisher_s3_access::buckets::{BucketName, BucketUri};
-use publisher_s3_access::cloud::{Cloud, Direction, ErrorKind, Standing};
+use publisher_s3_access::cloud::{Cloud, CloudError, ErrorKind, ObjectRead, StackResource};
 
 use super::*;
 use kit::account::Lags;
+use kit::account::cloudformation::ViewLag;
 use kit::account::s3::{BucketPolicy, Object};
 use kit::policy_check::{Decision, Request};
 
@@ -60,21 +61,22 @@ async fn a_key_reads_what_its_policy_allows_where_it_is() {
         None
     );
     let first = account
-        .first_object(&key, "eu-west-1", &uri("reads"))
+        .list_objects(&key, "eu-west-1", &uri("reads"))
         .await
         .unwrap();
-    assert_eq!(first.as_deref(), Some("archived"));
+    assert_eq!(first[0].key, "archived");
+    assert!(first[0].archived);
     let first = account
-        .first_object(&key, "eu-west-1", &uri("s3://reads/nothing/"))
+        .list_objects(&key, "eu-west-1", &uri("s3://reads/nothing/"))
         .await
         .unwrap();
-    assert_eq!(first, None);
-    let elsewhere = account.first_object(&key, "us-east-1", &uri("reads")).await;
+    assert_eq!(first, []);
+    let elsewhere = account.list_objects(&key, "us-east-1", &uri("reads")).await;
     assert_eq!(code(elsewhere), "PermanentRedirect");
     assert_eq!(
         code(
             account
-                .first_object(&key, "us-east-1", &uri("absent"))
+                .list_objects(&key, "us-east-1", &uri("absent"))
                 .await
         ),
         "NoSuchBucket"
@@ -86,14 +88,18 @@ async fn objects_answer_as_their_kind_does() {
     let (account, key) = reader().await;
     let read = async |object: &str| {
         account
-            .first_byte(&key, "eu-west-1", &bucket("reads"), object)
+            .read_byte(&key, "eu-west-1", &bucket("reads"), object)
             .await
     };
     read("plain").await.unwrap();
-    assert_eq!(code(read("empty").await), "InvalidRange");
-    assert_eq!(code(read("archived").await), "InvalidObjectState");
-    assert_eq!(code(read("customer").await), "InvalidRequest");
-    assert_eq!(code(read("absent").await), "NoSuchKey");
+    for (object, expected) in [
+        ("empty", ObjectRead::Empty),
+        ("archived", ObjectRead::Archived),
+        ("customer", ObjectRead::CustomerKey),
+        ("absent", ObjectRead::Gone),
+    ] {
+        assert_eq!(read(object).await, Ok(expected), "{object}");
+    }
     let refused = read("kms").await.unwrap_err();
     assert!(
         refused.message.contains("kms:Decrypt") && refused.message.contains(KMS_KEY),
@@ -113,7 +119,7 @@ async fn objects_answer_as_their_kind_does() {
 #[tokio::test(start_paused = true)]
 async fn a_key_fails_when_it_is_unknown_inactive_wrong_or_bare() {
     let (account, key) = reader().await;
-    let list = async |key: &StoredKey| account.first_object(key, "eu-west-1", &uri("reads")).await;
+    let list = async |key: &StoredKey| account.list_objects(key, "eu-west-1", &uri("reads")).await;
     let wrong = StoredKey {
         secret: "wrong".into(),
         ..key.clone()
@@ -133,17 +139,17 @@ async fn a_bucket_policy_that_denies_wins() {
     let (account, key) = reader().await;
     account.bucket_policy("reads", BucketPolicy::DeniesList);
     let refused = account
-        .first_object(&key, "eu-west-1", &uri("reads"))
+        .list_objects(&key, "eu-west-1", &uri("reads"))
         .await
         .unwrap_err();
     assert!(refused.message.contains("explicit deny"), "{refused}");
     account.bucket_policy("reads", BucketPolicy::DeniesGet);
     account
-        .first_object(&key, "eu-west-1", &uri("reads"))
+        .list_objects(&key, "eu-west-1", &uri("reads"))
         .await
         .unwrap();
     let refused = account
-        .first_byte(&key, "eu-west-1", &bucket("reads"), "plain")
+        .read_byte(&key, "eu-west-1", &bucket("reads"), "plain")
         .await
         .unwrap_err();
     assert!(refused.message.contains("explicit deny"), "{refused}");
@@ -170,12 +176,12 @@ async fn keys_and_policies_lag() {
         .await
         .unwrap();
     account
-        .first_object(&key, "eu-west-1", &uri("reads"))
+        .list_objects(&key, "eu-west-1", &uri("reads"))
         .await
         .unwrap();
     tokio::time::sleep(second).await;
     assert_eq!(
-        kind(account.first_object(&key, "eu-west-1", &uri("reads")).await),
+        kind(account.list_objects(&key, "eu-west-1", &uri("reads")).await),
         ErrorKind::Denied
     );
 }
@@ -213,39 +219,58 @@ fn policies_are_judged_as_iam_judges_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn standing_and_direction_are_what_cloudformation_shows() {
+async fn cloudformation_describes_what_it_was_told_as_late_as_it_was_told() {
     let account = Account::new();
     let Owner {
         stack_id,
         logical_id,
     } = owner();
-    assert_eq!(
-        account.standing(&stack_id, &logical_id).await.unwrap(),
-        Standing::Abandoned
-    );
-    assert_eq!(code(account.direction(&stack_id).await), "ValidationError");
+    let status = async || match account.stack_resource(&stack_id, &logical_id).await {
+        Ok(StackResource::Custom { status, .. }) => status.0,
+        Ok(StackResource::Missing(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    assert!(status().await.starts_with("Stack '"));
+    assert_eq!(account.stack(&stack_id).await, Ok(None));
     account.set_stack(&stack_id, "CREATE_IN_PROGRESS");
-    assert_eq!(
-        account.standing(&stack_id, &logical_id).await.unwrap(),
-        Standing::Wanted
-    );
+    assert!(status().await.contains("does not exist for stack"));
+    account.set_resource(&stack_id, &logical_id, "CREATE_IN_PROGRESS", "");
+    assert_eq!(status().await, "CREATE_IN_PROGRESS");
+    account.view_lags(ViewLag {
+        time: Duration::ZERO,
+        looks: 2,
+    });
     account.set_resource(&stack_id, &logical_id, "CREATE_COMPLETE", "publisher/x");
+    assert_eq!(status().await, "CREATE_IN_PROGRESS");
+    assert_eq!(status().await, "CREATE_IN_PROGRESS");
+    assert_eq!(status().await, "CREATE_COMPLETE");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    account.view_lags(ViewLag {
+        time: Duration::from_secs(5),
+        looks: 0,
+    });
+    account.forget_resource(&stack_id, &logical_id);
+    assert_eq!(status().await, "CREATE_COMPLETE");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(status().await.contains("does not exist for stack"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_stack_is_denied_and_a_busy_account_is_throttled() {
+    let account = Account::new();
+    let actor = account.acting_for(owner());
+    let other = format!("{}0", owner().stack_id);
+    account.set_stack(&other, "CREATE_IN_PROGRESS");
+    let kind = |error: CloudError| error.kind;
     assert_eq!(
-        account.standing(&stack_id, &logical_id).await.unwrap(),
-        Standing::Settled("publisher/x".to_owned())
+        actor.stack(&other).await.map_err(kind),
+        Err(ErrorKind::Denied)
     );
+    account.throttle_views(1);
+    let own = owner().stack_id;
     assert_eq!(
-        account.direction(&stack_id).await.unwrap(),
-        Direction::Forward
+        actor.stack(&own).await.map_err(kind),
+        Err(ErrorKind::Throttled)
     );
-    account.set_stack(&stack_id, "UPDATE_ROLLBACK_IN_PROGRESS");
-    assert_eq!(
-        account.direction(&stack_id).await.unwrap(),
-        Direction::Rollback
-    );
-    account.forget_stack(&stack_id);
-    assert_eq!(
-        account.standing(&stack_id, &logical_id).await.unwrap(),
-        Standing::Abandoned
-    );
+    assert_eq!(actor.stack(&own).await, Ok(None));
 }

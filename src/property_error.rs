@@ -12,7 +12,7 @@ const SHOWN: usize = 60;
 /// A property that cannot be accepted. Prints as one line that names the property, its value and the rule it breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("property `{property}`{value} {rule}")]
-pub struct Refusal {
+pub struct PropertyError {
     property: String,
     value: Shown,
     rule: Rule,
@@ -36,7 +36,7 @@ impl fmt::Display for Shown {
     }
 }
 
-impl Refusal {
+impl PropertyError {
     /// Refuses a property without showing a value; `rule` goes on after "property `Name` ".
     #[must_use]
     pub fn of(property: &str, rule: impl Into<Rule>) -> Self {

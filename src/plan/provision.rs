@@ -1,0 +1,249 @@
+//! The plan that makes a pair what the template says.
+
+use super::goal::{Change, Goal};
+use super::keys::{KeyDecision, KeyPlan, keys};
+use super::refusals::{
+    refuse_missing_buckets, refuse_strangers, refuse_unreadable, refuse_wrong_release,
+};
+use super::secret::secret_steps;
+use super::user::user_steps;
+use super::{Access, End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step, Target};
+use crate::buckets::BucketUri;
+use crate::cloud::{SecretState, StackOperation, VersionId};
+use crate::names::Verification;
+use crate::observe::{Observed, ObservedSecret, Pair};
+use crate::ownership::Ownership;
+use crate::secret::{AccessKeyId, Label};
+
+/// Plans the way from what is observed to what is wanted.
+///
+/// # Errors
+/// What stands in the way that is not ours to change. Nothing is changed then.
+pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> {
+    let pair = &observed.pair;
+    refuse_wrong_release(goal, observed)?;
+    refuse_strangers(goal.owner, pair)?;
+    refuse_unreadable(observed)?;
+    let mut plan = Plan::nothing(End::Done);
+    plan.access = goal.access;
+    let user_steps = user_steps(goal, observed, &mut plan.notes)?;
+    let only_tags = |step: &Step| matches!(step, Step::TagUser(_) | Step::UntagUser(_));
+    if !user_steps.iter().all(only_tags) {
+        plan.access = Access::Changed;
+    }
+    if pair.unreadable().is_some() {
+        // A rollback. What is known of the secret stays as it is: writing to it may need the KMS key as well.
+        plan.notes
+            .push("the secret cannot be read: its key stays as it is, unproved".to_owned());
+        plan.stages = in_turn(user_steps, Vec::new());
+        return Ok(plan);
+    }
+    if let Some(secret) = &pair.secret
+        && secret.secret.state == SecretState::PendingDeletion
+    {
+        restore(&mut plan, user_steps, pair, secret);
+        return Ok(plan);
+    }
+    let secret_steps = secret_steps(goal, observed);
+    let taken_over = pair
+        .secret
+        .as_ref()
+        .is_some_and(|secret| secret.ownership == Ownership::PreviousStack);
+    plan.stages = if taken_over {
+        in_turn(user_steps, secret_steps)
+    } else {
+        side_by_side(user_steps, secret_steps)
+    };
+
+    let KeyPlan {
+        clearing,
+        notes,
+        decision,
+    } = keys(pair, goal.desired.key_serial, observed.now);
+    plan.notes.extend(notes);
+    if !clearing.is_empty() {
+        // One after the other: a key goes before the label that tells of it. Then all is looked at anew, for another run
+        // may have stored such a key, or taken it into use, since it was observed.
+        plan.stages.extend(in_turn(clearing, Vec::new()));
+        plan.end = End::ObserveAgain("orphans and failed attempts were cleared".to_owned());
+        return Ok(plan);
+    }
+    let proof = ProofOf {
+        when: when_to_prove(goal, plan.access),
+        on_failure: match observed.operation {
+            StackOperation::Forward => OnFailure::Fail,
+            StackOperation::Rollback => OnFailure::Log,
+        },
+        targets: targets(goal, observed),
+    };
+    finish(&mut plan, decision, &proof)?;
+    refuse_missing_buckets(&plan, observed)?;
+    Ok(plan)
+}
+
+/// Brings back a secret that is pending deletion.
+fn restore(plan: &mut Plan, user_steps: Vec<Step>, pair: &Pair, secret: &ObservedSecret) {
+    // The user first: once it carries our tags, a Delete that comes now knows the secret as ours too.
+    plan.stages.extend(in_turn(user_steps, Vec::new()));
+    let keys = match secret.ownership {
+        // The keys of a previous stack end with it, while its secret still says so: restored, it then holds no key that
+        // works, and whoever looks next makes a new one. A deleted key may be listed for a while, and would look alive.
+        Ownership::PreviousStack => all_keys(pair),
+        Ownership::Ours | Ownership::Untagged | Ownership::Foreign(_) => Vec::new(),
+    };
+    plan.stages.push(if keys.is_empty() {
+        vec![Step::RestoreSecret(secret.secret.arn.clone())]
+    } else {
+        keys
+    });
+    plan.end = End::ObserveAgain("the secret was pending deletion".to_owned());
+}
+
+/// The entries of `Buckets` with their regions, as far as these are known.
+fn targets(goal: &Goal<'_>, observed: &Observed) -> Vec<Target> {
+    let target = |bucket: &BucketUri| Target {
+        bucket: bucket.clone(),
+        region: observed.region(goal.owner, &bucket.bucket).to_owned(),
+    };
+    goal.desired.buckets.iter().map(target).collect()
+}
+
+/// The end of all keys of the user.
+fn all_keys(pair: &Pair) -> Vec<Step> {
+    let keys = pair.user.iter().flat_map(|user| &user.keys);
+    keys.map(|key| Step::DeleteKey(key.id.clone())).collect()
+}
+
+/// How a key of this plan is proved.
+struct ProofOf {
+    when: ProveWhen,
+    on_failure: OnFailure,
+    targets: Vec<Target>,
+}
+
+impl ProofOf {
+    fn step(&self, key_under_test: KeyUnderTest) -> Step {
+        Step::Prove(Proof {
+            key_under_test,
+            on_failure: self.on_failure,
+            targets: self.targets.clone(),
+        })
+    }
+}
+
+/// Adds what becomes of the key in use.
+fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(), Refusal> {
+    match decision {
+        KeyDecision::Keep(key) => match proof.when {
+            ProveWhen::Always => plan
+                .stages
+                .push(vec![proof.step(KeyUnderTest::Current(key))]),
+            ProveWhen::KeyIsNew | ProveWhen::Never => {}
+        },
+        KeyDecision::Make {
+            new,
+            replaces,
+            room,
+        } => {
+            if !room.is_empty() {
+                plan.stages.push(room);
+            }
+            // Asking waits for nothing: it joins whatever is last before the key.
+            match plan.stages.last_mut() {
+                Some(stage) => stage.push(Step::AskCloudFormation),
+                None => plan.stages.push(vec![Step::AskCloudFormation]),
+            }
+            plan.stages.push(vec![Step::MakeKey(new.clone())]);
+            // A proof only reads: it can begin beside the questions whether it is still wanted.
+            let mut stage = vec![Step::LookAgain, Step::AskCloudFormation];
+            if proof.when != ProveWhen::Never {
+                stage.push(proof.step(KeyUnderTest::Made(new.clone())));
+            }
+            plan.stages.push(stage);
+            if let Some(from) = replaces {
+                promote(plan, from, new.version, None);
+            }
+        }
+        KeyDecision::Adopt {
+            candidate,
+            key,
+            replaces,
+        } => {
+            let id = key.id.clone();
+            if proof.when != ProveWhen::Never {
+                let key_under_test = KeyUnderTest::Candidate(candidate.clone(), key);
+                plan.stages.push(vec![proof.step(key_under_test)]);
+            }
+            promote(plan, replaces, candidate, Some(id));
+        }
+        KeyDecision::MoveBack { from, to, key } => {
+            let key = Some(key);
+            plan.stages.push(vec![Step::Promote { from, to, key }]);
+            plan.end = End::ObserveAgain("AWSCURRENT went back to a key that works".to_owned());
+        }
+        KeyDecision::Wait => {
+            plan.end = End::ObserveAgain("IAM may not list a new key yet".to_owned());
+        }
+        KeyDecision::Rotating(pending) => return Err(Refusal::RotationUnderWay(pending)),
+    }
+    Ok(())
+}
+
+fn promote(plan: &mut Plan, from: VersionId, to: VersionId, key: Option<AccessKeyId>) {
+    plan.stages.push(vec![Step::Promote {
+        from,
+        to: to.clone(),
+        key,
+    }]);
+    plan.stages.push(vec![Step::DropLabel {
+        label: Label::Candidate,
+        version: to,
+    }]);
+}
+
+/// When a proof is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ProveWhen {
+    Always,
+    KeyIsNew,
+    Never,
+}
+
+fn when_to_prove(goal: &Goal<'_>, access: Access) -> ProveWhen {
+    let Goal {
+        desired, change, ..
+    } = goal;
+    let asked = match (desired.verification, change) {
+        (Verification::Skip, _) => return ProveWhen::Never,
+        (Verification::Prove, Change::Fresh) => true,
+        (Verification::Prove, Change::InPlace(previous)) => {
+            previous.verification != Some(Verification::Prove)
+                || previous.buckets.as_ref() != Some(&desired.buckets)
+                || previous.bucket_kms_keys != desired.bucket_kms_keys
+                || (desired.boundary.is_some() && previous.boundary != desired.boundary)
+                || previous.revision != desired.revision
+        }
+    };
+    if asked || access == Access::Changed {
+        ProveWhen::Always
+    } else {
+        ProveWhen::KeyIsNew
+    }
+}
+
+/// Two sequences at once: the first steps together, then the second ones, …
+fn side_by_side(one: Vec<Step>, other: Vec<Step>) -> Vec<Vec<Step>> {
+    let stages = one.len().max(other.len());
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    (0..stages)
+        .map(|_| one.next().into_iter().chain(other.next()).collect())
+        .collect()
+}
+
+/// One sequence after the other.
+fn in_turn(one: Vec<Step>, other: Vec<Step>) -> Vec<Vec<Step>> {
+    one.into_iter()
+        .chain(other)
+        .map(|step| vec![step])
+        .collect()
+}

@@ -1,0 +1,40 @@
+//! The plan that removes the keys which one invocation made and nobody took into use.
+
+use super::{Access, End, Plan, Step};
+use crate::cloud::VersionId;
+use crate::observe::Pair;
+use crate::secret::{AccessKeyId, Label};
+
+/// Plans the end of these keys, each with the version that it was to be stored in: the key, then its candidate label. A
+/// key that is in use by now, or was, stays.
+pub fn withdrawal(pair: &Pair, keys: &[(VersionId, AccessKeyId)]) -> Plan {
+    let listed = |id: &AccessKeyId| {
+        let mut listed = pair.user.iter().flat_map(|user| &user.keys);
+        listed.any(|key| key.id == *id)
+    };
+    let holds = |version: &VersionId, label: Label| {
+        let secret = pair.secret.as_ref();
+        secret.and_then(|secret| secret.labelled(label)) == Some(version)
+    };
+    let mut steps = Vec::new();
+    for (version, key) in keys {
+        if holds(version, Label::Current) || holds(version, Label::Previous) {
+            continue;
+        }
+        if listed(key) {
+            steps.push(Step::DeleteKey(key.clone()));
+        }
+        if holds(version, Label::Candidate) {
+            steps.push(Step::DropLabel {
+                label: Label::Candidate,
+                version: version.clone(),
+            });
+        }
+    }
+    Plan {
+        notes: Vec::new(),
+        stages: steps.into_iter().map(|step| vec![step]).collect(),
+        access: Access::Same,
+        end: End::Done,
+    }
+}

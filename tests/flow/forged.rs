@@ -1,0 +1,290 @@
+//! Events that no stack sent: whoever may invoke the function forges every kind of event, with every field right or wrong,
+//! against every state that `CloudFormation` can show. Nothing is made, changed or removed but what `CloudFormation` itself has
+//! begun to remove.
+
+use kit::account::Owner;
+use kit::function::invoke;
+use kit::stack::{Answer, LOGICAL_ID};
+use serde_json::{Value, json};
+
+use crate::scene::{OTHER_SECRET, OTHER_USER, SECRET, Scene, USER, properties, properties_with};
+
+/// Every status of a resource that AWS documents, one that it may add, and none at all.
+const RESOURCES: [&str; 31] = [
+    "CREATE_IN_PROGRESS",
+    "CREATE_FAILED",
+    "CREATE_COMPLETE",
+    "DELETE_IN_PROGRESS",
+    "DELETE_FAILED",
+    "DELETE_COMPLETE",
+    "DELETE_SKIPPED",
+    "UPDATE_IN_PROGRESS",
+    "UPDATE_FAILED",
+    "UPDATE_COMPLETE",
+    "IMPORT_FAILED",
+    "IMPORT_COMPLETE",
+    "IMPORT_IN_PROGRESS",
+    "IMPORT_ROLLBACK_IN_PROGRESS",
+    "IMPORT_ROLLBACK_FAILED",
+    "IMPORT_ROLLBACK_COMPLETE",
+    "EXPORT_FAILED",
+    "EXPORT_COMPLETE",
+    "EXPORT_IN_PROGRESS",
+    "EXPORT_ROLLBACK_IN_PROGRESS",
+    "EXPORT_ROLLBACK_FAILED",
+    "EXPORT_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_IN_PROGRESS",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_FAILED",
+    "ROLLBACK_IN_PROGRESS",
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+    "REFACTORED",
+    "MISSING",
+    "OTHER_TYPE",
+];
+
+/// Stacks at rest and at work, and none.
+const STACKS: [&str; 10] = [
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_FAILED",
+    "DELETE_FAILED",
+    "REVIEWED",
+    "UPDATE_IN_PROGRESS",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_ROLLBACK_IN_PROGRESS",
+    "DELETE_IN_PROGRESS",
+    "MISSING",
+];
+
+/// What `CloudFormation` shows.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    stack: &'static str,
+    resource: &'static str,
+}
+
+impl State {
+    fn set(self, scene: &Scene) {
+        let Self { stack, resource } = self;
+        let Owner {
+            stack_id,
+            logical_id,
+        } = scene.owner();
+        let account = &scene.account;
+        match stack {
+            "MISSING" => account.unknown_stack(stack_id),
+            status => account.set_stack(stack_id, status),
+        }
+        match resource {
+            "MISSING" => account.forget_resource(stack_id, logical_id),
+            "OTHER_TYPE" => account.add_other_resource(stack_id, logical_id, "AWS::IAM::User"),
+            status => account.set_resource(stack_id, logical_id, status, SECRET),
+        }
+    }
+
+    /// `CloudFormation` is at work on this very resource, or is about to be: a forged event cannot be told from a real one.
+    /// docs/security.md lists what it can do then.
+    fn at_work(self, kind: &str) -> bool {
+        let Self { stack, resource } = self;
+        let known = stack != "MISSING";
+        let in_progress = stack.ends_with("_IN_PROGRESS");
+        match kind {
+            "Delete" => {
+                let held = resource == "DELETE_SKIPPED"
+                    || (!resource.starts_with("DELETE_")
+                        && (resource.ends_with("_IN_PROGRESS") || resource.ends_with("_COMPLETE")));
+                in_progress && !held
+            }
+            _ => {
+                known
+                    && (resource == "CREATE_FAILED"
+                        || (resource.starts_with("DELETE_") && resource != "DELETE_SKIPPED")
+                        || (resource.ends_with("_IN_PROGRESS") && !resource.starts_with("EXPORT_")))
+            }
+        }
+    }
+}
+
+/// A forged event and what is wrong with it.
+struct Forged {
+    what: String,
+    kind: &'static str,
+    /// Whether the function must refuse it whatever `CloudFormation` shows.
+    never: bool,
+    event: Value,
+}
+
+/// Every kind of event, with every field as the stack would send it and otherwise.
+fn forgeries(scene: &mut Scene) -> Vec<Forged> {
+    let mut forged = Vec::new();
+    let rotated = properties_with(json!({"KeySerial": 99}));
+    let widened = properties_with(json!({"Buckets": "others"}));
+    let replaced = properties_with(json!({"UserName": OTHER_USER}));
+    let strangers = properties_with(json!({"UserName": "publisher-stranger"}));
+    let neighbours = properties_with(json!({"UserName": "publisher-neighbour"}));
+    let wanted = [
+        ("as it is", properties()),
+        ("rotated", rotated),
+        ("widened", widened),
+        ("replaced", replaced.clone()),
+        ("a stranger's", strangers),
+        ("a neighbour's", neighbours),
+    ];
+    for kind in ["Create", "Update", "Delete"] {
+        for (what, properties) in &wanted {
+            for id in [SECRET, OTHER_SECRET, "mine-PublisherAccess-1ABC"] {
+                if kind == "Create" && id != SECRET {
+                    continue;
+                }
+                let sent = (kind != "Create").then_some(id);
+                let old = (kind == "Update").then_some(&replaced);
+                let event = scene.stack.request(kind, sent, properties, old);
+                let what = format!("{kind} of `{id}`, {what}");
+                forged.push(Forged {
+                    what,
+                    kind,
+                    never: false,
+                    event,
+                });
+            }
+        }
+    }
+    let own = scene.owner().stack_id.clone();
+    let ids = [
+        ("another life's", own.replace("/00000001-", "/0000000f-")),
+        ("another stack's", own.replace("/mine/", "/yours/")),
+        ("a neighbour's", own.replace("/mine/", "/neighbour/")),
+        ("another region's", own.replace("us-east-1", "us-west-2")),
+        (
+            "another account's",
+            own.replace("111122223333", "999988887777"),
+        ),
+        ("shouted", own.to_uppercase()),
+        ("malformed", "mine".to_owned()),
+        ("empty", String::new()),
+    ];
+    for kind in ["Create", "Update", "Delete"] {
+        let mut event = |field: &str, value: Value, what: &str| {
+            let sent = (kind != "Create").then_some(SECRET);
+            let old = (kind == "Update").then(properties);
+            let mut event = scene.stack.request(kind, sent, &wanted[1].1, old.as_ref());
+            event[field] = value;
+            forged.push(Forged {
+                what: format!("{kind} with {what} {field}"),
+                kind,
+                never: true,
+                event,
+            });
+        };
+        for (what, id) in &ids {
+            event("StackId", json!(id), what);
+        }
+        event("StackId", Value::Null, "no");
+        event("LogicalResourceId", json!("Unknown"), "an unknown");
+        event("LogicalResourceId", json!("FunctionLogs"), "another");
+        event("LogicalResourceId", json!(""), "an empty");
+        event("RequestType", json!("Remove"), "an unknown");
+    }
+    forged
+}
+
+fn everything(scene: &Scene) -> std::collections::BTreeMap<String, String> {
+    scene.account.foreign_to(&Owner {
+        stack_id: String::new(),
+        logical_id: String::new(),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::print_stdout, reason = "the figure that `make test` shows")]
+async fn a_forged_event_makes_changes_and_removes_nothing_while_cloudformation_is_not_at_work_on_the_resource()
+ {
+    let mut living = Scene::created().await;
+    let logs = "FunctionLogs";
+    let stack = living.owner().stack_id.clone();
+    let account = &living.account;
+    account.add_other_resource(&stack, logs, "AWS::Logs::LogGroup");
+    let forged = forgeries(&mut living);
+    let before = everything(&living);
+    let (mut tried, mut refused) = (0, 0);
+    for state in STACKS
+        .iter()
+        .flat_map(|stack| RESOURCES.iter().map(|resource| State { stack, resource }))
+    {
+        for Forged {
+            what,
+            kind,
+            never,
+            event,
+        } in &forged
+        {
+            if state.at_work(kind) && !never {
+                continue;
+            }
+            let scene = living.fork();
+            state.set(&scene);
+            let answer = invoke(&scene.account, &scene.process(), event).await;
+            let answer = Answer(answer.expect("it lives"));
+            assert_eq!(
+                everything(&scene),
+                before,
+                "{what} at {state:?}: {}\n  {}",
+                answer.reason(),
+                scene.account.log().join("\n  ")
+            );
+            tried += 1;
+            if answer.succeeded() {
+                assert_all_is_as_it_asks(state, what, event);
+            } else {
+                refused += 1;
+                assert!(!answer.reason().is_empty());
+            }
+            scene.assert_neighbours_untouched();
+        }
+    }
+    assert!(tried > 5_000, "only {tried}");
+    println!("{tried} forged events, {refused} of them answered FAILED");
+}
+
+/// SUCCESS is answered only where nothing had to be done for it.
+#[track_caller]
+fn assert_all_is_as_it_asks(state: State, what: &str, event: &Value) {
+    let late_duplicate = state.resource.ends_with("_COMPLETE")
+        && state.resource != "DELETE_COMPLETE"
+        && event["ResourceProperties"]["UserName"] == USER
+        && event["ResourceProperties"]["KeySerial"].is_null()
+        && event["ResourceProperties"]["Buckets"] == "reads";
+    let nothing_to_delete = event["RequestType"] == "Delete";
+    assert!(late_duplicate || nothing_to_delete, "{what} at {state:?}");
+    assert!(event["LogicalResourceId"] != "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_another_stack_than_the_one_served_makes_no_call() {
+    let mut scene = Scene::created().await;
+    for Forged {
+        what,
+        kind: _,
+        never: _,
+        mut event,
+    } in forgeries(&mut scene)
+    {
+        let served = scene.owner().stack_id.clone();
+        if event["StackId"] == served.as_str() {
+            event["StackId"] = json!(served.replace("/mine/", "/yours/"));
+        }
+        let process = scene.process();
+        let answer = kit::function::invoke_served(&scene.account, &process, &event, &served).await;
+        let answer = Answer(answer.expect("it lives"));
+        assert!(!answer.succeeded(), "{what}");
+        assert!(
+            answer.reason().contains(&served) && answer.reason().contains("nothing was changed"),
+            "{what}: {}",
+            answer.reason()
+        );
+        assert_eq!(process.calls(), Vec::<&str>::new(), "{what}");
+    }
+    assert_eq!(scene.owner().logical_id, LOGICAL_ID);
+}
