@@ -19,6 +19,9 @@ LINT      := .tools/lint
 PEERS     := .tools/bench
 CDK       := examples/cdk/node_modules/.package-lock.json
 PEERS_INSTALLED := $(PEERS)/installed-$(shell { cat bench/*.txt bench/crhelper/*.txt bench/node/*.json bench/node/*.mjs; pwd; } | git hash-object --stdin)
+# The scanners of `make scan`.
+SCAN      := .tools/scan
+SCAN_INSTALLED := $(SCAN)/installed-$(shell { cat tests/scan/requirements.txt tests/scan/package-lock.json tests/scan/cdk-nag.mjs; pwd; } | git hash-object --stdin)
 VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 RUST      := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 CARGO     := cargo
@@ -163,6 +166,11 @@ AUDITED ?= licenses bans sources
 audit: $(AUDIT)/installed ## Licences, banned crates and sources of all that is linked
 	@$(AUDIT)/bin/cargo-deny --locked --log-level error check $(AUDITED)
 
+# `SCANNERS='checkov --all'` for one of them, with the findings that are accepted.
+.PHONY: scan
+scan: $(SCAN_INSTALLED) check-workflows ## Other people's scanners find nothing but what docs/security.md explains
+	@$(SCAN)/bin/python -B -W ignore tests/scan/scan.py --node $(SCAN)/node $(SCANNERS)
+
 # Takes about five minutes with two thousand cases for each property; `make test` tries 256.
 CASES ?= 2000
 .PHONY: fuzz
@@ -218,6 +226,16 @@ $(AUDIT)/installed: tests/audit/requirements.txt | prerequisites
 	@rm -rf $(AUDIT)
 	@$(PYTHON) -m venv $(AUDIT)
 	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
+
+$(SCAN_INSTALLED): | prerequisites
+	@echo 'Installing the scanners into $(SCAN) (about 600 MB, once)'
+	@rm -rf $(SCAN)
+	@$(PYTHON) -m venv $(SCAN)
+	@$(SCAN)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement tests/scan/requirements.txt
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		mkdir -p $(SCAN)/node && cp tests/scan/*.json tests/scan/*.mjs $(SCAN)/node && cd $(SCAN)/node && \
+		npm ci --ignore-scripts --no-audit --no-fund --silent; fi
 	@touch $@
 
 $(LINT)/installed: tests/lint/requirements.txt | prerequisites

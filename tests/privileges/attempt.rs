@@ -1,5 +1,7 @@
 //! What somebody tries with the function's role, or with the user's key, and must not be allowed.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use super::calls::Call;
@@ -12,7 +14,7 @@ pub(crate) const STACK: &str =
     "arn:aws:cloudformation:us-east-1:111122223333:stack/genomes-for-publisher/00000001-1111";
 
 /// With whose credentials, and what else permits them something.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     /// The function's role as the template makes it.
     Role,
@@ -29,6 +31,30 @@ pub(crate) enum Who {
     UserAndResourcePolicy,
 }
 
+impl Who {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Role,
+        Self::RoleAndAdministrator,
+        Self::Rotation,
+        Self::User,
+        Self::UserAndAdministrator,
+        Self::UserAndResourcePolicy,
+    ];
+
+    /// The sets of documents that each have their say: an identity policy counts as far as the boundary allows the same.
+    pub(crate) fn sides(self, policies: &Policies) -> Vec<Vec<&Value>> {
+        let role = policies.roles[CUSTOM_RESOURCE].iter();
+        let boundary = vec![&policies.boundary];
+        match self {
+            Self::Role => vec![role.collect()],
+            Self::RoleAndAdministrator => vec![role.chain([&*ADMINISTRATOR]).collect()],
+            Self::Rotation => vec![policies.roles[ROTATION].iter().collect()],
+            Self::User => vec![vec![&*OWN_POLICY], boundary],
+            Self::UserAndAdministrator | Self::UserAndResourcePolicy => vec![boundary],
+        }
+    }
+}
+
 /// One attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
@@ -41,7 +67,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    fn call(&self) -> Call {
+    pub(crate) fn call(&self) -> Call {
         let context = self.context.iter();
         let context = context.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         Call::new(self.action, self.resource, STACK).with_all(context)
@@ -50,23 +76,12 @@ impl Attempt {
     /// Whether it succeeds.
     pub(crate) fn succeeds(&self, policies: &Policies) -> bool {
         let call = self.call();
-        let role = &policies.roles[CUSTOM_RESOURCE];
-        let everything = administrator();
-        let boundary = [&policies.boundary];
-        match self.who {
-            Who::Role => call.judged(role) == Decision::Allowed,
-            Who::Rotation => call.judged(&policies.roles[ROTATION]) == Decision::Allowed,
-            Who::RoleAndAdministrator => {
-                call.judged(role.iter().chain([&everything])) == Decision::Allowed
-            }
-            // An identity policy counts as far as the boundary allows the same.
-            Who::User => {
-                call.judged([&own_policy()]) == Decision::Allowed
-                    && call.judged(boundary) == Decision::Allowed
-            }
-            Who::UserAndAdministrator => call.judged(boundary) == Decision::Allowed,
-            Who::UserAndResourcePolicy => call.judged(boundary) != Decision::Denied,
-        }
+        let sides = self.who.sides(policies);
+        sides.into_iter().all(|side| match call.judged(side) {
+            Decision::Allowed => true,
+            Decision::NotAllowed => matches!(self.who, Who::UserAndResourcePolicy),
+            Decision::Denied => false,
+        })
     }
 }
 
@@ -86,14 +101,13 @@ pub(crate) fn successes(attempts: &[Attempt], policies: &Policies) -> Vec<String
         .collect()
 }
 
-fn administrator() -> Value {
-    json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
-}
+static ADMINISTRATOR: LazyLock<Value> =
+    LazyLock::new(|| json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}));
 
 /// What the function gives the user for `Buckets: reads`.
-fn own_policy() -> Value {
+static OWN_POLICY: LazyLock<Value> = LazyLock::new(|| {
     json!({"Statement": [
         {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::reads"},
         {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::reads/*"},
     ]})
-}
+});

@@ -9,13 +9,22 @@ use serde_json::{Value, json};
 use super::attempt::STACK;
 use super::calls::Call;
 use super::policies::{self, statements};
+use super::second;
 use kit::policy_check::Decision::{self, Allowed, Denied, NotAllowed};
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 
 fn judged(statements: &Value, action: &str, resource: &str) -> Decision {
-    let call = Call::new(action, resource, STACK);
-    call.judged([&json!({ "Statement": statements })])
+    both(statements, &Call::new(action, resource, STACK))
+}
+
+/// The decision, on which both evaluators must agree.
+fn both(statements: &Value, call: &Call) -> Decision {
+    let document = json!({ "Statement": statements });
+    let ours = call.judged([&document]);
+    second::agrees(&document, call, ours);
+    ours
+}
 }
 
 fn allow(condition: Value) -> Value {
@@ -149,7 +158,7 @@ fn conditions_hold_as_iam_documents_them() {
             values.map(|value| (key.clone(), value.as_str().expect(line).to_owned()))
         });
         let call = Call::new("iam:TagUser", ALICE, STACK).with_all(pairs);
-        let decision = call.judged([&json!({ "Statement": allow(condition) })]);
+        let decision = both(&allow(condition), &call);
         assert_eq!(format!("{decision:?}"), expected, "{line}");
     }
 }

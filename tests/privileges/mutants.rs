@@ -8,7 +8,7 @@ use super::{attempt, bounded, escalations};
 use kit::template::document::strings;
 
 /// A harm, and the policies with it done.
-type Change = Box<dyn Fn(&mut Policies)>;
+pub(crate) type Change = Box<dyn Fn(&mut Policies)>;
 
 /// Whether any guard notices.
 fn is_noticed(change: &Change) -> bool {
@@ -53,7 +53,7 @@ fn length(list: &Value) -> usize {
 }
 
 /// Every harm of one kind to every place where it can be done.
-fn all() -> Vec<(String, Change)> {
+pub(crate) fn all() -> Vec<(String, Change)> {
     let mut policies = policies::of(attempt::STACK);
     let mut all: Vec<(String, Change)> = Vec::new();
     for (d, document) in documents(&mut policies).into_iter().enumerate() {

@@ -4,6 +4,7 @@
 //! that they hold for what is deployed, however it is written.
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     reason = "a template that cannot be read fails the test"
 )]
 

@@ -37,7 +37,7 @@ const LOCAL_CODE: &str = "CodeUri: .\n";
 pub(crate) struct Bench<'a> {
     pub(crate) workplace: &'a Workplace,
     pub(crate) account: &'a Account,
-    sink: &'a Sink,
+    pub(crate) sink: &'a Sink,
     template: Value,
     /// Made from the same programs, and uploaded to [`ARTIFACTS`].
     pub(crate) release: Release,

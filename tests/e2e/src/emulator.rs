@@ -16,6 +16,11 @@ use crate::{interrupt, process::end_group, redaction::redact, workplace::Workpla
 const START_LIMIT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(50);
 
+/// The one that AWS's runtime interface emulator names its functions in.
+const ACCOUNT: &str = "012345678912";
+/// The log of how the functions' requests fit AWS's models.
+pub(crate) const REQUESTS: &str = "requests.jsonl";
+
 /// A running emulator; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Emulator {
@@ -52,7 +57,9 @@ impl Emulator {
             .tool("python")
             .arg("-u")
             .arg(launcher)
-            .args(["--port", "0"])
+            .args(["--port", "0", "--account", ACCOUNT])
+            .arg("--requests")
+            .arg(workplace.logs().join(REQUESTS))
             .env("EXTRA_RESPONSE_ORIGINS", sink);
         let mut command = match after {
             // The driver holds the other end of its input: the emulator cannot outlive it.

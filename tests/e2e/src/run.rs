@@ -20,7 +20,7 @@ use crate::{
     publisher::{self, Publisher},
     release::Story,
     report::{Report, Verdict, result},
-    scenarios,
+    requests, scenarios,
     sink::Sink,
     workplace::Workplace,
 };
@@ -137,6 +137,10 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
         };
         let story = chosen(LIFECYCLE).then(|| Lifecycle::new(&workplace, &account, test_names()));
         side_by_side(&report, &bench, story, scenarios, arguments.jobs);
+        report.step(
+            "every request of the functions fits AWS's service models",
+            |notes| requests::judge(&workplace, filters.is_empty(), notes),
+        );
     }
     let as_expected = report.conclude();
     if !as_expected {

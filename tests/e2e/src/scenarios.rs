@@ -15,6 +15,7 @@ mod releases;
 mod repair;
 mod replacement;
 mod rotation;
+mod runtime;
 mod schedule;
 mod upgrade;
 
@@ -39,6 +40,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         late::SCENARIOS,
         privileges::SCENARIOS,
         rotation::SCENARIOS,
+        runtime::SCENARIOS,
         schedule::SCENARIOS,
         upgrade::SCENARIOS,
         deletion::SCENARIOS,

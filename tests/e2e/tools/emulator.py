@@ -1,6 +1,6 @@
 """MiniStack as an AWS account for the demo and the end-to-end tests.
 
-    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--account ID] [--stop-at-eof]
+    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--account ID] [--stop-at-eof] [--requests FILE]
 
 Prints `ready http://127.0.0.1:PORT` on standard output when it answers; its log goes to standard error.
 It runs until SIGTERM or SIGINT and then removes its data; with `--stop-at-eof` also until standard input ends,
@@ -21,6 +21,7 @@ import time
 import urllib.request
 
 import cloudformation
+import service_models
 from rotation import rotate_by_function
 
 # What the service authorization reference lists under `iam:PermissionsBoundary` for users.
@@ -208,6 +209,7 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--account", default="000000000000")
     parser.add_argument("--stop-at-eof", action="store_true")
+    parser.add_argument("--requests", type=argparse.FileType("w"), help="where to write how the functions' requests fit AWS's models")
     arguments = parser.parse_args()
     port = arguments.port or free_port()
     with tempfile.TemporaryDirectory(prefix="emulator-") as data:
@@ -223,6 +225,8 @@ def main():
         cloudformation.mend()
         echo_function_logs()
         rotate_by_function(f"http://127.0.0.1:{port}")
+        if arguments.requests:
+            app.app = service_models.recording(app.app, arguments.requests)
         threading.Thread(target=announce, args=(port,), daemon=True).start()
         if arguments.stop_at_eof:
             threading.Thread(target=stop_at_eof, daemon=True).start()

@@ -109,11 +109,6 @@ impl Stack {
     }
 
     pub fn attribute(&self, logical_id: &str, attribute: &str) -> String {
-        let kind = if self.template.resource(logical_id)["Type"] == "AWS::Logs::LogGroup" {
-            "log-group:"
-        } else {
-            ""
-        };
         let Place {
             partition, region, ..
         } = self.place;
@@ -123,10 +118,17 @@ impl Stack {
             "SecretArn" => format!(
                 "arn:{partition}:secretsmanager:{region}:{ACCOUNT}:secret:publisher/{user}-AbCdEf"
             ),
-            "Arn" => format!(
-                "arn:{partition}:…:{ACCOUNT}:{kind}{}:*",
-                self.physical_id(logical_id)
-            ),
+            "Arn" => {
+                let name = self.physical_id(logical_id);
+                let kind = &self.template.resource(logical_id)["Type"];
+                match kind.as_str().unwrap_or_default() {
+                    "AWS::Logs::LogGroup" => {
+                        format!("arn:{partition}:logs:{region}:{ACCOUNT}:log-group:{name}:*")
+                    }
+                    "AWS::IAM::Role" => format!("arn:{partition}:iam::{ACCOUNT}:role/{name}"),
+                    _ => format!("arn:{partition}:lambda:{region}:{ACCOUNT}:function:{name}"),
+                }
+            }
             // The `+` is there to be escaped where it must be.
             _ => format!("{logical_id}+{attribute}"),
         }

@@ -1,0 +1,174 @@
+//! A second judge: the crate `iam-rs`, which shares no line with our evaluator, is asked everything that these tests ask.
+//! Where the two differ, IAM's documentation decides, and [`DIFFERENCES`] names the case.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use iam_rs::{
+    Arn, Context, ContextValue, Decision as Verdict, IAMPolicy, IAMRequest, PolicyEvaluator,
+    Principal, PrincipalId,
+};
+use kit::policy_check::Decision;
+use serde_json::{Value, json};
+
+use super::attempt::Who;
+use super::calls::Call;
+use super::permitted::{CALLS, POLICIES};
+use super::policies::Policies;
+use super::{bounded, escalations, mutants};
+
+/// A statement on which the two differ: what marks it, what IAM's documentation says, and who follows it.
+struct Difference {
+    marks: &'static str,
+    documented: &'static str,
+    ours: Decision,
+    theirs: Decision,
+}
+
+const DIFFERENCES: &[Difference] = &[Difference {
+    marks: "DateGreaterThan",
+    documented: "`aws:CurrentTime` is in every request, so the statement applies. Ours knows conditions on texts only; by \
+        what it does not understand nothing is allowed and everything denied",
+    ours: Decision::NotAllowed,
+    theirs: Decision::Allowed,
+}];
+
+/// The evaluator for one set of documents.
+struct Second(PolicyEvaluator);
+
+impl Second {
+    fn new<'d>(documents: impl IntoIterator<Item = &'d Value>) -> Self {
+        let parse = |document: &Value| -> IAMPolicy {
+            let mut document = document.clone();
+            // It asks for the element that IAM takes from the document's age.
+            document["Version"] = json!("2012-10-17");
+            serde_json::from_value(document).expect("a policy document")
+        };
+        Self(PolicyEvaluator::with_policies(
+            documents.into_iter().map(parse).collect(),
+        ))
+    }
+
+    fn judge(&self, call: &Call) -> Decision {
+        // Some actions know no resource, and only `*` matches them; it asks for an ARN.
+        let resource = Some(call.resource.as_str()).filter(|resource| *resource != "*");
+        let resource = Arn::parse(resource.unwrap_or("arn:aws:none:::none")).expect("an ARN");
+        let principal = Principal::Aws(PrincipalId::String(
+            "arn:aws:iam::111122223333:role/any".into(),
+        ));
+        let action = call.action.clone();
+        let request = IAMRequest::new_with_context(principal, action, resource, context_of(call));
+        let result = self.0.evaluate(&request);
+        match result
+            .unwrap_or_else(|error| panic!("{error}: {call:?}"))
+            .decision
+        {
+            Verdict::Allow => Decision::Allowed,
+            Verdict::Deny => Decision::Denied,
+            Verdict::NotApplicable => Decision::NotAllowed,
+        }
+    }
+}
+
+/// A key with one value is a text, one with several a list.
+fn context_of(call: &Call) -> Context {
+    let always = [
+        ("aws:SecureTransport".to_owned(), "true".to_owned()),
+        (
+            "aws:CurrentTime".to_owned(),
+            "2026-01-01T00:00:00Z".to_owned(),
+        ),
+    ];
+    let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (key, value) in call.context.iter().chain(&always) {
+        all.entry(key).or_default().push(value.clone());
+    }
+    let value = |mut values: Vec<String>| match values.len() {
+        1 => ContextValue::String(values.remove(0)),
+        _ => ContextValue::StringList(values),
+    };
+    Context::with_data(
+        all.into_iter()
+            .map(|(key, values)| (key.to_owned(), value(values)))
+            .collect(),
+    )
+}
+
+/// Fails unless the second judge says the same of one document, or the difference is named.
+pub(crate) fn agrees(document: &Value, call: &Call, ours: Decision) {
+    let theirs = Second::new([document]).judge(call);
+    let text = document.to_string();
+    match DIFFERENCES
+        .iter()
+        .find(|it| text.contains(it.marks) && it.ours == ours)
+    {
+        Some(named) => assert_eq!(theirs, named.theirs, "{}: {text}", named.documented),
+        None => assert_eq!(theirs, ours, "{text} {call:?}"),
+    }
+}
+
+/// Every set of documents of these stacks, with every request that it is asked for.
+fn questions(stacks: &BTreeMap<String, Policies>) -> Vec<(Vec<&Value>, Vec<Call>)> {
+    let mut questions = Vec::new();
+    for (number, by_stack) in CALLS.iter().enumerate() {
+        for (stack_id, calls) in by_stack {
+            let documents = stacks[stack_id].roles[number].iter().collect();
+            questions.push((documents, calls.clone()));
+        }
+    }
+    let any = stacks.values().next().expect("a stack");
+    for who in Who::ALL {
+        let tables = [escalations::ATTEMPTS, bounded::ATTEMPTS, bounded::USES];
+        let attempts = tables.into_iter().flatten();
+        let calls = attempts.filter(|attempt| attempt.who == who);
+        let calls: Vec<Call> = calls.map(super::attempt::Attempt::call).collect();
+        let sides = who.sides(any).into_iter();
+        questions.extend(sides.map(|side| (side, calls.clone())));
+    }
+    questions
+}
+
+/// How many decisions were made twice, and those that differ; what is asked of the same documents `before` is left out.
+fn compare(
+    stacks: &BTreeMap<String, Policies>,
+    before: Option<&BTreeMap<String, Policies>>,
+) -> (usize, BTreeSet<String>) {
+    let (mut count, mut different) = (0, BTreeSet::new());
+    let before = before.map(questions);
+    for (at, (documents, calls)) in questions(stacks).into_iter().enumerate() {
+        if before
+            .as_ref()
+            .is_some_and(|before| before[at].0 == documents)
+        {
+            continue;
+        }
+        let second = Second::new(documents.iter().copied());
+        for call in &calls {
+            let (ours, theirs) = (call.judged(documents.iter().copied()), second.judge(call));
+            count += 1;
+            if ours != theirs {
+                different.insert(format!("ours {ours:?}, theirs {theirs:?}: {call:?}"));
+            }
+        }
+    }
+    (count, different)
+}
+
+#[test]
+fn both_evaluators_say_the_same_of_every_request() {
+    let (count, different) = compare(&POLICIES, None);
+    assert_eq!(different, BTreeSet::new(), "of {count}");
+    assert!(count > 300, "{count}");
+}
+
+#[test]
+fn both_evaluators_say_the_same_under_the_harmed_policies() {
+    let mut total = 0;
+    for (name, change) in mutants::all() {
+        let mut stacks = POLICIES.clone();
+        stacks.values_mut().for_each(change);
+        let (count, different) = compare(&stacks, Some(&POLICIES));
+        assert_eq!(different, BTreeSet::new(), "{name}");
+        total += count;
+    }
+    assert!(total > 20_000, "{total}");
+}
