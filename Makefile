@@ -79,7 +79,7 @@ audit: $(AUDIT)/installed ## Licences, banned crates and sources of all that is 
 CASES ?= 2000
 .PHONY: fuzz
 fuzz: ## Try the event parser and the policy builder on more random input (CASES=2000)
-	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test front --test properties -- malformed:: generated::
+	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test handler --test properties -- malformed:: generated::
 
 ##@ Measure
 # `BENCH=--quick` for the first table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about four minutes.

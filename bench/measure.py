@@ -9,7 +9,7 @@ import time
 from functions import Process, Requests
 from world import Proxy
 
-# The longest chain of calls in a row; docs/performance.md, held by tests/it/calls.rs.
+# The longest chain of calls in a row; docs/performance.md, held by tests/flow/calls.rs.
 CHAINS = {"unproved": 6, "proved": 9}
 DELAY = 0.05
 

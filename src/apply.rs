@@ -15,11 +15,11 @@ use crate::plan::{End, Plan, Step};
 use crate::secret::StoredKey;
 use crate::settle::Round;
 use crate::verify::Target;
-use crate::waits::{IAM_LAG, Patience, until_visible};
+use crate::waits::{IAM_LAG, ProofTimeouts, until_visible};
 
 /// What a plan acts on. Filled in as the steps make things.
 #[derive(Debug)]
-pub struct Ground<'a> {
+pub struct Execution<'a> {
     /// Who asks.
     pub owner: &'a Owner,
     /// The pair's name.
@@ -31,7 +31,7 @@ pub struct Ground<'a> {
     /// What a proof reads.
     pub targets: Vec<Target>,
     /// How long a proof waits.
-    pub patience: Patience,
+    pub timeouts: ProofTimeouts,
     /// When the work must have ended.
     pub deadline: Instant,
     /// The key that this plan made.
@@ -43,7 +43,7 @@ pub struct Ground<'a> {
 
 /// Why a plan stopped.
 #[derive(Debug, thiserror::Error)]
-pub enum Stopped {
+pub enum ApplyError {
     /// The rest is a person's to do.
     #[error("{0}")]
     Refused(String),
@@ -57,7 +57,7 @@ pub enum Stopped {
     },
     /// The key does not read what it should.
     #[error("{0}")]
-    Unproven(String),
+    ProofError(String),
     /// There was not enough time left to make and store a key.
     #[error("too little time was left to make and store a key; it is safe to try again")]
     OutOfTime,
@@ -72,14 +72,14 @@ enum Effect {
     Again(String),
 }
 
-impl<'a> Ground<'a> {
-    /// The ground as observed, before the first step.
+impl<'a> Execution<'a> {
+    /// The execution as observed, before the first step.
     pub fn new(
         owner: &'a Owner,
         name: &'a UserName,
         pair: &observe::Pair,
         targets: Vec<Target>,
-        patience: Patience,
+        timeouts: ProofTimeouts,
         deadline: Instant,
     ) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl<'a> Ground<'a> {
             user_arn: pair.user.as_ref().map(|user| user.user.arn.clone()),
             secret: pair.secret.as_ref().map(|secret| secret.secret.arn.clone()),
             targets,
-            patience,
+            timeouts,
             deadline,
             made: None,
             lags_until: Instant::now() + IAM_LAG,
@@ -103,22 +103,22 @@ impl<'a> Ground<'a> {
 pub(crate) async fn apply<C: Cloud>(
     cloud: &C,
     plan: Plan,
-    ground: &mut Ground<'_>,
-) -> Result<Round<()>, Stopped> {
-    info!(user = %ground.name, %plan, "plan");
+    execution: &mut Execution<'_>,
+) -> Result<Round<()>, ApplyError> {
+    info!(user = %execution.name, %plan, "plan");
     for note in &plan.notes {
         warn!(note, "note");
     }
     for stage in &plan.stages {
         // Every step of a stage is awaited even if one fails: a call that is cut off has an unknown effect.
-        let ended = join_all(stage.iter().map(|step| take(cloud, step, ground))).await;
+        let ended = join_all(stage.iter().map(|step| take(cloud, step, execution))).await;
         let mut again = None;
         for effect in ended {
             match effect? {
                 Effect::None => {}
-                Effect::User(arn) => ground.user_arn = Some(arn),
-                Effect::Secret(arn) => ground.secret = Some(arn),
-                Effect::Key(key) => ground.made = Some(key),
+                Effect::User(arn) => execution.user_arn = Some(arn),
+                Effect::Secret(arn) => execution.secret = Some(arn),
+                Effect::Key(key) => execution.made = Some(key),
                 Effect::Again(why) => again = Some(why),
             }
         }
@@ -126,13 +126,13 @@ pub(crate) async fn apply<C: Cloud>(
             return Ok(Round::Again(why));
         }
         if stage.iter().any(lags) {
-            ground.lags_until = Instant::now() + IAM_LAG;
+            execution.lags_until = Instant::now() + IAM_LAG;
         }
     }
     match plan.end {
         End::Done => Ok(Round::Done(())),
         End::ObserveAgain => Ok(Round::Again("there is more to be seen now".to_owned())),
-        End::Refuse(reason) => Err(Stopped::Refused(reason)),
+        End::Refuse(reason) => Err(ApplyError::Refused(reason)),
     }
 }
 
@@ -148,30 +148,34 @@ fn lags(step: &Step) -> bool {
     )
 }
 
-async fn take<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<Effect, Stopped> {
+async fn take<C: Cloud>(
+    cloud: &C,
+    step: &Step,
+    execution: &Execution<'_>,
+) -> Result<Effect, ApplyError> {
     if let Step::MakeKey(new) = step {
-        return key::make_key(cloud, new, ground, step).await;
+        return key::make_key(cloud, new, execution, step).await;
     }
     if let Step::Prove(proof) = step {
-        return key::prove(cloud, proof, ground)
+        return key::prove(cloud, proof, execution)
             .await
             .map(|()| Effect::None);
     }
-    let attempt = || call(cloud, step, ground);
+    let attempt = || call(cloud, step, execution);
     match attempt
         .retry(until_visible())
-        .when(|error| ground.may_lag(error))
+        .when(|error| execution.may_lag(error))
         .await
     {
         Ok(effect) => Ok(effect),
         // Without an answer it may have happened: looking again tells.
         Err(error)
-            if matches!(error.kind, ErrorKind::Conflict | ErrorKind::Unclear)
+            if matches!(error.kind, ErrorKind::Conflict | ErrorKind::Indeterminate)
                 || overtaken(step, &error) =>
         {
             Ok(Effect::Again(format!("could not {step} yet: {error}")))
         }
-        Err(error) => Err(Stopped::Failed {
+        Err(error) => Err(ApplyError::Failed {
             step: step.to_string(),
             error,
         }),
@@ -185,28 +189,34 @@ fn overtaken(step: &Step, error: &CloudError) -> bool {
 }
 
 /// The one call of a step.
-async fn call<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<Effect, CloudError> {
-    let user = ground.name;
+async fn call<C: Cloud>(
+    cloud: &C,
+    step: &Step,
+    execution: &Execution<'_>,
+) -> Result<Effect, CloudError> {
+    let user = execution.name;
     match step {
         Step::CreateUser(new) => {
             return Ok(match cloud.create_user(new).await? {
-                Creation::Made(user) => Effect::User(user.arn),
-                Creation::AlreadyThere => Effect::Again(format!("user `{user}` has just appeared")),
+                Creation::Created(user) => Effect::User(user.arn),
+                Creation::AlreadyExists => {
+                    Effect::Again(format!("user `{user}` has just appeared"))
+                }
             });
         }
         Step::CreateSecret(new) => {
             return Ok(match cloud.create_secret(new).await? {
-                Creation::Made(arn) => Effect::Secret(arn),
-                Creation::AlreadyThere => {
+                Creation::Created(arn) => Effect::Secret(arn),
+                Creation::AlreadyExists => {
                     Effect::Again(format!("secret `{}` has just appeared", new.name))
                 }
             });
         }
         Step::AskStanding => {
-            return Ok(match observe::standing(cloud, ground.owner).await {
+            return Ok(match observe::standing(cloud, execution.owner).await {
                 Standing::Wanted => Effect::None,
                 // After a key was made, a duplicate that has answered meanwhile wanted the same key.
-                Standing::Settled(_) if ground.made.is_some() => Effect::None,
+                Standing::Settled(_) if execution.made.is_some() => Effect::None,
                 Standing::Settled(_) | Standing::Abandoned => {
                     Effect::Again("CloudFormation no longer waits".into())
                 }
@@ -214,7 +224,7 @@ async fn call<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<E
         }
         Step::LookAgain => {
             let keys = cloud.list_keys(user).await?;
-            return Ok(match &ground.made {
+            return Ok(match &execution.made {
                 Some(made) if !keys.iter().any(|key| key.id == made.id) => {
                     Effect::Again(format!("key `{}` is stored but not listed", made.id))
                 }
@@ -235,17 +245,17 @@ async fn call<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<E
             kms_key,
         } => {
             cloud
-                .update_secret(ground.secret()?, description, kms_key.as_ref())
+                .update_secret(execution.secret()?, description, kms_key.as_ref())
                 .await?;
         }
-        Step::TagSecret(tags) => cloud.tag_secret(ground.secret()?, tags).await?,
-        Step::UntagSecret(keys) => cloud.untag_secret(ground.secret()?, keys).await?,
+        Step::TagSecret(tags) => cloud.tag_secret(execution.secret()?, tags).await?,
+        Step::UntagSecret(keys) => cloud.untag_secret(execution.secret()?, keys).await?,
         Step::Promote { from, to, key } => {
-            return key::promote(cloud, ground, from, to, key.as_ref()).await;
+            return key::promote(cloud, execution, from, to, key.as_ref()).await;
         }
         Step::DropLabel { label, version } => {
             cloud
-                .move_label(ground.secret()?, label.as_str(), Some(version), None)
+                .move_label(execution.secret()?, label.as_str(), Some(version), None)
                 .await?;
         }
         Step::RemoveReplicas { secret, regions } => cloud.remove_replicas(secret, regions).await?,
@@ -259,7 +269,7 @@ async fn call<C: Cloud>(cloud: &C, step: &Step, ground: &Ground<'_>) -> Result<E
     Ok(Effect::None)
 }
 
-impl Ground<'_> {
+impl Execution<'_> {
     /// Whether AWS may only not have seen yet what this call needs: nothing has happened then, and it is worth repeating.
     fn may_lag(&self, error: &CloudError) -> bool {
         matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied)

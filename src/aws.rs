@@ -2,15 +2,15 @@
 //!
 //! What the trait guarantees is decided in the modules below, call by call; here is only how the clients are made and
 //! which of them answers what. The same rules hold for all: every error passes [`error`], what AWS asks to repeat is repeated
-//! ([`retry`]), and half an answer is none ([`whole`]).
+//! ([`retry`]), and half an answer is none ([`complete`]).
 
 mod buckets;
 mod cloudformation;
+mod complete;
 mod error;
 mod iam;
 mod retry;
 mod secrets;
-mod whole;
 
 use std::time::SystemTime;
 
@@ -20,14 +20,14 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::buckets::Buckets;
 use self::cloudformation::CloudFormation;
-use self::error::{failed, unwhole};
+use self::complete::CompleteDocument;
+use self::error::{incomplete_response, map_sdk_error};
 use self::iam::Iam;
 use self::secrets::Secrets;
-use self::whole::WholeDocument;
 use crate::buckets::{BucketName, BucketUri};
 use crate::cloud::{
-    Attachment, AttachmentKind, Cloud, Creation, Direction, Key, Minting, NewSecret, NewUser,
-    Result, Secret, SecretArn, Standing, Storing, TagMap, User, Version, VersionId,
+    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Direction, Key, NewSecret, NewUser,
+    PutVersion, Result, Secret, SecretArn, Standing, TagMap, User, Version, VersionId,
 };
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use crate::secret::{AccessKeyId, Label, StoredKey};
@@ -57,7 +57,7 @@ impl Aws {
             .retry_config(retry::retries())
             .build();
         let sts = aws_sdk_sts::config::Builder::from(&config)
-            .interceptor(WholeDocument)
+            .interceptor(CompleteDocument)
             .build();
         Self {
             iam: Iam::new(&config),
@@ -129,7 +129,7 @@ impl Cloud for Aws {
         self.iam.list_keys(user).await
     }
 
-    async fn create_key(&self, user: &UserName) -> Result<Minting> {
+    async fn create_key(&self, user: &UserName) -> Result<CreatedKey> {
         self.iam.create_key(user).await
     }
 
@@ -202,7 +202,7 @@ impl Cloud for Aws {
         version: &VersionId,
         value: &SecretString,
         label: Label,
-    ) -> Result<Storing> {
+    ) -> Result<PutVersion> {
         self.secrets
             .store_version(secret, version, value, label)
             .await
@@ -246,11 +246,11 @@ impl Cloud for Aws {
             .get_caller_identity()
             .customize()
             .config_override(as_user);
-        let answer = call.send().await.map_err(failed(OPERATION))?;
+        let answer = call.send().await.map_err(map_sdk_error(OPERATION))?;
         answer
             .arn
             .filter(|arn| !arn.is_empty())
-            .ok_or_else(|| unwhole(OPERATION, "the caller's ARN"))
+            .ok_or_else(|| incomplete_response(OPERATION, "the caller's ARN"))
     }
 
     async fn first_object(

@@ -21,7 +21,7 @@ pub struct BucketUri {
 
 impl BucketUri {
     /// Parses `bucket`, `s3://bucket`, `s3://bucket/prefix/` or `arn:PARTITION:s3:::bucket/prefix/`, the trailing `/`
-    /// being optional. The partition of an ARN is the caller's to judge ([`Partition::admits`]).
+    /// being optional. The partition of an ARN is the caller's to classify ([`Partition::admits`]).
     ///
     /// # Errors
     /// The rule the text breaks.

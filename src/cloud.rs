@@ -3,7 +3,7 @@
 //!
 //! # Guarantees of every implementation
 //! - *Absent is success on removal*: deleting what is not there answers `Ok`.
-//! - *Present is an answer on creation*, not an error: [`Creation::AlreadyThere`].
+//! - *Present is an answer on creation*, not an error: [`Creation::AlreadyExists`].
 //! - A missing thing is `None` on reading.
 //! - No error carries a secret, the response URL or a raw body: [`CloudError`] is made from code, message and
 //!   request id at the call site.
@@ -12,7 +12,7 @@
 //!
 //! # What callers may assume
 //! - Reads may lag behind writes for some seconds (IAM is eventually consistent).
-//! - [`ErrorKind::Unclear`] on a writing call: it may or may not have taken effect.
+//! - [`ErrorKind::Indeterminate`] on a writing call: it may or may not have taken effect.
 
 mod error;
 mod secret;
@@ -21,10 +21,10 @@ mod user;
 
 pub use error::{CloudError, ErrorKind};
 pub use secret::{
-    NewSecret, Rotation, Secret, SecretArn, SecretState, Storing, Version, VersionId,
+    NewSecret, PutVersion, Rotation, Secret, SecretArn, SecretState, Version, VersionId,
 };
 pub use stack::{Direction, Standing};
-pub use user::{Attachment, AttachmentKind, Key, KeyStatus, Minting, NewUser, User};
+pub use user::{Attachment, AttachmentKind, CreatedKey, Key, KeyStatus, NewUser, User};
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -88,9 +88,9 @@ pub trait Cloud {
     // --- IAM: access keys --------------------------------------------------------------------------------------
     /// `iam:ListAccessKeys`, all pages; empty where the user is missing.
     fn list_keys(&self, user: &UserName) -> impl Future<Output = Result<Vec<Key>>>;
-    /// `iam:CreateAccessKey`, sent exactly once and checked for wholeness. On [`ErrorKind::Unclear`] a key may exist
+    /// `iam:CreateAccessKey`, sent exactly once and checked for wholeness. On [`ErrorKind::Indeterminate`] a key may exist
     /// whose secret half nobody has.
-    fn create_key(&self, user: &UserName) -> impl Future<Output = Result<Minting>>;
+    fn create_key(&self, user: &UserName) -> impl Future<Output = Result<CreatedKey>>;
     /// `iam:DeleteAccessKey`.
     fn delete_key(&self, user: &UserName, key: &AccessKeyId) -> impl Future<Output = Result<()>>;
     /// `iam:GetAccessKeyLastUsed`: the name of the user that has this key now, of whatever name; `None` if no user
@@ -120,7 +120,7 @@ pub trait Cloud {
         version: &VersionId,
     ) -> impl Future<Output = Result<Option<SecretString>>>;
     /// `secretsmanager:CreateSecret` without a value, with tags. A name whose secret is pending deletion is
-    /// [`Creation::AlreadyThere`]; one that is not yet free after a forced deletion is waited for, for half a minute at
+    /// [`Creation::AlreadyExists`]; one that is not yet free after a forced deletion is waited for, for half a minute at
     /// most, and then answered [`ErrorKind::Conflict`].
     fn create_secret(
         &self,
@@ -147,7 +147,7 @@ pub trait Cloud {
         version: &VersionId,
         value: &SecretString,
         label: Label,
-    ) -> impl Future<Output = Result<Storing>>;
+    ) -> impl Future<Output = Result<PutVersion>>;
     /// `secretsmanager:UpdateSecretVersionStage`: moves a label; `from` must hold it, `to` = `None` takes it off.
     /// A label that is not where `from` says is [`ErrorKind::Rejected`].
     fn move_label(
@@ -210,7 +210,7 @@ pub type TagMap = BTreeMap<String, String>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation<T> {
     /// This call made it.
-    Made(T),
+    Created(T),
     /// It was there before; whose it is, observing again tells.
-    AlreadyThere,
+    AlreadyExists,
 }

@@ -21,12 +21,12 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 pub trait Sink {
     /// Puts `body` to the URL as it is, once: no redirect is followed, nothing is repeated, no `Content-Type` is sent
     /// (it would be part of an old signature). Gives the HTTP status.
-    fn put(&self, url: &ResponseUrl, body: &str) -> impl Future<Output = Result<u16, Unreached>>;
+    fn put(&self, url: &ResponseUrl, body: &str) -> impl Future<Output = Result<u16, PutError>>;
 }
 
 /// Why an attempt got no status. Says nothing of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unreached {
+pub enum PutError {
     /// No connection, or no answer on it, in time.
     #[error("no answer in time")]
     Timeout,
@@ -42,7 +42,7 @@ pub enum Unreached {
 /// as harmless as the other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer could not be delivered to `{host}`: {last}")]
-pub struct Undelivered {
+pub struct DeliveryError {
     host: String,
     last: Attempt,
 }
@@ -57,7 +57,7 @@ enum Attempt {
     #[error("HTTP status {0}")]
     Refused(u16),
     #[error("{0}")]
-    Unreached(#[from] Unreached),
+    PutError(#[from] PutError),
     #[error("there was no time for an attempt")]
     NoTime,
 }
@@ -75,8 +75,8 @@ impl Attempt {
 
     fn may_pass(&self) -> bool {
         match self {
-            Self::Status(_) | Self::Unreached(Unreached::Timeout | Unreached::Connection) => true,
-            Self::Refused(_) | Self::Unreached(Unreached::Request) | Self::NoTime => false,
+            Self::Status(_) | Self::PutError(PutError::Timeout | PutError::Connection) => true,
+            Self::Refused(_) | Self::PutError(PutError::Request) | Self::NoTime => false,
         }
     }
 }
@@ -93,12 +93,12 @@ pub async fn deliver<S: Sink>(
     url: &ResponseUrl,
     reply: &Reply,
     deadline: Instant,
-) -> Result<(), Undelivered> {
+) -> Result<(), DeliveryError> {
     let mut last = Attempt::NoTime;
     let attempt = || async {
         let status = timeout(ATTEMPT, sink.put(url, reply.body()))
             .await
-            .unwrap_or(Err(Unreached::Timeout))?;
+            .unwrap_or(Err(PutError::Timeout))?;
         Attempt::of_status(status)
     };
     let pauses = ExponentialBuilder::default()
@@ -122,7 +122,7 @@ pub async fn deliver<S: Sink>(
         error!(host = %url, status, "the answer was refused for good; CloudFormation will wait until its timeout");
         return Ok(());
     }
-    let undelivered = Undelivered {
+    let undelivered = DeliveryError {
         host: url.to_string(),
         last: failed,
     };

@@ -3,5 +3,5 @@
 mod envelope;
 mod request;
 
-pub use envelope::{Channel, Envelope, Unanswerable};
+pub use envelope::{Channel, Envelope, EnvelopeError};
 pub use request::{Action, PhysicalId, Request};

@@ -53,9 +53,9 @@ use tracing::{Instrument, error, error_span, info, warn};
 
 use cloud::Cloud;
 use deadline::Deadline;
-use delivery::{Sink, Undelivered, deliver};
+use delivery::{DeliveryError, Sink, deliver};
 use event::{Envelope, Request};
-use guard::guarded;
+use guard::catch_panic;
 use outcome::{Failure, Outcome, Success};
 use reconcile::fulfil;
 use reply::Reply;
@@ -75,7 +75,7 @@ pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
     settings: &Settings,
     cloud: impl Future<Output = &'c C>,
     sink: &S,
-) -> Result<(), Undelivered> {
+) -> Result<(), DeliveryError> {
     let envelope = match Envelope::read(event, settings) {
         Ok(envelope) => envelope,
         Err(unanswerable) => {
@@ -107,7 +107,7 @@ async fn decide<'c, C: Cloud + 'c>(
     settings: &Settings,
     cloud: impl Future<Output = &'c C>,
 ) -> Outcome {
-    let request = match guarded(async { Request::parse(event, envelope, settings) }).await {
+    let request = match catch_panic(async { Request::parse(event, envelope, settings) }).await {
         Ok(Ok(request)) => request,
         Ok(Err(outcome)) => return outcome,
         Err(panicked) => return Err(envelope.failure(panicked.to_string())),
@@ -124,7 +124,7 @@ async fn decide<'c, C: Cloud + 'c>(
     let work =
         Box::pin(async { fulfil(&request, cloud.await, settings, deadline.of_work()).await });
     let id = request.failure_id();
-    match guarded(async { timeout_at(deadline.of_work(), work).await }).await {
+    match catch_panic(async { timeout_at(deadline.of_work(), work).await }).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => {
             let seconds = deadline.work_time().as_secs_f64();
@@ -147,7 +147,7 @@ async fn reply(envelope: &Envelope, outcome: &Outcome, settings: &Settings) -> R
         Err(Failure { id, reason }) => error!(physical_id = id, reason, "answering FAILED"),
     }
     let write = |outcome: &Outcome| Reply::new(envelope, outcome, &settings.log_stream);
-    match guarded(async { write(outcome) }).await {
+    match catch_panic(async { write(outcome) }).await {
         Ok(reply) => reply,
         Err(panicked) => write(&Err(envelope.failure(panicked.to_string()))),
     }

@@ -5,12 +5,12 @@
 
 mod iam;
 mod kms;
-mod settings;
+mod options;
 mod tags;
 
 pub use iam::{Partition, PolicyArn, PolicyName, SecretName, UserName};
 pub use kms::{KmsKeyArn, SecretKmsKey};
-pub use settings::{KeySerial, RecoveryWindow, Verification};
+pub use options::{KeySerial, RecoveryWindow, Verification};
 pub use tags::{Tag, TagKey, TagValue, Tags};
 
 use std::borrow::Cow;

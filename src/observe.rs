@@ -199,7 +199,7 @@ async fn user<C: Cloud>(
         .flatten()
         .collect();
     let attachments = attachments?.into_iter().flatten().collect();
-    let ownership = owner.judge(&user.tags);
+    let ownership = owner.classify(&user.tags);
     Ok(Some(ObservedUser {
         user,
         ownership,
@@ -225,7 +225,7 @@ async fn secret<C: Cloud>(
         SecretState::Live => versions?,
         SecretState::PendingDeletion => Vec::new(),
     };
-    let ownership = owner.judge(&secret.tags);
+    let ownership = owner.classify(&secret.tags);
     Ok(Some(ObservedSecret {
         secret,
         ownership,
@@ -242,7 +242,10 @@ async fn secret_with_values<C: Cloud>(
 ) -> Result<Option<ObservedSecret>> {
     let mut observed = secret(cloud, owner, name).await?;
     if let Some(observed) = &mut observed
-        && matches!(observed.ownership, Ownership::Ours | Ownership::EarlierLife)
+        && matches!(
+            observed.ownership,
+            Ownership::Ours | Ownership::PreviousStack
+        )
         && observed.secret.state == SecretState::Live
     {
         observed.stored = stored(cloud, &observed.secret).await?;

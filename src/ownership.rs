@@ -78,7 +78,7 @@ impl StackId {
     }
 
     /// Whether the other id is of a stack with the same name in the same place, at another time.
-    fn is_another_life_of(&self, other: &Self) -> bool {
+    fn is_previous_stack_of(&self, other: &Self) -> bool {
         self.partition == other.partition
             && self.region == other.region
             && self.account == other.account
@@ -108,7 +108,7 @@ pub enum Ownership {
     /// Made by this resource.
     Ours,
     /// Made by the same logical id of a stack of the same name that no longer lives.
-    EarlierLife,
+    PreviousStack,
     /// Carries no ownership tags.
     Untagged,
     /// Made by somebody else; holds what its tags say.
@@ -133,7 +133,7 @@ impl Owner {
     }
 
     /// Reads whose the thing with these tags is.
-    pub fn judge(&self, tags: &TagMap) -> Ownership {
+    pub fn classify(&self, tags: &TagMap) -> Ownership {
         let (stack, logical_id) = (tags.get(STACK_ID_TAG), tags.get(LOGICAL_ID_TAG));
         let (Some(stack), Some(logical_id)) = (stack, logical_id) else {
             return match stack.or(logical_id) {
@@ -146,8 +146,8 @@ impl Owner {
             return Ownership::Ours;
         }
         match StackId::parse(stack) {
-            Some(other) if same_resource && other.is_another_life_of(&self.stack) => {
-                Ownership::EarlierLife
+            Some(other) if same_resource && other.is_previous_stack_of(&self.stack) => {
+                Ownership::PreviousStack
             }
             _ => Ownership::Foreign(format!("resource `{logical_id}` of stack `{stack}`")),
         }
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn own_tags_are_ours() {
-        assert_eq!(owner().judge(&owner().tags()), Ownership::Ours);
+        assert_eq!(owner().classify(&owner().tags()), Ownership::Ours);
     }
 
     #[test]
@@ -193,21 +193,21 @@ mod tests {
 
     #[test]
     fn no_tags_are_untagged_and_half_of_them_are_foreign() {
-        assert_eq!(owner().judge(&TagMap::new()), Ownership::Untagged);
+        assert_eq!(owner().classify(&TagMap::new()), Ownership::Untagged);
         let mut half = owner().tags();
         half.remove(LOGICAL_ID_TAG);
-        assert!(matches!(owner().judge(&half), Ownership::Foreign(_)));
+        assert!(matches!(owner().classify(&half), Ownership::Foreign(_)));
     }
 
     #[test]
     fn another_guid_of_the_same_name_is_an_earlier_life_only_with_the_same_logical_id() {
         let earlier = STACK.replace("11111111-aaaa", "00000000-bbbb");
         assert_eq!(
-            owner().judge(&tags(&earlier, "Access")),
-            Ownership::EarlierLife
+            owner().classify(&tags(&earlier, "Access")),
+            Ownership::PreviousStack
         );
         assert!(matches!(
-            owner().judge(&tags(&earlier, "Other")),
+            owner().classify(&tags(&earlier, "Other")),
             Ownership::Foreign(_)
         ));
     }
@@ -220,7 +220,7 @@ mod tests {
             ("123456789012", "210987654321"),
             ("arn:aws:", "arn:aws-cn:"),
         ] {
-            let judged = owner().judge(&tags(&STACK.replace(from, to), "Access"));
+            let judged = owner().classify(&tags(&STACK.replace(from, to), "Access"));
             assert!(matches!(judged, Ownership::Foreign(_)), "{to}: {judged:?}");
         }
     }

@@ -3,6 +3,7 @@
 //! The steps of a stage are independent and run side by side; a stage begins when the one before has ended. Every step
 //! can be repeated. Printed, a plan is the audit log.
 
+mod goal;
 mod keys;
 mod lanes;
 mod presence;
@@ -11,14 +12,13 @@ mod removal;
 mod rotation;
 #[cfg(test)]
 mod tests;
-mod want;
 
 use std::fmt;
 
+pub use goal::{Change, Goal};
 pub use presence::presence;
 pub use removal::removal;
-pub use rotation::{Obstacle, RotationStep, rotation};
-pub use want::{Change, Want};
+pub use rotation::{RotationBlocked, RotationStep, rotation};
 
 use crate::cloud::{Attachment, NewSecret, NewUser, SecretArn, TagMap, VersionId};
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey};
@@ -155,14 +155,14 @@ pub struct NewKey {
 #[derive(Debug)]
 pub struct Proof {
     /// With which key.
-    pub bearer: Bearer,
+    pub key_under_test: KeyUnderTest,
     /// What a failure means.
-    pub demand: Demand,
+    pub on_failure: OnFailure,
 }
 
 /// The key that a proof is made with.
 #[derive(Debug)]
-pub enum Bearer {
+pub enum KeyUnderTest {
     /// The key that this plan made; if its proof fails, it is removed with its candidate label.
     Made(NewKey),
     /// A candidate of an earlier run; if its proof fails, it is removed with its label.
@@ -175,11 +175,11 @@ pub enum Bearer {
 
 /// What the failure of a proof means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Demand {
+pub enum OnFailure {
     /// The request fails.
-    Required,
+    Fail,
     /// It is logged: in a rollback the old bucket may be gone, and a stack stuck in a failed rollback helps nobody.
-    Advisory,
+    Log,
 }
 
 impl Plan {
@@ -263,14 +263,21 @@ impl fmt::Display for Step {
                 )
             }
             Self::LookAgain => f.write_str("see that the stored key exists"),
-            Self::Prove(Proof { bearer, demand }) => {
-                let whose = match bearer {
-                    Bearer::Made(_) => "the new key",
-                    Bearer::Candidate(..) => "the candidate key",
-                    Bearer::Pending(_) => "the pending key",
-                    Bearer::Current(_) => "the current key",
+            Self::Prove(Proof {
+                key_under_test,
+                on_failure,
+            }) => {
+                let whose = match key_under_test {
+                    KeyUnderTest::Made(_) => "the new key",
+                    KeyUnderTest::Candidate(..) => "the candidate key",
+                    KeyUnderTest::Pending(_) => "the pending key",
+                    KeyUnderTest::Current(_) => "the current key",
                 };
-                write!(f, "prove {whose} on every bucket ({demand:?})")
+                let consequence = match on_failure {
+                    OnFailure::Fail => "",
+                    OnFailure::Log => " (a failure is only logged)",
+                };
+                write!(f, "prove {whose} on every bucket{consequence}")
             }
             Self::RemoveReplicas { regions, .. } => {
                 write!(f, "remove the replicas in {}", regions.join(", "))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use self::work::{Before, Unfulfilled, Work};
+use self::work::{Before, ReconcileError, Work};
 use crate::cloud::Cloud;
 use crate::event::{Action, PhysicalId, Request};
 use crate::names::{RecoveryWindow, UserName};
@@ -45,7 +45,7 @@ pub async fn fulfil<C: Cloud>(
 }
 
 /// Names a failure by the id that a Delete has to clean.
-fn failed(id: &str) -> impl Fn(Unfulfilled) -> Failure {
+fn failed(id: &str) -> impl Fn(ReconcileError) -> Failure {
     move |error| Failure {
         id: id.to_owned(),
         reason: error.to_string(),
@@ -75,7 +75,7 @@ impl<C: Cloud> Work<'_, C> {
             && replacement
             && current.eq_ignore_case(&desired.user)
         {
-            return Err(failed(Unfulfilled::Refused(format!(
+            return Err(failed(ReconcileError::Refused(format!(
                 "property `UserName`: `{}` differs from `{current}` in letter case alone, and IAM takes both for the \
                  same name: keep the old spelling or choose another name",
                 desired.user
@@ -94,12 +94,12 @@ impl<C: Cloud> Work<'_, C> {
             }
             Err(error) => {
                 let unwanted = match error {
-                    Unfulfilled::Abandoned => vec![Some(&desired.user), current.as_ref()],
-                    Unfulfilled::Superseded(_) => vec![Some(&desired.user)],
-                    Unfulfilled::Refused(_)
-                    | Unfulfilled::Unobserved(_)
-                    | Unfulfilled::Stopped(_)
-                    | Unfulfilled::Unsettled(_) => Vec::new(),
+                    ReconcileError::Abandoned => vec![Some(&desired.user), current.as_ref()],
+                    ReconcileError::Superseded(_) => vec![Some(&desired.user)],
+                    ReconcileError::Refused(_)
+                    | ReconcileError::Unobserved(_)
+                    | ReconcileError::ApplyError(_)
+                    | ReconcileError::SettleError(_) => Vec::new(),
                 };
                 for name in unwanted.into_iter().flatten() {
                     let removed = self.remove(name, desired.recovery).await;
@@ -129,8 +129,8 @@ impl<C: Cloud> Work<'_, C> {
     async fn withdraw(
         &self,
         user: &UserName,
-        error: Unfulfilled,
-        failed: impl Fn(Unfulfilled) -> Failure,
+        error: ReconcileError,
+        failed: impl Fn(ReconcileError) -> Failure,
     ) -> Failure {
         match self.remove(user, RecoveryWindow::None).await {
             Ok(()) => failed(error),

@@ -88,7 +88,7 @@ pub struct ResponseUrl {
 
 /// Why a URL cannot be answered to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UrlRefused {
+pub enum ResponseUrlError {
     /// It is no URL.
     #[error("its `ResponseURL` is not a URL")]
     Unreadable,
@@ -105,16 +105,18 @@ impl ResponseUrl {
     ///
     /// # Errors
     /// Why no answer can go there.
-    pub fn parse(url: &str, origins: &ResponseOrigins) -> Result<Self, UrlRefused> {
-        let uri: Uri = url.parse().map_err(|_| UrlRefused::Unreadable)?;
-        let origin = Origin::of(&uri).ok_or(UrlRefused::Unreadable)?;
+    pub fn parse(url: &str, origins: &ResponseOrigins) -> Result<Self, ResponseUrlError> {
+        let uri: Uri = url.parse().map_err(|_| ResponseUrlError::Unreadable)?;
+        let origin = Origin::of(&uri).ok_or(ResponseUrlError::Unreadable)?;
         // What stands before an `@` may be a password, and no signature needs it.
         let credentials = uri
             .authority()
             .is_some_and(|authority| authority.as_str().contains('@'));
         if credentials || !origins.admit(&origin) {
             let Origin { scheme, host, port } = origin;
-            return Err(UrlRefused::Origin(format!("{scheme}://{host}:{port}")));
+            return Err(ResponseUrlError::Origin(format!(
+                "{scheme}://{host}:{port}"
+            )));
         }
         Ok(Self {
             url: url.into(),

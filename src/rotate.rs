@@ -22,32 +22,32 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, error, error_span, info};
 
-use crate::apply::{Ground, apply};
+use crate::apply::{Execution, apply};
 use crate::buckets::BucketUri;
 use crate::cloud::{Cloud, CloudError, ErrorKind, Rotation, Secret, SecretState};
 use crate::deadline::Deadline;
-use crate::guard::guarded;
+use crate::guard::catch_panic;
 use crate::observe;
 use crate::ownership::Owner;
-use crate::plan::{self, Obstacle, RotationStep};
+use crate::plan::{self, RotationBlocked, RotationStep};
 use crate::secret::Label;
-use crate::settle::{Round, Unsettled, settle};
+use crate::settle::{Round, SettleError, settle};
 use crate::verify::Target;
 use crate::waits::{between_rotation_rounds, until_visible};
 
 /// Why a step was not taken, and what to do: one line. Shows nothing that is secret in any form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unrotated(String);
+pub struct RotationError(String);
 
-impl From<CloudError> for Unrotated {
+impl From<CloudError> for RotationError {
     fn from(error: CloudError) -> Self {
         Self(format!("could not look at what is there: {error}"))
     }
 }
 
-impl From<Unsettled> for Unrotated {
-    fn from(unsettled: Unsettled) -> Self {
+impl From<SettleError> for RotationError {
+    fn from(unsettled: SettleError) -> Self {
         Self(unsettled.to_string())
     }
 }
@@ -61,7 +61,7 @@ pub async fn rotate<'c, C: Cloud + 'c>(
     deadline: Deadline,
     settings: &Settings,
     cloud: impl Future<Output = &'c C>,
-) -> Result<(), Unrotated> {
+) -> Result<(), RotationError> {
     let span = error_span!(
         "rotation",
         invocation_id = settings.invocation_id,
@@ -80,12 +80,12 @@ pub async fn rotate<'c, C: Cloud + 'c>(
         settle(between_rotation_rounds(), async || turn.round().await).await
     };
     async {
-        let outcome = match guarded(timeout_at(end, work)).await {
+        let outcome = match catch_panic(timeout_at(end, work)).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Unrotated(
+            Ok(Err(_)) => Err(RotationError(
                 "the step did not end in time and was stopped; it is safe to repeat it".to_owned(),
             )),
-            Err(panicked) => Err(Unrotated(panicked.to_string())),
+            Err(panicked) => Err(RotationError(panicked.to_string())),
         };
         match &outcome {
             Ok(()) => info!("done"),
@@ -107,7 +107,7 @@ struct Turn<'a, C> {
 
 impl<C: Cloud> Turn<'_, C> {
     /// Looks, plans and applies once.
-    async fn round(&self) -> Result<Round<()>, Unrotated> {
+    async fn round(&self) -> Result<Round<()>, RotationError> {
         let Event {
             step,
             secret: _,
@@ -122,27 +122,28 @@ impl<C: Cloud> Turn<'_, C> {
         let pair = observe::for_rotation(self.cloud, &owner, &self.settings.user, secret).await?;
         let plan = match plan::rotation(*step, token, &pair, self.cloud.now()) {
             Ok(plan) => plan,
-            Err(Obstacle::Passing(why)) => return Ok(Round::Again(why)),
-            Err(Obstacle::Lasting(reason)) => return Err(Unrotated(reason)),
+            Err(RotationBlocked::Transient(why)) => return Ok(Round::Again(why)),
+            Err(RotationBlocked::Permanent(reason)) => return Err(RotationError(reason)),
         };
         info!(stack_id = %owner.stack, logical_id = owner.logical_id, "the stack that the tags name");
         let targets = match step {
             RotationStep::Test => self.targets().await,
             RotationStep::Create | RotationStep::Set | RotationStep::Finish => Vec::new(),
         };
-        let patience = self.settings.patience;
-        let mut ground = Ground::new(&owner, &pair.name, &pair, targets, patience, self.deadline);
-        let round = apply(self.cloud, plan, &mut ground).await;
-        round.map_err(|stopped| Unrotated(stopped.to_string()))
+        let timeouts = self.settings.timeouts;
+        let mut execution =
+            Execution::new(&owner, &pair.name, &pair, targets, timeouts, self.deadline);
+        let round = apply(self.cloud, plan, &mut execution).await;
+        round.map_err(|stopped| RotationError(stopped.to_string()))
     }
 
     /// The one secret that this function rotates, if the event is about it. A role that has just been made is denied for
     /// some seconds.
-    async fn secret(&self) -> Result<Secret, Unrotated> {
+    async fn secret(&self) -> Result<Secret, RotationError> {
         let name = self.settings.user.secret_name();
         let ours = &self.settings.secret;
         if self.event.secret != ours.0 {
-            return Err(Unrotated(format!(
+            return Err(RotationError(format!(
                 "the event is about another secret than `{ours}`, the only one that this function rotates (`SECRET_ARN`)"
             )));
         }
@@ -153,14 +154,14 @@ impl<C: Cloud> Turn<'_, C> {
             .await?;
         let live = |secret: &Secret| secret.arn == *ours && secret.state == SecretState::Live;
         secret.filter(live).ok_or_else(|| {
-            Unrotated(format!(
+            RotationError(format!(
                 "there is no secret `{ours}`, or it is pending deletion: update the stack with another `Revision`"
             ))
         })
     }
 
     /// The resource whose tags the secret carries, which must be of a stack in this place.
-    fn owner(&self, secret: &Secret) -> Result<Owner, Unrotated> {
+    fn owner(&self, secret: &Secret) -> Result<Owner, RotationError> {
         let home = &self.settings.home;
         Owner::of_tags(&secret.tags)
             .filter(|Owner { stack, .. }| {
@@ -169,7 +170,7 @@ impl<C: Cloud> Turn<'_, C> {
                     && stack.account() == home.account
             })
             .ok_or_else(|| {
-                Unrotated(format!(
+                RotationError(format!(
                     "the tags of secret `{}` name no stack of this account and region: nothing is changed",
                     secret.arn
                 ))
@@ -199,8 +200,8 @@ enum Staging {
 
 /// The checks, and their order, of
 /// [AWS's own rotation functions](https://github.com/aws-samples/aws-secrets-manager-rotation-lambdas).
-fn staging(secret: &Secret, Event { token, .. }: &Event) -> Result<Staging, Unrotated> {
-    let refuse = |reason: String| Err(Unrotated(reason));
+fn staging(secret: &Secret, Event { token, .. }: &Event) -> Result<Staging, RotationError> {
+    let refuse = |reason: String| Err(RotationError(reason));
     if secret.rotation == Rotation::Off {
         return refuse(format!(
             "rotation is not enabled for secret `{}`",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::names::Partition;
 use crate::response_url::ResponseOrigins;
-use crate::waits::Patience;
+use crate::waits::ProofTimeouts;
 
 /// The function's settings in one invocation.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Settings {
     /// Whether the AWS SDK was told to log request and response bodies.
     pub body_logging: BodyLogging,
     /// How long a proof waits for IAM.
-    pub patience: Patience,
+    pub timeouts: ProofTimeouts,
 }
 
 /// Where the function runs.
@@ -84,17 +84,17 @@ impl Settings {
                 Some(_) => BodyLogging::On,
                 None => BodyLogging::Off,
             },
-            patience: patience(|name| variable(name)?.parse().ok()),
+            timeouts: timeouts(|name| variable(name)?.parse().ok()),
         }
     }
 }
 
 /// `KEY_KNOWN_SECONDS` and `POLICY_ALLOWED_SECONDS` shorten a proof where nothing lags, as in tests; unset in the
 /// template.
-fn patience(seconds: impl Fn(&str) -> Option<u64>) -> Patience {
-    let Patience { known, allowed } = Patience::default();
+fn timeouts(seconds: impl Fn(&str) -> Option<u64>) -> ProofTimeouts {
+    let ProofTimeouts { known, allowed } = ProofTimeouts::default();
     let or = |name, default| seconds(name).map_or(default, Duration::from_secs);
-    Patience {
+    ProofTimeouts {
         known: or("KEY_KNOWN_SECONDS", known),
         allowed: or("POLICY_ALLOWED_SECONDS", allowed),
     }

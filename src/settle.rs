@@ -17,10 +17,10 @@ pub(crate) enum Round<T> {
 /// The rounds did not come to an end; holds why the last one was not it.
 #[derive(Debug, thiserror::Error)]
 #[error("it did not settle: {0}; it is safe to try again")]
-pub(crate) struct Unsettled(String);
+pub(crate) struct SettleError(String);
 
 /// Runs rounds with these pauses between them until one is done.
-pub(crate) async fn settle<T, E: From<Unsettled>>(
+pub(crate) async fn settle<T, E: From<SettleError>>(
     mut pauses: impl Iterator<Item = Duration>,
     mut round: impl AsyncFnMut() -> Result<Round<T>, E>,
 ) -> Result<T, E> {
@@ -33,7 +33,7 @@ pub(crate) async fn settle<T, E: From<Unsettled>>(
         info!(why, "observing again");
         match pauses.next() {
             Some(pause) => sleep(pause).await,
-            None => return Err(Unsettled(why).into()),
+            None => return Err(SettleError(why).into()),
         }
     }
 }

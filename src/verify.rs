@@ -15,7 +15,7 @@ use crate::cloud::{Cloud, CloudError, ErrorKind};
 use crate::names::UserName;
 use crate::policy::statements_for_owner;
 use crate::secret::StoredKey;
-use crate::waits::Patience;
+use crate::waits::ProofTimeouts;
 
 /// What is left before the deadline when a proof gives up: to remove a key that failed it.
 const RESERVE: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ pub struct Target {
 /// Why the key does not read what it should, and what to change.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Unproven(String);
+pub struct ProofError(String);
 
 /// Proves the key on every target.
 ///
@@ -43,39 +43,41 @@ pub async fn prove<C: Cloud>(
     user: &UserName,
     key: &StoredKey,
     targets: &[Target],
-    patience: Patience,
+    timeouts: ProofTimeouts,
     deadline: Instant,
-) -> Result<(), Unproven> {
+) -> Result<(), ProofError> {
     let started = Instant::now();
     let left = |until: Duration| {
         let end = (started + until).min(deadline.checked_sub(RESERVE).unwrap_or(started));
         end.saturating_duration_since(Instant::now())
     };
     let arn = (|| cloud.caller_of(key))
-        .retry(back_off(left(patience.known)))
+        .retry(back_off(left(timeouts.known)))
         .when(|error| error.kind == ErrorKind::UnknownKey)
         .await
-        .map_err(|error| Unproven(format!("the key of user `{user}` is not accepted: {error}")))?;
+        .map_err(|error| {
+            ProofError(format!("the key of user `{user}` is not accepted: {error}"))
+        })?;
     if !arn.ends_with(&format!("/{user}")) {
-        return Err(Unproven(format!(
+        return Err(ProofError(format!(
             "the secret's key is not of user `{user}` but of `{arn}`: raise `KeySerial`"
         )));
     }
     // Known to STS is not yet known to S3, and a policy takes its own time.
     let not_yet = |error: &CloudError| match error.kind {
         ErrorKind::UnknownKey => true,
-        ErrorKind::Denied => !is_final(error) && !left(patience.allowed).is_zero(),
+        ErrorKind::Denied => !is_final(error) && !left(timeouts.allowed).is_zero(),
         ErrorKind::NotFound
         | ErrorKind::Throttled
         | ErrorKind::Conflict
         | ErrorKind::LimitExceeded
         | ErrorKind::Rejected
-        | ErrorKind::Unclear => false,
+        | ErrorKind::Indeterminate => false,
     };
     let proofs = targets.iter().map(async |target| {
         let list = || cloud.first_object(key, &target.region, &target.bucket);
         let object = list
-            .retry(back_off(left(patience.known)))
+            .retry(back_off(left(timeouts.known)))
             .when(not_yet)
             .await;
         let refused = |what, error: &CloudError| {
@@ -88,7 +90,7 @@ pub async fn prove<C: Cloud>(
         let Some(object) = object else { return Ok(()) };
         let read = || cloud.first_byte(key, &target.region, &target.bucket.bucket, &object);
         let read = read
-            .retry(back_off(left(patience.known)))
+            .retry(back_off(left(timeouts.known)))
             .when(not_yet)
             .await;
         match read {
@@ -134,7 +136,7 @@ fn is_allowed(error: &CloudError) -> bool {
 }
 
 /// Says what could not be done and what to change.
-fn explain(target: &Target, what: &str, error: &CloudError) -> Unproven {
+fn explain(target: &Target, what: &str, error: &CloudError) -> ProofError {
     let bucket = &target.bucket;
     let name = &bucket.bucket;
     let message = error.message.as_str();
@@ -172,7 +174,7 @@ fn explain(target: &Target, what: &str, error: &CloudError) -> Unproven {
     } else {
         "it is safe to try again".to_owned()
     };
-    Unproven(format!(
+    ProofError(format!(
         "the key cannot {what} in `{bucket}`: {cure} ({error})"
     ))
 }

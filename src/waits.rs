@@ -56,14 +56,14 @@ fn rounds() -> ExponentialBuilder {
 
 /// How long a proof waits for what IAM has been told to be seen everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct ProofTimeouts {
     /// For a key to be known. Three in four are unknown in their first second, one in a hundred after five.
     pub known: Duration,
     /// For a policy to allow.
     pub allowed: Duration,
 }
 
-impl Default for Patience {
+impl Default for ProofTimeouts {
     fn default() -> Self {
         Self {
             known: Duration::from_secs(60),

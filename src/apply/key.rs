@@ -4,10 +4,10 @@ use backon::Retryable;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
-use super::{Effect, Ground, Stopped};
-use crate::cloud::{Cloud, CloudError, ErrorKind, Minting, Storing, VersionId};
+use super::{ApplyError, Effect, Execution};
+use crate::cloud::{Cloud, CloudError, CreatedKey, ErrorKind, PutVersion, VersionId};
 use crate::names::UserName;
-use crate::plan::{Bearer, Demand, NewKey, Proof, Step};
+use crate::plan::{KeyUnderTest, NewKey, OnFailure, Proof, Step};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::verify;
 use crate::waits::{IAM_LAG, KEY_BUDGET, until_visible};
@@ -18,29 +18,29 @@ use crate::waits::{IAM_LAG, KEY_BUDGET, until_visible};
 pub(super) async fn make_key<C: Cloud>(
     cloud: &C,
     new: &NewKey,
-    ground: &Ground<'_>,
+    execution: &Execution<'_>,
     step: &Step,
-) -> Result<Effect, Stopped> {
-    let failed = |error| Stopped::Failed {
+) -> Result<Effect, ApplyError> {
+    let failed = |error| ApplyError::Failed {
         step: step.to_string(),
         error,
     };
-    let secret = ground.secret().map_err(failed)?;
-    if ground.deadline.saturating_duration_since(Instant::now()) < KEY_BUDGET {
-        return Err(Stopped::OutOfTime);
+    let secret = execution.secret().map_err(failed)?;
+    if execution.deadline.saturating_duration_since(Instant::now()) < KEY_BUDGET {
+        return Err(ApplyError::OutOfTime);
     }
-    let minted = match mint(cloud, ground).await {
-        Ok(Minting::Minted { id, secret }) => StoredKey {
+    let minted = match mint(cloud, execution).await {
+        Ok(CreatedKey::Created { id, secret }) => StoredKey {
             id,
             secret,
-            user: ground.name.to_string(),
+            user: execution.name.to_string(),
             serial: new.serial,
         },
-        Ok(Minting::LimitReached) => {
+        Ok(CreatedKey::LimitReached) => {
             return Ok(Effect::Again("the user has two keys already".into()));
         }
         // A key may exist now that nobody knows. IAM's list shows it late; then observing again finds it as an orphan.
-        Err(error) if error.kind == ErrorKind::Unclear => {
+        Err(error) if error.kind == ErrorKind::Indeterminate => {
             sleep(IAM_LAG).await;
             return Ok(Effect::Again(error.to_string()));
         }
@@ -50,28 +50,30 @@ pub(super) async fn make_key<C: Cloud>(
         .store_version(secret, &new.version, &minted.to_value(), new.label)
         .await
     {
-        Ok(Storing::Stored) => {
+        Ok(PutVersion::Stored) => {
             info!(key = %minted.id, version = %new.version, "key made and stored");
             Ok(Effect::Key(minted))
         }
-        Ok(Storing::TokenTaken) => {
-            discard(cloud, ground.name, &minted).await;
+        Ok(PutVersion::TokenTaken) => {
+            discard(cloud, execution.name, &minted).await;
             Ok(Effect::Again("another run was first to store a key".into()))
         }
         // The version may hold the key by now: observing again tells, and finds it as an orphan if not.
-        Err(error) if error.kind == ErrorKind::Unclear => Ok(Effect::Again(error.to_string())),
+        Err(error) if error.kind == ErrorKind::Indeterminate => {
+            Ok(Effect::Again(error.to_string()))
+        }
         Err(error) => {
-            discard(cloud, ground.name, &minted).await;
+            discard(cloud, execution.name, &minted).await;
             Err(failed(error))
         }
     }
 }
 
 /// `CreateAccessKey`, again only where AWS said that nothing happened: it throttles, or the user may not be visible yet.
-async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, CloudError> {
-    (|| cloud.create_key(ground.name))
+async fn mint<C: Cloud>(cloud: &C, execution: &Execution<'_>) -> Result<CreatedKey, CloudError> {
+    (|| cloud.create_key(execution.name))
         .retry(until_visible())
-        .when(|error| error.kind == ErrorKind::Throttled || ground.may_lag(error))
+        .when(|error| error.kind == ErrorKind::Throttled || execution.may_lag(error))
         .await
 }
 
@@ -79,18 +81,18 @@ async fn mint<C: Cloud>(cloud: &C, ground: &Ground<'_>) -> Result<Minting, Cloud
 /// wants any more, and may have ended before it could see that it was taken into use.
 pub(super) async fn promote<C: Cloud>(
     cloud: &C,
-    ground: &Ground<'_>,
+    execution: &Execution<'_>,
     from: &VersionId,
     to: &VersionId,
     key: Option<&AccessKeyId>,
 ) -> Result<Effect, CloudError> {
-    let secret = ground.secret()?;
+    let secret = execution.secret()?;
     let label = Label::Current.as_str();
     cloud
         .move_label(secret, label, Some(from), Some(to))
         .await?;
-    let key = key.or(ground.made.as_ref().map(|made| &made.id));
-    let listed = cloud.list_keys(ground.name).await?;
+    let key = key.or(execution.made.as_ref().map(|made| &made.id));
+    let listed = cloud.list_keys(execution.name).await?;
     if key.is_none_or(|key| listed.iter().any(|listed| listed.id == *key)) {
         return Ok(Effect::None);
     }
@@ -114,47 +116,57 @@ async fn discard<C: Cloud>(cloud: &C, user: &UserName, key: &StoredKey) {
 pub(super) async fn prove<C: Cloud>(
     cloud: &C,
     proof: &Proof,
-    ground: &Ground<'_>,
-) -> Result<(), Stopped> {
-    let Proof { bearer, demand } = proof;
-    let key = match bearer {
-        Bearer::Made(_) => ground.made.as_ref(),
-        Bearer::Candidate(_, key) | Bearer::Pending(key) | Bearer::Current(key) => Some(key),
+    execution: &Execution<'_>,
+) -> Result<(), ApplyError> {
+    let Proof {
+        key_under_test,
+        on_failure,
+    } = proof;
+    let key = match key_under_test {
+        KeyUnderTest::Made(_) => execution.made.as_ref(),
+        KeyUnderTest::Candidate(_, key)
+        | KeyUnderTest::Pending(key)
+        | KeyUnderTest::Current(key) => Some(key),
     };
     let Some(key) = key else { return Ok(()) };
-    let Ground {
+    let Execution {
         name,
         targets,
-        patience,
+        timeouts,
         deadline,
         ..
-    } = ground;
-    let Err(unproven) = verify::prove(cloud, name, key, targets, *patience, *deadline).await else {
+    } = execution;
+    let Err(unproven) = verify::prove(cloud, name, key, targets, *timeouts, *deadline).await else {
         return Ok(());
     };
-    match demand {
-        Demand::Advisory => {
+    match on_failure {
+        OnFailure::Log => {
             warn!(%unproven, "the proof failed; the stack is rolling back, so it does not count");
             Ok(())
         }
-        Demand::Required => {
-            withdraw(cloud, bearer, key, ground).await;
-            Err(Stopped::Unproven(unproven.to_string()))
+        OnFailure::Fail => {
+            withdraw(cloud, key_under_test, key, execution).await;
+            Err(ApplyError::ProofError(unproven.to_string()))
         }
     }
 }
 
 /// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be taken off: on a Create it then
 /// names a dead key, and the Delete that follows removes it.
-async fn withdraw<C: Cloud>(cloud: &C, bearer: &Bearer, key: &StoredKey, ground: &Ground<'_>) {
-    let candidate = match bearer {
-        Bearer::Made(new) if new.label == Label::Candidate => Some(&new.version),
-        Bearer::Candidate(version, _) => Some(version),
-        Bearer::Made(_) => None,
-        Bearer::Pending(_) | Bearer::Current(_) => return,
+async fn withdraw<C: Cloud>(
+    cloud: &C,
+    key_under_test: &KeyUnderTest,
+    key: &StoredKey,
+    execution: &Execution<'_>,
+) {
+    let candidate = match key_under_test {
+        KeyUnderTest::Made(new) if new.label == Label::Candidate => Some(&new.version),
+        KeyUnderTest::Candidate(version, _) => Some(version),
+        KeyUnderTest::Made(_) => None,
+        KeyUnderTest::Pending(_) | KeyUnderTest::Current(_) => return,
     };
-    discard(cloud, ground.name, key).await;
-    if let (Some(version), Some(secret)) = (candidate, &ground.secret)
+    discard(cloud, execution.name, key).await;
+    if let (Some(version), Some(secret)) = (candidate, &execution.secret)
         && let Err(error) = cloud
             .move_label(secret, Label::Candidate.as_str(), Some(version), None)
             .await

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::credentials_of;
-use super::error::{failed, unwhole};
+use super::error::{incomplete_response, map_sdk_error};
 use crate::buckets::{BucketName, BucketUri, Prefix};
 use crate::cloud::Result;
 use crate::secret::StoredKey;
@@ -41,12 +41,12 @@ impl Buckets {
                 let region = answer.bucket_region.filter(|region| !region.is_empty());
                 region
                     .map(Some)
-                    .ok_or_else(|| unwhole(OPERATION, "the bucket's region"))
+                    .ok_or_else(|| incomplete_response(OPERATION, "the bucket's region"))
             }
             Err(error) => match error.raw_response() {
                 Some(answer) if answer.status().as_u16() == 404 => Ok(None),
                 Some(answer) if told_region(answer).is_some() => Ok(told_region(answer)),
-                _ => Err(failed(OPERATION)(error)),
+                _ => Err(map_sdk_error(OPERATION)(error)),
             },
         }
     }
@@ -132,7 +132,7 @@ where
         },
         done => done,
     };
-    outcome.map_err(failed(operation))
+    outcome.map_err(map_sdk_error(operation))
 }
 
 /// The region that a redirect or a refused signature names.

@@ -4,8 +4,8 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackResourceDetail;
 
-use super::error::{failed, unwhole};
-use super::whole::WholeDocument;
+use super::complete::CompleteDocument;
+use super::error::{incomplete_response, map_sdk_error};
 use crate::cloud::{CloudError, Direction, Result, Standing};
 
 /// The calls to CloudFormation.
@@ -15,7 +15,7 @@ pub(super) struct CloudFormation(Client);
 impl CloudFormation {
     pub(super) fn new(config: &SdkConfig) -> Self {
         let config =
-            aws_sdk_cloudformation::config::Builder::from(config).interceptor(WholeDocument);
+            aws_sdk_cloudformation::config::Builder::from(config).interceptor(CompleteDocument);
         Self(Client::from_conf(config.build()))
     }
 
@@ -26,14 +26,14 @@ impl CloudFormation {
             .describe_stack_resource()
             .stack_name(stack_id)
             .logical_resource_id(logical_id);
-        match call.send().await.map_err(failed(OPERATION)) {
+        match call.send().await.map_err(map_sdk_error(OPERATION)) {
             Ok(answer) => {
                 let resource = answer
                     .stack_resource_detail
                     .unwrap_or_else(|| StackResourceDetail::builder().build());
                 let status = resource
                     .resource_status
-                    .ok_or_else(|| unwhole(OPERATION, "the resource's status"))?;
+                    .ok_or_else(|| incomplete_response(OPERATION, "the resource's status"))?;
                 let physical_id = resource.physical_resource_id.unwrap_or_default();
                 Ok(Standing::of_status(status.as_str(), &physical_id))
             }
@@ -49,11 +49,11 @@ impl CloudFormation {
             .stack_name(stack_id)
             .send()
             .await
-            .map_err(failed(OPERATION))?;
+            .map_err(map_sdk_error(OPERATION))?;
         let stack = answer.stacks.unwrap_or_default().into_iter().next();
         let status = stack
             .and_then(|stack| stack.stack_status)
-            .ok_or_else(|| unwhole(OPERATION, "the stack's status"))?;
+            .ok_or_else(|| incomplete_response(OPERATION, "the stack's status"))?;
         // `ROLLBACK_…`, `UPDATE_ROLLBACK_…`, `IMPORT_ROLLBACK_…`.
         Ok(if status.as_str().contains("ROLLBACK") {
             Direction::Rollback

@@ -1,4 +1,4 @@
-//! How an `SdkError` becomes our error: at the call site, once, by [`failed`].
+//! How an `SdkError` becomes our error: at the call site, once, by [`map_sdk_error`].
 //!
 //! `{:?}` and `DisplayErrorContext` of an `SdkError` print the raw answer, and the raw answer can hold a secret key.
 //! So nothing of it goes on but AWS's code, AWS's message where AWS itself refused, and the request id.
@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use crate::cloud::{CloudError, ErrorKind, Result};
 
 /// What a failed `operation` (IAM's name of the action) comes to.
-pub(super) fn failed<E: ProvideErrorMetadata>(
+pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
     operation: &'static str,
 ) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
     move |error| {
@@ -21,16 +21,22 @@ pub(super) fn failed<E: ProvideErrorMetadata>(
                 None,
                 "the request could not be built, so nothing was sent".to_owned(),
             ),
-            SdkError::TimeoutError(_) => (ErrorKind::Unclear, None, "no answer in time".to_owned()),
+            SdkError::TimeoutError(_) => (
+                ErrorKind::Indeterminate,
+                None,
+                "no answer in time".to_owned(),
+            ),
             SdkError::DispatchFailure(failure) => (
-                ErrorKind::Unclear,
+                ErrorKind::Indeterminate,
                 None,
                 dispatch_message(failure.is_timeout()),
             ),
             SdkError::ServiceError(refusal) => {
-                refused(refusal.raw().status().as_u16(), refusal.err().meta())
+                service_error(refusal.raw().status().as_u16(), refusal.err().meta())
             }
-            SdkError::ResponseError(_) | _ => (ErrorKind::Unclear, None, UNREADABLE.to_owned()),
+            SdkError::ResponseError(_) | _ => {
+                (ErrorKind::Indeterminate, None, UNREADABLE.to_owned())
+            }
         };
         CloudError {
             operation,
@@ -55,14 +61,14 @@ fn dispatch_message(timed_out: bool) -> String {
 
 /// An answer that says no. Without a code it is not AWS's own word (a proxy's page, a `200` that does not parse), so it
 /// proves nothing, and its text is not shown.
-fn refused(status: u16, answer: &ErrorMetadata) -> (ErrorKind, Option<String>, String) {
+fn service_error(status: u16, answer: &ErrorMetadata) -> (ErrorKind, Option<String>, String) {
     match answer.code() {
         None if status >= 300 => (
-            ErrorKind::Unclear,
+            ErrorKind::Indeterminate,
             None,
             format!("HTTP status {status} without AWS's error code"),
         ),
-        None => (ErrorKind::Unclear, None, UNREADABLE.to_owned()),
+        None => (ErrorKind::Indeterminate, None, UNREADABLE.to_owned()),
         Some(code) => {
             let message = answer
                 .message()
@@ -110,18 +116,18 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
             ErrorKind::LimitExceeded
         }
         // S3's `RequestTimeout` comes with 400 and says only that the body came too slowly.
-        "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Unclear,
-        _ if status >= 500 => ErrorKind::Unclear,
+        "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Indeterminate,
+        _ if status >= 500 => ErrorKind::Indeterminate,
         _ => ErrorKind::Rejected,
     }
 }
 
 /// An answer that AWS meant as success and that lacks `what`.
-pub(super) fn unwhole(operation: &'static str, what: &str) -> CloudError {
+pub(super) fn incomplete_response(operation: &'static str, what: &str) -> CloudError {
     let message = format!("AWS answered without {what}");
     CloudError {
         operation,
-        kind: ErrorKind::Unclear,
+        kind: ErrorKind::Indeterminate,
         code: None,
         message,
         request_id: None,
@@ -129,7 +135,7 @@ pub(super) fn unwhole(operation: &'static str, what: &str) -> CloudError {
 }
 
 /// What we refuse ourselves, before sending anything.
-pub(super) fn unsendable(operation: &'static str, why: &str) -> CloudError {
+pub(super) fn invalid_request(operation: &'static str, why: &str) -> CloudError {
     CloudError {
         operation,
         kind: ErrorKind::Rejected,
@@ -140,7 +146,7 @@ pub(super) fn unsendable(operation: &'static str, why: &str) -> CloudError {
 }
 
 /// `None` for what is missing.
-pub(super) fn unless_missing<T>(outcome: Result<T>) -> Result<Option<T>> {
+pub(super) fn none_if_not_found<T>(outcome: Result<T>) -> Result<Option<T>> {
     match outcome {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
@@ -150,7 +156,7 @@ pub(super) fn unless_missing<T>(outcome: Result<T>) -> Result<Option<T>> {
 
 /// The outcome of a removal. What is missing is removed. Where permission depends on the thing (its path, its tags) AWS
 /// denies what does not exist, so after a refusal `is_gone` looks; if it cannot tell, the refusal stands.
-pub(super) async fn removed(
+pub(super) async fn success_if_gone(
     outcome: Result<()>,
     is_gone: impl Future<Output = Result<bool>>,
 ) -> Result<()> {

@@ -8,9 +8,11 @@ use aws_config::SdkConfig;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::Tag;
 
-use super::error::{failed, removed, unless_missing, unsendable, unwhole};
-use super::retry::IamAsksToRepeat;
-use super::whole::WholeDocument;
+use super::complete::CompleteDocument;
+use super::error::{
+    incomplete_response, invalid_request, map_sdk_error, none_if_not_found, success_if_gone,
+};
+use super::retry::RetryIamConflicts;
 use crate::cloud::{Creation, ErrorKind, NewUser, Result, TagMap, User};
 use crate::names::{PolicyArn, UserName};
 
@@ -21,8 +23,8 @@ pub(super) struct Iam(Client);
 impl Iam {
     pub(super) fn new(config: &SdkConfig) -> Self {
         let config = aws_sdk_iam::config::Builder::from(config)
-            .retry_classifier(IamAsksToRepeat)
-            .interceptor(WholeDocument)
+            .retry_classifier(RetryIamConflicts)
+            .interceptor(CompleteDocument)
             .build();
         Self(Client::from_conf(config))
     }
@@ -35,14 +37,14 @@ impl Iam {
             .user_name(user.as_str())
             .send()
             .await
-            .map_err(failed(OPERATION));
-        let Some(answer) = unless_missing(answer)? else {
+            .map_err(map_sdk_error(OPERATION));
+        let Some(answer) = none_if_not_found(answer)? else {
             return Ok(None);
         };
         let user = answer
             .user
             .filter(|user| !user.arn.is_empty())
-            .ok_or_else(|| unwhole(OPERATION, "the user"))?;
+            .ok_or_else(|| incomplete_response(OPERATION, "the user"))?;
         let tags = user.tags.unwrap_or_default();
         Ok(Some(User {
             name: user.user_name,
@@ -75,11 +77,11 @@ impl Iam {
             .set_tags(Some(iam_tags(OPERATION, tags)?))
             .send()
             .await
-            .map_err(failed(OPERATION));
+            .map_err(map_sdk_error(OPERATION));
         let user = match answer {
             Ok(answer) => answer.user.filter(|user| !user.arn.is_empty()),
             Err(error) if error.code.as_deref() == Some("EntityAlreadyExists") => {
-                return Ok(Creation::AlreadyThere);
+                return Ok(Creation::AlreadyExists);
             }
             // There is no user yet that could be missing: IAM means the policy, perhaps one just made.
             Err(mut error) if error.kind == ErrorKind::NotFound => {
@@ -91,9 +93,9 @@ impl Iam {
             }
             Err(error) => return Err(error),
         };
-        let user = user.ok_or_else(|| unwhole(OPERATION, "the user"))?;
+        let user = user.ok_or_else(|| incomplete_response(OPERATION, "the user"))?;
         // IAM's answer leaves out what it was just told.
-        Ok(Creation::Made(User {
+        Ok(Creation::Created(User {
             name: user.user_name,
             arn: user.arn,
             tags: tags.clone(),
@@ -109,7 +111,10 @@ impl Iam {
             .tag_user()
             .user_name(user.as_str())
             .set_tags(Some(tags));
-        call.send().await.map(drop).map_err(failed(OPERATION))
+        call.send()
+            .await
+            .map(drop)
+            .map_err(map_sdk_error(OPERATION))
     }
 
     pub(super) async fn untag_user(&self, user: &UserName, keys: &[String]) -> Result<()> {
@@ -118,7 +123,10 @@ impl Iam {
             .untag_user()
             .user_name(user.as_str())
             .set_tag_keys(Some(keys.to_vec()));
-        call.send().await.map(drop).map_err(failed("iam:UntagUser"))
+        call.send()
+            .await
+            .map(drop)
+            .map_err(map_sdk_error("iam:UntagUser"))
     }
 
     pub(super) async fn set_boundary(&self, user: &UserName, boundary: &PolicyArn) -> Result<()> {
@@ -130,7 +138,7 @@ impl Iam {
         call.send()
             .await
             .map(drop)
-            .map_err(failed("iam:PutUserPermissionsBoundary"))
+            .map_err(map_sdk_error("iam:PutUserPermissionsBoundary"))
     }
 
     pub(super) async fn delete_user(&self, user: &UserName) -> Result<()> {
@@ -139,8 +147,8 @@ impl Iam {
             .send()
             .await
             .map(drop)
-            .map_err(failed("iam:DeleteUser"));
-        removed(outcome, async { Ok(self.find_user(user).await?.is_none()) }).await
+            .map_err(map_sdk_error("iam:DeleteUser"));
+        success_if_gone(outcome, async { Ok(self.find_user(user).await?.is_none()) }).await
     }
 }
 
@@ -148,5 +156,5 @@ fn iam_tags(operation: &'static str, tags: &TagMap) -> Result<Vec<Tag>> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<std::result::Result<_, _>>()
-        .map_err(|_| unsendable(operation, "a tag lacks its key or value"))
+        .map_err(|_| invalid_request(operation, "a tag lacks its key or value"))
 }

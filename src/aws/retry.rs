@@ -29,9 +29,9 @@ pub(super) fn retries() -> RetryConfig {
 
 /// IAM asks for repetition with two codes that the SDK takes as final.
 #[derive(Debug)]
-pub(super) struct IamAsksToRepeat;
+pub(super) struct RetryIamConflicts;
 
-impl ClassifyRetry for IamAsksToRepeat {
+impl ClassifyRetry for RetryIamConflicts {
     fn name(&self) -> &'static str {
         "IAM asks to repeat"
     }
@@ -53,7 +53,7 @@ impl ClassifyRetry for IamAsksToRepeat {
 /// Secrets Manager names its quotas `LimitExceededException`, which elsewhere means throttling: the SDK would repeat
 /// what cannot succeed.
 #[derive(Debug)]
-pub(super) struct SecretsQuotaIsFinal;
+pub(super) struct NoRetryOnQuota;
 
 #[derive(Deserialize)]
 struct JsonError {
@@ -61,7 +61,7 @@ struct JsonError {
     code: String,
 }
 
-impl ClassifyRetry for SecretsQuotaIsFinal {
+impl ClassifyRetry for NoRetryOnQuota {
     fn name(&self) -> &'static str {
         "Secrets Manager's quota is final"
     }

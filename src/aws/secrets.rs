@@ -14,8 +14,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::error::{failed, unless_missing, unwhole};
-use super::retry::SecretsQuotaIsFinal;
+use super::error::{incomplete_response, map_sdk_error, none_if_not_found};
+use super::retry::NoRetryOnQuota;
 use crate::cloud::{
     CloudError, ErrorKind, Result, Rotation, Secret, SecretArn, SecretState, TagMap, VersionId,
 };
@@ -29,7 +29,7 @@ impl Secrets {
     pub(super) fn new(config: &SdkConfig) -> Self {
         let config = aws_sdk_secretsmanager::config::Builder::from(config);
         Self(Client::from_conf(
-            config.retry_classifier(SecretsQuotaIsFinal).build(),
+            config.retry_classifier(NoRetryOnQuota).build(),
         ))
     }
 
@@ -47,10 +47,10 @@ impl Secrets {
             .send()
             .await
             .map_err(told(OPERATION));
-        match unless_missing(answer)? {
+        match none_if_not_found(answer)? {
             Some(answer) => described(answer)
                 .map(Some)
-                .ok_or_else(|| unwhole(OPERATION, "the secret's ARN")),
+                .ok_or_else(|| incomplete_response(OPERATION, "the secret's ARN")),
             None => Ok(None),
         }
     }
@@ -100,13 +100,13 @@ impl Secrets {
     }
 }
 
-/// As [`failed`], and: a secret on its way out refuses nearly everything with a code it uses for other things too, so
+/// As [`map_sdk_error`], and: a secret on its way out refuses nearly everything with a code it uses for other things too, so
 /// its message decides. It is in the way for now, not for good.
 fn told<E: ProvideErrorMetadata>(
     operation: &'static str,
 ) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
     move |error| {
-        let mut error = failed(operation)(error);
+        let mut error = map_sdk_error(operation)(error);
         if is_being_deleted(&error) {
             error.kind = ErrorKind::Conflict;
         }

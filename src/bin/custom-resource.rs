@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
         let cloud = aws.get_or_init(Aws::load);
         let answered = handle(payload.get(), deadline, &settings, cloud, &sink).await;
         answered.map_err(|undelivered| Diagnostic {
-            error_type: "Undelivered".to_owned(),
+            error_type: "DeliveryError".to_owned(),
             error_message: undelivered.to_string(),
         })
     };

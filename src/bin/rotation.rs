@@ -26,7 +26,7 @@ async fn main() -> Result<(), Error> {
         };
         // The result is the answer: Secrets Manager reads whether the invocation failed.
         taken.map_err(|unrotated| Diagnostic {
-            error_type: "Unrotated".to_owned(),
+            error_type: "RotationError".to_owned(),
             error_message: unrotated.to_string(),
         })
     };

@@ -49,5 +49,5 @@ pub enum ErrorKind {
     /// AWS refuses this request for good: nothing happened.
     Rejected,
     /// No answer, a 5xx, or an answer that could not be read: it may have happened.
-    Unclear,
+    Indeterminate,
 }

@@ -95,7 +95,7 @@ pub struct Version {
 
 /// What came of storing a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Storing {
+pub enum PutVersion {
     /// The version holds this value.
     Stored,
     /// The version exists with another value: another run took the same decision and was first.

@@ -54,9 +54,9 @@ pub enum KeyStatus {
 
 /// What came of `CreateAccessKey`.
 #[derive(Debug)]
-pub enum Minting {
+pub enum CreatedKey {
     /// A whole key.
-    Minted {
+    Created {
         /// Its id.
         id: AccessKeyId,
         /// Its secret half.

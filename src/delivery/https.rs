@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings}
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 
-use super::{Sink, Unreached};
+use super::{PutError, Sink};
 use crate::response_url::ResponseUrl;
 
 /// How long a connection may take to be made.
@@ -41,17 +41,17 @@ impl Https {
 }
 
 impl Sink for Https {
-    async fn put(&self, url: &ResponseUrl, body: &str) -> Result<u16, Unreached> {
+    async fn put(&self, url: &ResponseUrl, body: &str) -> Result<u16, PutError> {
         let mut request = HttpRequest::new(SdkBody::from(body));
-        request.set_method("PUT").map_err(|_| Unreached::Request)?;
+        request.set_method("PUT").map_err(|_| PutError::Request)?;
         request
             .set_uri(url.expose())
-            .map_err(|_| Unreached::Request)?;
+            .map_err(|_| PutError::Request)?;
         // The error's text may hold the URL, so only its kind is kept.
         match self.connector().call(request).await {
             Ok(response) => Ok(response.status().as_u16()),
-            Err(error) if error.is_timeout() => Err(Unreached::Timeout),
-            Err(_) => Err(Unreached::Connection),
+            Err(error) if error.is_timeout() => Err(PutError::Timeout),
+            Err(_) => Err(PutError::Connection),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::outcome::{Failure, Outcome, Success};
 use crate::properties::service_timeout;
-use crate::response_url::{ResponseUrl, UrlRefused};
+use crate::response_url::{ResponseUrl, ResponseUrlError};
 use crate::settings::Settings;
 
 /// The ids of an answer are CloudFormation's own and must arrive intact; together they must leave room for a reason in
@@ -51,13 +51,13 @@ pub enum Channel {
 
 /// Why nobody can be answered. Repeating the invocation cannot cure it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unanswerable {
+pub enum EnvelopeError {
     /// Not a JSON object with a `ResponseURL`.
     #[error("it is not a request of CloudFormation: it has no `ResponseURL`")]
     NoUrl,
     /// The URL is not one that answers may go to.
     #[error(transparent)]
-    Url(#[from] UrlRefused),
+    Url(#[from] ResponseUrlError),
     /// No answer with these ids fits into 4,096 bytes.
     #[error("its ids have {0} bytes, more than CloudFormation's ever have")]
     Ids(usize),
@@ -94,14 +94,16 @@ impl Envelope {
     ///
     /// # Errors
     /// Why no answer can be given.
-    pub fn read(event: &str, settings: &Settings) -> Result<Self, Unanswerable> {
-        let members: Members = serde_json::from_str(event).map_err(|_| Unanswerable::NoUrl)?;
+    pub fn read(event: &str, settings: &Settings) -> Result<Self, EnvelopeError> {
+        let members: Members = serde_json::from_str(event).map_err(|_| EnvelopeError::NoUrl)?;
         if members.contains_key("ResponseURL") {
             return Self::of_members(&members, Channel::Direct, settings);
         }
-        let mut topic: TopicEvent = serde_json::from_str(event).map_err(|_| Unanswerable::NoUrl)?;
-        let record = topic.records.pop().ok_or(Unanswerable::NoUrl)?;
-        let members = serde_json::from_str(&record.sns.message).map_err(|_| Unanswerable::NoUrl)?;
+        let mut topic: TopicEvent =
+            serde_json::from_str(event).map_err(|_| EnvelopeError::NoUrl)?;
+        let record = topic.records.pop().ok_or(EnvelopeError::NoUrl)?;
+        let members =
+            serde_json::from_str(&record.sns.message).map_err(|_| EnvelopeError::NoUrl)?;
         Self::of_members(&members, Channel::Topic, settings)
     }
 
@@ -109,9 +111,9 @@ impl Envelope {
         members: &Members,
         channel: Channel,
         settings: &Settings,
-    ) -> Result<Self, Unanswerable> {
+    ) -> Result<Self, EnvelopeError> {
         let text = |name| decoded::<String>(members, name);
-        let url = text("ResponseURL").ok_or(Unanswerable::NoUrl)?;
+        let url = text("ResponseURL").ok_or(EnvelopeError::NoUrl)?;
         let envelope = Self {
             url: ResponseUrl::parse(&url, &settings.response_origins)?,
             stack_id: text("StackId").unwrap_or_default(),
@@ -124,7 +126,7 @@ impl Envelope {
                 .unwrap_or(WAITS),
         };
         match envelope.ids_length() {
-            length if length > IDS_LIMIT => Err(Unanswerable::Ids(length)),
+            length if length > IDS_LIMIT => Err(EnvelopeError::Ids(length)),
             _ => Ok(envelope),
         }
     }

@@ -24,13 +24,13 @@ pub async fn for_rotation<C: Cloud>(
     )
     .await?;
     let user = user.map(|user| ObservedUser {
-        ownership: owner.judge(&user.tags),
+        ownership: owner.classify(&user.tags),
         user,
         policies: Default::default(),
         keys,
         attachments: Vec::new(),
     });
-    let ownership = owner.judge(&secret.tags);
+    let ownership = owner.classify(&secret.tags);
     let secret = ObservedSecret {
         secret,
         ownership,

@@ -2,9 +2,9 @@
 //! it. Which key stays, which goes, and whether a new one is made.
 
 mod clearing;
-mod rotation;
+mod readiness;
 
-pub(super) use rotation::{Ground, ground_for_rotation};
+pub(super) use readiness::{Readiness, readiness};
 
 use std::time::{Duration, SystemTime};
 
@@ -31,12 +31,12 @@ pub(super) struct KeyPlan {
     /// What a person should know.
     pub(super) notes: Vec<String>,
     /// What comes of the key in use.
-    pub(super) outcome: Outcome,
+    pub(super) decision: KeyDecision,
 }
 
 /// What comes of the key in use.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum KeyDecision {
     /// It stays.
     Keep(StoredKey),
     /// A new key becomes the one in use; `replaces` holds `AWSCURRENT` until then, and `room` is made before.
@@ -74,19 +74,19 @@ struct Keys<'a> {
 /// Decides.
 pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan {
     let keys = Keys::of(pair, now);
-    let outcome = keys.outcome(&pair.name.secret_name(), desired.get());
+    let decision = keys.decision(&pair.name.secret_name(), desired.get());
     // What looks like an orphan may be the key that a rotation is about to store: its version can hold no other one.
     let mut clearing = if keys.awaits_a_key() {
         Vec::new()
     } else {
         keys.orphans()
     };
-    clearing.extend(keys.failed_attempts(&outcome));
-    clearing.extend(keys.stray_pending_label(&outcome));
+    clearing.extend(keys.failed_attempts(&decision));
+    clearing.extend(keys.stray_pending_label(&decision));
     KeyPlan {
         clearing,
         notes: keys.notes(desired.get()),
-        outcome,
+        decision,
     }
 }
 
@@ -158,9 +158,9 @@ impl<'a> Keys<'a> {
         self.younger(version, ROTATION_WINDOW) && !secret.stored.contains_key(version)
     }
 
-    fn outcome(&self, name: &SecretName, desired: u64) -> Outcome {
+    fn decision(&self, name: &SecretName, desired: u64) -> KeyDecision {
         let Some(current) = self.labelled(Label::Current) else {
-            return Outcome::Make {
+            return KeyDecision::Make {
                 new: self.new_key(name, Label::Current, desired),
                 replaces: None,
                 room: self.room_for_one(),
@@ -171,15 +171,15 @@ impl<'a> Keys<'a> {
                 .beside_current(Label::Candidate)
                 .is_some_and(|version| self.may_lag(version))
         {
-            return Outcome::Wait;
+            return KeyDecision::Wait;
         }
         if let Some(key) = self.living(current)
             && key.serial >= desired
         {
-            return Outcome::Keep(key.clone());
+            return KeyDecision::Keep(key.clone());
         }
         if let Some((to, key)) = self.way_back(current) {
-            return Outcome::MoveBack {
+            return KeyDecision::MoveBack {
                 from: current.clone(),
                 to: to.clone(),
                 key: key.id.clone(),
@@ -192,7 +192,7 @@ impl<'a> Keys<'a> {
             && let Some(key) = self.living(candidate)
             && key.serial >= serial
         {
-            return Outcome::Adopt {
+            return KeyDecision::Adopt {
                 candidate: candidate.clone(),
                 key: key.clone(),
                 replaces,
@@ -200,9 +200,9 @@ impl<'a> Keys<'a> {
         }
         match self.rotating() {
             Some(pending) if self.younger(pending, ROTATION_WINDOW) => {
-                Outcome::Rotating(pending.clone())
+                KeyDecision::Rotating(pending.clone())
             }
-            _ => Outcome::Make {
+            _ => KeyDecision::Make {
                 new: self.new_key(name, Label::Candidate, serial),
                 replaces: Some(replaces),
                 room: self.room_for_one(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Step;
-use super::want::{Change, Want};
+use super::goal::{Change, Goal};
 use crate::buckets::BucketName;
 use crate::cloud::{NewSecret, NewUser, TagMap};
 use crate::names::{PolicyName, TagKey};
@@ -14,17 +14,17 @@ use crate::properties::Desired;
 
 /// What is to be done to the user, one step after the other: IAM refuses concurrent changes of one user.
 pub(super) fn user_lane(
-    want: &Want<'_>,
+    goal: &Goal<'_>,
     pair: &Pair,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Step>, String> {
-    let Want {
+    let Goal {
         owner,
         desired,
         document,
         change,
         access: _,
-    } = want;
+    } = goal;
     let wanted = wanted_tags(owner, desired);
     let Some(ObservedUser {
         user,
@@ -45,7 +45,7 @@ pub(super) fn user_lane(
             boundary,
             tags: wanted,
         };
-        return Ok(vec![Step::CreateUser(user), put_policy(want)]);
+        return Ok(vec![Step::CreateUser(user), put_policy(goal)]);
     };
     let mut lane = Vec::new();
     if let Some(boundary) = &desired.boundary
@@ -61,27 +61,27 @@ pub(super) fn user_lane(
         lane.push(Step::TagUser(write));
     }
 
-    lane.extend(policy_steps(want, ownership, policies, notes)?);
+    lane.extend(policy_steps(goal, ownership, policies, notes)?);
     Ok(lane)
 }
 
 /// Puts the policy and removes the one it takes the place of.
 fn policy_steps(
-    want: &Want<'_>,
+    goal: &Goal<'_>,
     ownership: &Ownership,
     policies: &BTreeMap<PolicyName, String>,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Step>, String> {
-    let Want {
+    let Goal {
         owner: _,
         desired,
         document,
         change,
         access: _,
-    } = want;
+    } = goal;
     // Another policy goes if it is ours: named by the old properties, or of an earlier life, whose grants have ended.
     let ours = |name: &PolicyName| match (ownership, change) {
-        (Ownership::EarlierLife, _) => true,
+        (Ownership::PreviousStack, _) => true,
         (_, Change::InPlace(previous)) => previous.policy.as_ref() == Some(name),
         (_, Change::Fresh) => false,
     };
@@ -100,7 +100,7 @@ fn policy_steps(
         .map(|(name, _)| Step::DeletePolicy(name.clone()));
     let current = policies.get(&desired.policy);
     let outdated = current.is_none_or(|observed| !same_meaning(document, observed));
-    let put = outdated.then(|| put_policy(want));
+    let put = outdated.then(|| put_policy(goal));
     if room_for_all {
         return Ok(put.into_iter().chain(removals).collect());
     }
@@ -110,24 +110,24 @@ fn policy_steps(
     Ok(removals.chain(put).collect())
 }
 
-fn put_policy(want: &Want<'_>) -> Step {
+fn put_policy(goal: &Goal<'_>) -> Step {
     Step::PutPolicy {
-        name: want.desired.policy.clone(),
-        document: want.document.as_str().to_owned(),
+        name: goal.desired.policy.clone(),
+        document: goal.document.as_str().to_owned(),
     }
 }
 
 /// What is to be done to a secret that is absent or live.
-pub(super) fn secret_lane(want: &Want<'_>, observed: &Observed) -> Vec<Step> {
-    let Want {
+pub(super) fn secret_lane(goal: &Goal<'_>, observed: &Observed) -> Vec<Step> {
+    let Goal {
         owner,
         desired,
         document: _,
         change,
         access: _,
-    } = want;
+    } = goal;
     let wanted = wanted_tags(owner, desired);
-    let description = description(want, observed);
+    let description = description(goal, observed);
     let kms_key = desired.secret_kms_key.clone();
     let Some(ObservedSecret { secret, .. }) = &observed.pair.secret else {
         let name = observed.pair.name.secret_name();
@@ -161,16 +161,16 @@ pub(super) fn secret_lane(want: &Want<'_>, observed: &Observed) -> Vec<Step> {
 }
 
 /// What Publisher's form asks besides the key.
-fn description(want: &Want<'_>, observed: &Observed) -> String {
-    let first = want.desired.buckets.first();
-    let more = match want.desired.buckets.iter().count() {
+fn description(goal: &Goal<'_>, observed: &Observed) -> String {
+    let first = goal.desired.buckets.first();
+    let more = match goal.desired.buckets.iter().count() {
         1 => String::new(),
         several => format!(" and {} more", several - 1),
     };
     format!(
         "Access key of IAM user {} for DNAstack Publisher. Bucket: {first}{more}. Region: {}.",
         observed.pair.name,
-        observed.region(want.owner, &first.bucket)
+        observed.region(goal.owner, &first.bucket)
     )
 }
 

@@ -1,10 +1,10 @@
 //! The plan that makes a pair what the template says.
 
-use super::keys::{KeyPlan, Outcome, keys};
+use super::goal::{Change, Goal};
+use super::keys::{KeyDecision, KeyPlan, keys};
 use super::lanes::{in_turn, secret_lane, side_by_side, user_lane};
 use super::refusals::{refuse_missing_buckets, refuse_strangers};
-use super::want::{Change, Want};
-use super::{Access, Bearer, Demand, End, Plan, Proof, Step};
+use super::{Access, End, KeyUnderTest, OnFailure, Plan, Proof, Step};
 use crate::cloud::{Direction, SecretState, VersionId};
 use crate::names::Verification;
 use crate::observe::{Observed, ObservedSecret, Pair};
@@ -15,7 +15,7 @@ use crate::secret::{AccessKeyId, Label};
 ///
 /// # Errors
 /// The reason for the answer where something stands in the way that is not ours to change. Nothing is changed then.
-pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
+pub fn presence(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, String> {
     let Observed {
         now,
         standing: _,
@@ -23,14 +23,14 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
         regions: _,
         pair,
     } = observed;
-    refuse_strangers(want, pair)?;
+    refuse_strangers(goal, pair)?;
     let mut plan = Plan {
         notes: Vec::new(),
         stages: Vec::new(),
-        access: want.access,
+        access: goal.access,
         end: End::Done,
     };
-    let user_lane = user_lane(want, pair, &mut plan.notes)?;
+    let user_lane = user_lane(goal, pair, &mut plan.notes)?;
     let only_tags = |step: &Step| matches!(step, Step::TagUser(_) | Step::UntagUser(_));
     if !user_lane.iter().all(only_tags) {
         plan.access = Access::Changed;
@@ -47,7 +47,7 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
         let keys = match ownership {
             // The keys of an earlier life end with it, while its secret still says so: restored, it then holds no key that
             // works, and whoever looks next makes a new one. A deleted key may be listed for a while, and would look alive.
-            Ownership::EarlierLife => all_keys(pair),
+            Ownership::PreviousStack => all_keys(pair),
             Ownership::Ours | Ownership::Untagged | Ownership::Foreign(_) => Vec::new(),
         };
         plan.stages.push(if keys.is_empty() {
@@ -58,11 +58,11 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
         plan.end = End::ObserveAgain;
         return Ok(plan);
     }
-    let secret_lane = secret_lane(want, observed);
+    let secret_lane = secret_lane(goal, observed);
     let taken_over = pair
         .secret
         .as_ref()
-        .is_some_and(|secret| secret.ownership == Ownership::EarlierLife);
+        .is_some_and(|secret| secret.ownership == Ownership::PreviousStack);
     plan.stages = if taken_over {
         in_turn(user_lane, secret_lane)
     } else {
@@ -72,8 +72,8 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
     let KeyPlan {
         clearing,
         notes,
-        outcome,
-    } = keys(pair, want.desired.key_serial, *now);
+        decision,
+    } = keys(pair, goal.desired.key_serial, *now);
     plan.notes.extend(notes);
     if !clearing.is_empty() {
         // One after the other: a key goes before the label that tells of it. Then all is looked at anew, for another run
@@ -83,12 +83,12 @@ pub fn presence(want: &Want<'_>, observed: &Observed) -> Result<Plan, String> {
         plan.end = End::ObserveAgain;
         return Ok(plan);
     }
-    let prove = prove(want, plan.access);
-    let demand = match direction {
-        Direction::Forward => Demand::Required,
-        Direction::Rollback => Demand::Advisory,
+    let prove = prove(goal, plan.access);
+    let on_failure = match direction {
+        Direction::Forward => OnFailure::Fail,
+        Direction::Rollback => OnFailure::Log,
     };
-    finish(&mut plan, outcome, prove, demand)?;
+    finish(&mut plan, decision, prove, on_failure)?;
     refuse_missing_buckets(&plan, observed)?;
     Ok(plan)
 }
@@ -102,17 +102,22 @@ fn all_keys(pair: &Pair) -> Vec<Step> {
 /// Adds what becomes of the key in use.
 fn finish(
     plan: &mut Plan,
-    outcome: Outcome,
+    decision: KeyDecision,
     prove: ProveWhen,
-    demand: Demand,
+    on_failure: OnFailure,
 ) -> Result<(), String> {
-    let proof = |bearer| vec![Step::Prove(Proof { bearer, demand })];
-    match outcome {
-        Outcome::Keep(key) => match prove {
-            ProveWhen::Always => plan.stages.push(proof(Bearer::Current(key))),
+    let proof = |key_under_test| {
+        vec![Step::Prove(Proof {
+            key_under_test,
+            on_failure,
+        })]
+    };
+    match decision {
+        KeyDecision::Keep(key) => match prove {
+            ProveWhen::Always => plan.stages.push(proof(KeyUnderTest::Current(key))),
             ProveWhen::KeyIsNew | ProveWhen::Never => {}
         },
-        Outcome::Make {
+        KeyDecision::Make {
             new,
             replaces,
             room,
@@ -128,13 +133,13 @@ fn finish(
             plan.stages.push(vec![Step::MakeKey(new.clone())]);
             plan.stages.push(vec![Step::LookAgain, Step::AskStanding]);
             if prove != ProveWhen::Never {
-                plan.stages.push(proof(Bearer::Made(new.clone())));
+                plan.stages.push(proof(KeyUnderTest::Made(new.clone())));
             }
             if let Some(from) = replaces {
                 promote(plan, from, new.version, None);
             }
         }
-        Outcome::Adopt {
+        KeyDecision::Adopt {
             candidate,
             key,
             replaces,
@@ -142,17 +147,17 @@ fn finish(
             let id = key.id.clone();
             if prove != ProveWhen::Never {
                 plan.stages
-                    .push(proof(Bearer::Candidate(candidate.clone(), key)));
+                    .push(proof(KeyUnderTest::Candidate(candidate.clone(), key)));
             }
             promote(plan, replaces, candidate, Some(id));
         }
-        Outcome::MoveBack { from, to, key } => {
+        KeyDecision::MoveBack { from, to, key } => {
             let key = Some(key);
             plan.stages.push(vec![Step::Promote { from, to, key }]);
             plan.end = End::ObserveAgain;
         }
-        Outcome::Wait => plan.end = End::ObserveAgain,
-        Outcome::Rotating(pending) => {
+        KeyDecision::Wait => plan.end = End::ObserveAgain,
+        KeyDecision::Rotating(pending) => {
             return Err(format!(
                 "Secrets Manager is rotating the secret right now (version `{pending}` is {}), so no other key is made: \
                  try again in 15 minutes",
@@ -183,10 +188,10 @@ enum ProveWhen {
     Never,
 }
 
-fn prove(want: &Want<'_>, access: Access) -> ProveWhen {
-    let Want {
+fn prove(goal: &Goal<'_>, access: Access) -> ProveWhen {
+    let Goal {
         desired, change, ..
-    } = want;
+    } = goal;
     let asked = match (desired.verification, change) {
         (Verification::Skip, _) => return ProveWhen::Never,
         (Verification::Prove, Change::Fresh) => true,

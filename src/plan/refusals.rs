@@ -1,13 +1,13 @@
 //! What stands in the way and is not ours to change: the reasons, with what to do.
 
-use super::want::Want;
-use super::{Demand, Plan, Step};
+use super::goal::Goal;
+use super::{OnFailure, Plan, Step};
 use crate::names::UserName;
 use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};
 use crate::ownership::{Owner, Ownership};
 
 /// What carries other tags than ours, or none, is never changed.
-pub(super) fn refuse_strangers(want: &Want<'_>, pair: &Pair) -> Result<(), String> {
+pub(super) fn refuse_strangers(goal: &Goal<'_>, pair: &Pair) -> Result<(), String> {
     let Pair {
         name,
         user,
@@ -27,10 +27,10 @@ pub(super) fn refuse_strangers(want: &Want<'_>, pair: &Pair) -> Result<(), Strin
             ));
         }
         if let Some(secret) = secret {
-            refuse_stripped_tags(want.owner, name, user, secret)?;
+            refuse_stripped_tags(goal.owner, name, user, secret)?;
         }
         match &user.ownership {
-            Ownership::Ours | Ownership::EarlierLife => {}
+            Ownership::Ours | Ownership::PreviousStack => {}
             Ownership::Untagged => {
                 return Err(format!(
                     "user `{name}` exists and was not made by this stack, so it stays untouched: deploy with another \
@@ -46,7 +46,7 @@ pub(super) fn refuse_strangers(want: &Want<'_>, pair: &Pair) -> Result<(), Strin
         }
     }
     match secret.as_ref().map(|secret| &secret.ownership) {
-        None | Some(Ownership::Ours | Ownership::EarlierLife) => Ok(()),
+        None | Some(Ownership::Ours | Ownership::PreviousStack) => Ok(()),
         Some(Ownership::Untagged) => Err(format!(
             "secret `{secret_name}` exists and was not made by this stack, so it stays untouched: deploy with another \
              `UserName`, or delete that secret"
@@ -95,7 +95,7 @@ pub(super) fn renamed_user(name: &UserName, renamed: &str) -> String {
 /// be gone, and that must not stop it.
 pub(super) fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), String> {
     let required =
-        |step: &Step| matches!(step, Step::Prove(proof) if proof.demand == Demand::Required);
+        |step: &Step| matches!(step, Step::Prove(proof) if proof.on_failure == OnFailure::Fail);
     if !plan.stages.iter().flatten().any(required) {
         return Ok(());
     }

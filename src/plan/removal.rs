@@ -151,7 +151,7 @@ fn ours<'a>(
     let mut removable = |what: &str, ownership: &Ownership| {
         let removable = match ownership {
             Ownership::Ours => true,
-            Ownership::EarlierLife => one_is_ours,
+            Ownership::PreviousStack => one_is_ours,
             Ownership::Untagged | Ownership::Foreign(_) => false,
         };
         if !removable {

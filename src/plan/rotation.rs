@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::keys::{Ground, ground_for_rotation};
-use super::{Access, Bearer, Demand, End, NewKey, Plan, Proof, Step};
+use super::keys::{Readiness, readiness};
+use super::{Access, End, KeyUnderTest, NewKey, OnFailure, Plan, Proof, Step};
 use crate::cloud::{KeyStatus, VersionId};
 use crate::names::UserName;
 use crate::observe::{ObservedSecret, ObservedUser, Pair};
@@ -26,11 +26,11 @@ pub enum RotationStep {
 
 /// Why a step of a rotation cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum RotationBlocked {
     /// It may go by within seconds.
-    Passing(String),
+    Transient(String),
     /// It stays until a person or a later event removes it.
-    Lasting(String),
+    Permanent(String),
 }
 
 /// Plans a step. `token` is the version that Secrets Manager has labelled `AWSPENDING`.
@@ -42,7 +42,7 @@ pub fn rotation(
     token: &VersionId,
     pair: &Pair,
     now: SystemTime,
-) -> Result<Plan, Obstacle> {
+) -> Result<Plan, RotationBlocked> {
     let Parties {
         user,
         current,
@@ -51,12 +51,12 @@ pub fn rotation(
     } = Parties::of(pair, token)?;
     let mut end = End::Done;
     let stages = match (step, pending) {
-        (RotationStep::Create, None) => match ground_for_rotation(pair, now)? {
-            Ground::Cluttered(steps) => {
+        (RotationStep::Create, None) => match readiness(pair, now)? {
+            Readiness::ClearFirst(steps) => {
                 end = End::ObserveAgain;
                 in_turn(steps)
             }
-            Ground::Clear(room) => {
+            Readiness::Ready(room) => {
                 let new = NewKey {
                     version: token.clone(),
                     label: Label::Pending,
@@ -74,13 +74,13 @@ pub fn rotation(
         }
         (RotationStep::Set, Some(_)) => Vec::new(),
         (RotationStep::Set | RotationStep::Finish, None) => {
-            return Err(Obstacle::Lasting(format!(
+            return Err(RotationBlocked::Permanent(format!(
                 "version `{token}` holds no key: `createSecret` has to come first"
             )));
         }
-        (RotationStep::Test, Some(key)) => vec![prove(Bearer::Pending(key.clone()))],
+        (RotationStep::Test, Some(key)) => vec![prove(KeyUnderTest::Pending(key.clone()))],
         // The test of a new schedule comes with a version that never gets a value.
-        (RotationStep::Test, None) => vec![prove(Bearer::Current(in_use.clone()))],
+        (RotationStep::Test, None) => vec![prove(KeyUnderTest::Current(in_use.clone()))],
         (RotationStep::Finish, Some(key)) => {
             must_live(user, key, token)?;
             // The key before stays as it is, and so does AWSPENDING: to take that off in a call of its own would look
@@ -104,10 +104,10 @@ fn in_turn(steps: impl IntoIterator<Item = Step>) -> Vec<Vec<Step>> {
     steps.into_iter().map(|step| vec![step]).collect()
 }
 
-fn prove(bearer: Bearer) -> Vec<Step> {
+fn prove(key_under_test: KeyUnderTest) -> Vec<Step> {
     vec![Step::Prove(Proof {
-        bearer,
-        demand: Demand::Required,
+        key_under_test,
+        on_failure: OnFailure::Fail,
     })]
 }
 
@@ -123,14 +123,14 @@ struct Parties<'a> {
 
 impl<'a> Parties<'a> {
     /// Whoever can write to the secret could name another user in it: user, secret and both versions must belong together.
-    fn of(pair: &'a Pair, token: &VersionId) -> Result<Self, Obstacle> {
+    fn of(pair: &'a Pair, token: &VersionId) -> Result<Self, RotationBlocked> {
         let Pair {
             name,
             user,
             secret,
             renamed_to: _,
         } = pair;
-        let lasting = |reason: String| Obstacle::Lasting(reason);
+        let lasting = |reason: String| RotationBlocked::Permanent(reason);
         let user = user.as_ref().ok_or_else(|| {
             lasting(format!(
                 "there is no user `{name}`: update the stack with another `Revision` to have it made again"
@@ -191,17 +191,21 @@ fn key_of<'a>(
 }
 
 /// A version's value cannot be changed, so a pending key that is lost is lost for this rotation.
-fn must_live(user: &ObservedUser, key: &StoredKey, token: &VersionId) -> Result<(), Obstacle> {
+fn must_live(
+    user: &ObservedUser,
+    key: &StoredKey,
+    token: &VersionId,
+) -> Result<(), RotationBlocked> {
     let listed = user.keys.iter().find(|listed| listed.id == key.id);
     match listed.map(|listed| listed.status) {
         Some(KeyStatus::Active) => Ok(()),
-        Some(KeyStatus::Inactive) => Err(Obstacle::Lasting(format!(
+        Some(KeyStatus::Inactive) => Err(RotationBlocked::Permanent(format!(
             "key `{}` of version `{token}` was deactivated: {}",
             key.id,
             cancel(token)
         ))),
         // IAM lists a new key only after some seconds.
-        None => Err(Obstacle::Passing(format!(
+        None => Err(RotationBlocked::Transient(format!(
             "key `{}` of version `{token}` is not on the user; if it stays so, {}",
             key.id,
             cancel(token)

@@ -29,12 +29,12 @@ fn a_create_makes_user_and_secret_side_by_side_and_one_key() {
     let mut world = World::settled();
     world.observed.pair.user = None;
     world.observed.pair.secret = None;
-    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required)");
+    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket");
 }
 
 #[test]
 fn a_create_repeated_after_the_key_was_stored_makes_no_second_one() {
-    assert_snapshot!(World::settled().plan_fresh(), @"prove the current key on every bucket (Required)");
+    assert_snapshot!(World::settled().plan_fresh(), @"prove the current key on every bucket");
 }
 
 #[test]
@@ -49,14 +49,14 @@ fn an_orphan_of_a_crash_is_deleted_before_a_key_is_made() {
 fn a_raised_serial_makes_a_candidate_and_keeps_the_key_in_use() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
 }
 
 #[test]
 fn a_second_rotation_deletes_the_key_before_the_one_in_use() {
     let mut world = World::rotated();
     world.new["KeySerial"] = json!("3");
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_candidate_of_an_interrupted_rotation_is_taken_up_by_its_repetition() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
     world.store("v2", Label::Candidate, stored("K2", 2));
-    assert_snapshot!(world.plan(), @"prove the candidate key on every bucket (Required); then move AWSCURRENT from version v1 to v2; then take PublisherCandidate off version v2");
+    assert_snapshot!(world.plan(), @"prove the candidate key on every bucket; then move AWSCURRENT from version v1 to v2; then take PublisherCandidate off version v2");
 }
 
 #[test]
@@ -126,21 +126,21 @@ fn a_candidate_that_nobody_asks_for_any_more_is_removed() {
 fn a_key_that_somebody_deactivated_is_replaced_and_never_activated() {
     let mut world = World::settled();
     world.user().keys[0].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
 }
 
 #[test]
 fn a_key_that_somebody_deactivated_goes_before_the_previous_one_when_both_slots_are_taken() {
     let mut world = World::rotated();
     world.user().keys[1].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
 }
 
 #[test]
 fn a_key_that_somebody_deleted_is_replaced() {
     let mut world = World::settled();
     world.user().keys.clear();
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket (Required); then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation; then prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
 }
 
 #[test]
@@ -231,10 +231,7 @@ fn a_rotation_makes_its_key_in_the_version_it_was_given() {
     for (step, plan) in [
         (RotationStep::Create, "nothing to do"),
         (RotationStep::Set, "nothing to do"),
-        (
-            RotationStep::Test,
-            "prove the pending key on every bucket (Required)",
-        ),
+        (RotationStep::Test, "prove the pending key on every bucket"),
         (
             RotationStep::Finish,
             "move AWSCURRENT from version v2 to v3",
@@ -290,7 +287,7 @@ fn the_key_is_proved_where_a_property_that_matters_has_changed() {
 fn a_renamed_policy_is_put_before_the_old_one_goes() {
     let mut world = World::settled();
     world.new["PolicyName"] = json!("Readers");
-    assert_snapshot!(world.plan(), @"put policy `Readers` of 193 characters; then delete policy `S3AccessPolicy`; then prove the current key on every bucket (Required)");
+    assert_snapshot!(world.plan(), @"put policy `Readers` of 193 characters; then delete policy `S3AccessPolicy`; then prove the current key on every bucket");
 }
 
 #[test]
@@ -310,7 +307,7 @@ fn a_renamed_policy_goes_first_where_the_quota_has_no_room_for_both() {
         .policies
         .insert(desired.policy, document.as_str().into());
     world.new["PolicyName"] = json!("Readers");
-    assert_snapshot!(world.plan(), @"delete policy `S3AccessPolicy` and update the secret's description and its AWS-managed key; then put policy `Readers` of 1951 characters; then prove the current key on every bucket (Required)");
+    assert_snapshot!(world.plan(), @"delete policy `S3AccessPolicy` and update the secret's description and its AWS-managed key; then put policy `Readers` of 1951 characters; then prove the current key on every bucket");
 }
 
 #[test]
@@ -350,17 +347,17 @@ fn an_earlier_life_is_taken_over_with_the_user_tagged_before_the_secret() {
         logical_id: "Access".into(),
     };
     world.user().user.tags = earlier.tags();
-    world.user().ownership = Ownership::EarlierLife;
+    world.user().ownership = Ownership::PreviousStack;
     world.secret().secret.tags = earlier.tags();
-    world.secret().ownership = Ownership::EarlierLife;
-    assert_snapshot!(world.plan_fresh(), @"tag the user with `publisher-s3-access:stack-id`; then tag the secret with `publisher-s3-access:stack-id`; then prove the current key on every bucket (Required)");
+    world.secret().ownership = Ownership::PreviousStack;
+    assert_snapshot!(world.plan_fresh(), @"tag the user with `publisher-s3-access:stack-id`; then tag the secret with `publisher-s3-access:stack-id`; then prove the current key on every bucket");
 }
 
 #[test]
 fn a_restored_secret_of_an_earlier_life_gets_a_new_key_for_the_old_ones_go_before() {
     let mut world = World::rotated();
     world.secret().secret.state = SecretState::PendingDeletion;
-    world.secret().ownership = Ownership::EarlierLife;
+    world.secret().ownership = Ownership::PreviousStack;
     assert_snapshot!(world.plan_fresh(), @"delete key `AKIA00000000000000K1` and delete key `AKIA00000000000000K2`; then observe again");
     world.user().keys.clear();
     assert_snapshot!(world.plan_fresh(), @"restore secret `arn:of:secret`; then observe again");
@@ -421,7 +418,7 @@ fn a_missing_bucket_is_refused_only_where_a_proof_is_asked_for() {
     assert_snapshot!(world.plan_fresh(), @"refused: there is no bucket `cohort`: correct `Buckets`, create the bucket, or set `VerifyAccess: false`");
     world.observed.direction = Direction::Rollback;
     assert!(
-        world.plan_fresh().contains("(Advisory)"),
+        world.plan_fresh().contains("(a failure is only logged)"),
         "{}",
         world.plan_fresh()
     );
@@ -478,9 +475,9 @@ fn a_removal_leaves_what_is_not_ours() {
 #[test]
 fn a_half_taken_over_pair_is_removed_as_a_whole_and_an_earlier_life_stays() {
     for (user, secret, removed) in [
-        (Ownership::Ours, Ownership::EarlierLife, 2),
-        (Ownership::EarlierLife, Ownership::Ours, 2),
-        (Ownership::EarlierLife, Ownership::EarlierLife, 0),
+        (Ownership::Ours, Ownership::PreviousStack, 2),
+        (Ownership::PreviousStack, Ownership::Ours, 2),
+        (Ownership::PreviousStack, Ownership::PreviousStack, 0),
     ] {
         let mut world = World::settled();
         world.user().ownership = user.clone();

@@ -6,16 +6,16 @@ use backon::Retryable;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::apply::{Ground, Stopped, apply};
+use crate::apply::{ApplyError, Execution, apply};
 use crate::buckets::BucketUri;
 use crate::cloud::{Cloud, CloudError, ErrorKind, Standing};
 use crate::names::{RecoveryWindow, UserName, Verification};
 use crate::observe::{self, Observed, Pair, Scope};
 use crate::ownership::{Owner, Ownership};
-use crate::plan::{self, Access, Change, Want};
+use crate::plan::{self, Access, Change, Goal};
 use crate::properties::Desired;
 use crate::settings::Settings;
-use crate::settle::{Round, Unsettled, settle};
+use crate::settle::{Round, SettleError, settle};
 use crate::verify::Target;
 use crate::waits::{between_rounds, until_visible};
 
@@ -24,15 +24,15 @@ type Attributes = BTreeMap<&'static str, String>;
 
 /// Why a pair is not as wanted.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unfulfilled {
+pub(super) enum ReconcileError {
     #[error("{0}")]
     Refused(String),
     #[error("could not look at what is there: {0}")]
     Unobserved(#[from] CloudError),
     #[error(transparent)]
-    Stopped(#[from] Stopped),
+    ApplyError(#[from] ApplyError),
     #[error(transparent)]
-    Unsettled(#[from] Unsettled),
+    SettleError(#[from] SettleError),
     #[error("CloudFormation no longer wants this resource: what this request had made was removed")]
     Abandoned,
     #[error(
@@ -41,7 +41,7 @@ pub(super) enum Unfulfilled {
     Superseded(String),
 }
 
-impl Unfulfilled {
+impl ReconcileError {
     /// Whether nobody wants any more what this request makes.
     pub(super) fn is_unwanted(&self) -> bool {
         matches!(self, Self::Abandoned | Self::Superseded(_))
@@ -69,16 +69,16 @@ impl<C: Cloud> Work<'_, C> {
         &self,
         desired: &Desired,
         change: Change<'_>,
-    ) -> (Result<Attributes, Unfulfilled>, Before) {
+    ) -> (Result<Attributes, ReconcileError>, Before) {
         let partition = self.owner.stack.partition();
         let document = match desired.policy_document(partition, &self.settings.url_suffix) {
             Ok(document) => document,
             Err(refusal) => {
-                let refused = Unfulfilled::Refused(refusal.to_string());
+                let refused = ReconcileError::Refused(refusal.to_string());
                 return (Err(refused), Before::Something);
             }
         };
-        let mut want = Want {
+        let mut goal = Goal {
             owner: self.owner,
             desired,
             document: &document,
@@ -93,7 +93,7 @@ impl<C: Cloud> Work<'_, C> {
                 (None, None) => Before::Nothing,
                 (_, _) => Before::Something,
             });
-            self.round(&mut want, &observed).await
+            self.round(&mut goal, &observed).await
         });
         (attributes.await, before.unwrap_or(Before::Something))
     }
@@ -101,41 +101,41 @@ impl<C: Cloud> Work<'_, C> {
     /// One round on what was observed.
     async fn round(
         &self,
-        want: &mut Want<'_>,
+        goal: &mut Goal<'_>,
         observed: &Observed,
-    ) -> Result<Round<Attributes>, Unfulfilled> {
+    ) -> Result<Round<Attributes>, ReconcileError> {
         match &observed.standing {
             Standing::Wanted => {}
             Standing::Settled(physical_id) => {
-                return self.answer_again(want, observed, physical_id);
+                return self.answer_again(goal, observed, physical_id);
             }
-            Standing::Abandoned => return Err(Unfulfilled::Abandoned),
+            Standing::Abandoned => return Err(ReconcileError::Abandoned),
         }
-        let plan = plan::presence(want, observed).map_err(Unfulfilled::Refused)?;
-        want.access = plan.access;
+        let plan = plan::presence(goal, observed).map_err(ReconcileError::Refused)?;
+        goal.access = plan.access;
         let target = |bucket: &BucketUri| Target {
             bucket: bucket.clone(),
             region: observed.region(self.owner, &bucket.bucket).to_owned(),
         };
-        let targets = want.desired.buckets.iter().map(target).collect();
-        let mut ground = self.ground(&observed.pair, targets);
-        if let Round::Again(why) = apply(self.cloud, plan, &mut ground).await? {
+        let targets = goal.desired.buckets.iter().map(target).collect();
+        let mut execution = self.execution(&observed.pair, targets);
+        if let Round::Again(why) = apply(self.cloud, plan, &mut execution).await? {
             return Ok(Round::Again(why));
         }
-        Ok(match (&ground.user_arn, &ground.secret) {
-            (Some(user), Some(secret)) => Round::Done(attributes(want, observed, user, &secret.0)),
+        Ok(match (&execution.user_arn, &execution.secret) {
+            (Some(user), Some(secret)) => Round::Done(attributes(goal, observed, user, &secret.0)),
             (_, _) => Round::Again("user or secret went away".to_owned()),
         })
     }
 
-    fn ground<'b>(&'b self, pair: &'b Pair, targets: Vec<Target>) -> Ground<'b> {
-        let patience = self.settings.patience;
-        Ground::new(
+    fn execution<'b>(&'b self, pair: &'b Pair, targets: Vec<Target>) -> Execution<'b> {
+        let timeouts = self.settings.timeouts;
+        Execution::new(
             self.owner,
             &pair.name,
             pair,
             targets,
-            patience,
+            timeouts,
             self.deadline,
         )
     }
@@ -144,10 +144,10 @@ impl<C: Cloud> Work<'_, C> {
     /// pair by now: then what is ours under this name is what late requests have left.
     fn answer_again(
         &self,
-        want: &Want<'_>,
+        goal: &Goal<'_>,
         observed: &Observed,
         physical_id: &str,
-    ) -> Result<Round<Attributes>, Unfulfilled> {
+    ) -> Result<Round<Attributes>, ReconcileError> {
         let Pair {
             name,
             user,
@@ -155,7 +155,7 @@ impl<C: Cloud> Work<'_, C> {
             renamed_to: _,
         } = &observed.pair;
         if !physical_id.is_empty() && physical_id != name.secret_name().as_str() {
-            return Err(Unfulfilled::Superseded(physical_id.to_owned()));
+            return Err(ReconcileError::Superseded(physical_id.to_owned()));
         }
         info!("a late duplicate: this request was answered already, nothing is changed");
         match (user, secret) {
@@ -163,13 +163,13 @@ impl<C: Cloud> Work<'_, C> {
                 if user.ownership == Ownership::Ours && secret.ownership == Ownership::Ours =>
             {
                 Ok(Round::Done(attributes(
-                    want,
+                    goal,
                     observed,
                     &user.user.arn,
                     &secret.secret.arn.0,
                 )))
             }
-            _ => Err(Unfulfilled::Refused(
+            _ => Err(ReconcileError::Refused(
                 "this request was answered before; nothing was changed".into(),
             )),
         }
@@ -200,7 +200,7 @@ impl<C: Cloud> Work<'_, C> {
         &self,
         name: &UserName,
         recovery: RecoveryWindow,
-    ) -> Result<(), Unfulfilled> {
+    ) -> Result<(), ReconcileError> {
         settle(between_rounds(), async || {
             let look = || observe::for_removal(self.cloud, self.owner, name);
             let pair = look
@@ -208,8 +208,8 @@ impl<C: Cloud> Work<'_, C> {
                 .when(|error| error.kind == ErrorKind::Denied)
                 .await?;
             let plan = plan::removal(self.owner, &pair, recovery, self.cloud.now())
-                .map_err(Unfulfilled::Refused)?;
-            Ok(apply(self.cloud, plan, &mut self.ground(&pair, Vec::new())).await?)
+                .map_err(ReconcileError::Refused)?;
+            Ok(apply(self.cloud, plan, &mut self.execution(&pair, Vec::new())).await?)
         })
         .await
     }
@@ -217,13 +217,13 @@ impl<C: Cloud> Work<'_, C> {
 
 /// All attributes, on every success: a missing one fails `Fn::GetAtt`.
 fn attributes(
-    want: &Want<'_>,
+    goal: &Goal<'_>,
     observed: &Observed,
     user_arn: &str,
     secret_arn: &str,
 ) -> BTreeMap<&'static str, String> {
-    let first = want.desired.buckets.first();
-    let region = observed.region(want.owner, &first.bucket);
+    let first = goal.desired.buckets.first();
+    let region = observed.region(goal.owner, &first.bucket);
     if let Some(unknown) = observed
         .regions
         .get(&first.bucket)
@@ -233,11 +233,11 @@ fn attributes(
     }
     BTreeMap::from([
         ("BucketUri", first.to_string()),
-        ("PolicyName", want.desired.policy.to_string()),
+        ("PolicyName", goal.desired.policy.to_string()),
         ("Region", region.to_owned()),
         ("SecretArn", secret_arn.to_owned()),
-        ("SecretName", want.desired.user.secret_name().to_string()),
+        ("SecretName", goal.desired.user.secret_name().to_string()),
         ("UserArn", user_arn.to_owned()),
-        ("UserName", want.desired.user.to_string()),
+        ("UserName", goal.desired.user.to_string()),
     ])
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Unrotated;
+use super::RotationError;
 use crate::cloud::VersionId;
 use crate::plan::RotationStep;
 
@@ -26,7 +26,7 @@ impl Event {
     ///
     /// # Errors
     /// What of the event cannot be read. Its values are not shown.
-    pub fn parse(text: &str) -> Result<Self, Unrotated> {
+    pub fn parse(text: &str) -> Result<Self, RotationError> {
         let members: Map<String, Value> = serde_json::from_str(text).map_err(|_| {
             refused("it is no JSON object with `Step`, `SecretId` and `ClientRequestToken`")
         })?;
@@ -55,8 +55,8 @@ impl Event {
     }
 }
 
-fn refused(why: &str) -> Unrotated {
-    Unrotated(format!("the event is not a step of a rotation: {why}"))
+fn refused(why: &str) -> RotationError {
+    RotationError(format!("the event is not a step of a rotation: {why}"))
 }
 
 impl RotationStep {

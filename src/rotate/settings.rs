@@ -1,11 +1,11 @@
 //! What the template and Lambda tell the rotation function.
 
-use super::Unrotated;
+use super::RotationError;
 use crate::buckets::BucketUri;
 use crate::cloud::SecretArn;
 use crate::names::{SecretName, UserName, Verification};
 use crate::settings::{self, BodyLogging, Home, Invocation};
-use crate::waits::Patience;
+use crate::waits::ProofTimeouts;
 
 /// The rotation function's settings in one invocation. It serves one secret: only of that one it can know the buckets.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Settings {
     /// key is accepted is seen all the same.
     pub buckets: Vec<BucketUri>,
     /// How long a proof waits for IAM.
-    pub patience: Patience,
+    pub timeouts: ProofTimeouts,
     /// Lambda's id of this invocation.
     pub invocation_id: String,
 }
@@ -33,26 +33,28 @@ impl Settings {
     pub fn read(
         variable: impl Fn(&str) -> Option<String>,
         invocation: Invocation<'_>,
-    ) -> Result<Self, Unrotated> {
+    ) -> Result<Self, RotationError> {
         let settings::Settings {
             home,
             invocation_id,
             body_logging,
-            patience,
+            timeouts,
             ..
         } = settings::Settings::read(&variable, invocation);
         if body_logging == BodyLogging::On {
-            return Err(Unrotated(
+            return Err(RotationError(
                 "`LOG_SENSITIVE_BODIES` would have the new key logged: remove it from the function's environment"
                     .to_owned(),
             ));
         }
         let home = home.ok_or_else(|| {
-            Unrotated("Lambda did not say which function this is; invoke it by its ARN".to_owned())
+            RotationError(
+                "Lambda did not say which function this is; invoke it by its ARN".to_owned(),
+            )
         })?;
         let secret = variable("SECRET_ARN").unwrap_or_default();
         let user = user_of(&secret, &home).ok_or_else(|| {
-            Unrotated(format!(
+            RotationError(format!(
                 "`SECRET_ARN` must be the full ARN of a secret `{}…` in the function's account and region",
                 SecretName::PREFIX
             ))
@@ -62,7 +64,7 @@ impl Settings {
             user,
             home,
             buckets: buckets(&variable)?,
-            patience,
+            timeouts,
             invocation_id,
         })
     }
@@ -82,8 +84,8 @@ fn user_of(arn: &str, home: &Home) -> Option<UserName> {
     whole.then(|| name.user())
 }
 
-fn buckets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<BucketUri>, Unrotated> {
-    let refused = |name: &str, rule| Unrotated(format!("`{name}` {rule}"));
+fn buckets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<BucketUri>, RotationError> {
+    let refused = |name: &str, rule| RotationError(format!("`{name}` {rule}"));
     let verification = match variable("VERIFY_ACCESS") {
         None => Verification::Prove,
         Some(text) => {
@@ -120,7 +122,7 @@ mod tests {
     const SECRET: &str =
         "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:publisher/publisher-a-b-AbC123";
 
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, Unrotated> {
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, RotationError> {
         let variable = |name: &str| {
             let found = variables.iter().find(|(key, _)| *key == name)?;
             Some(found.1.to_owned())

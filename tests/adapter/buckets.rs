@@ -64,7 +64,7 @@ async fn an_answer_without_a_region_is_unclear() {
         let told = region.map_err(|error| (error.operation, error.kind));
         assert_eq!(
             told,
-            Err(("s3:HeadBucket", ErrorKind::Unclear)),
+            Err(("s3:HeadBucket", ErrorKind::Indeterminate)),
             "{answer:?}"
         );
     }
@@ -290,7 +290,7 @@ async fn a_key_that_is_not_known_yet_is_told_as_that() {
         .caller_of(&stored_key())
         .await
         .expect_err("no ARN");
-    assert_eq!(error.kind, ErrorKind::Unclear);
+    assert_eq!(error.kind, ErrorKind::Indeterminate);
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,5 +304,8 @@ async fn half_a_callers_name_is_no_callers_name() {
     let cut = body.find("-connectors").unwrap();
     let wire = Wire::playing([reply(200, &body[..cut])]);
     let told = wire.aws().caller_of(&stored_key()).await;
-    assert_eq!(told.map_err(|error| error.kind), Err(ErrorKind::Unclear));
+    assert_eq!(
+        told.map_err(|error| error.kind),
+        Err(ErrorKind::Indeterminate)
+    );
 }

@@ -48,9 +48,9 @@ async fn every_code_of_iam_has_its_kind() {
         (400, "InvalidInput", ErrorKind::Rejected),
         (400, "PolicyNotAttachable", ErrorKind::Rejected),
         (400, "ValidationError", ErrorKind::Rejected),
-        (500, "ServiceFailure", ErrorKind::Unclear),
-        (500, "InternalFailure", ErrorKind::Unclear),
-        (503, "ServiceUnavailable", ErrorKind::Unclear),
+        (500, "ServiceFailure", ErrorKind::Indeterminate),
+        (500, "InternalFailure", ErrorKind::Indeterminate),
+        (503, "ServiceUnavailable", ErrorKind::Indeterminate),
     ] {
         let error = put_policy(query_error(status, code, "Because.")).await;
         let told = (
@@ -88,7 +88,7 @@ async fn every_code_of_secrets_manager_has_its_kind() {
         (400, "InvalidParameterException", ErrorKind::Rejected),
         (400, "InvalidRequestException", ErrorKind::Rejected),
         (400, "MalformedPolicyDocumentException", ErrorKind::Rejected),
-        (500, "InternalServiceError", ErrorKind::Unclear),
+        (500, "InternalServiceError", ErrorKind::Indeterminate),
     ] {
         let error = update_secret(json_error(status, code, "Because.")).await;
         let told = (
@@ -124,9 +124,9 @@ async fn every_code_of_s3_has_its_kind_and_keeps_its_name() {
         (400, "InvalidRequest", ErrorKind::Rejected),
         (400, "KMS.DisabledException", ErrorKind::Rejected),
         (400, "KMS.NotFoundException", ErrorKind::Rejected),
-        (400, "RequestTimeout", ErrorKind::Unclear),
+        (400, "RequestTimeout", ErrorKind::Indeterminate),
         (503, "SlowDown", ErrorKind::Throttled),
-        (500, "InternalError", ErrorKind::Unclear),
+        (500, "InternalError", ErrorKind::Indeterminate),
     ] {
         let error = first_object(s3_error(status, code, "Because.")).await;
         let told = (
@@ -159,7 +159,7 @@ async fn no_answer_says_nothing_about_what_happened() {
         let error = put_policy(answer).await;
         assert_eq!(
             (error.kind, error.code, error.request_id),
-            (ErrorKind::Unclear, None, None)
+            (ErrorKind::Indeterminate, None, None)
         );
     }
 }
@@ -172,7 +172,7 @@ async fn an_answer_without_awss_code_proves_nothing_and_its_text_is_not_shown() 
             let error = put_policy(reply(status, body)).await;
             assert_eq!(
                 (error.kind, &error.code),
-                (ErrorKind::Unclear, &None),
+                (ErrorKind::Indeterminate, &None),
                 "{status} {body}: {error}"
             );
             assert!(
@@ -190,7 +190,7 @@ async fn an_answer_that_breaks_off_is_unclear_even_if_it_said_success() {
         reply(200, body.clone()),
         Answer::BrokenOff { status: 200, body },
     ] {
-        assert_eq!(put_policy(answer).await.kind, ErrorKind::Unclear);
+        assert_eq!(put_policy(answer).await.kind, ErrorKind::Indeterminate);
     }
 }
 
@@ -213,7 +213,7 @@ async fn a_value_that_cannot_be_read_stays_out_of_the_error() {
             .read_version(&secret_arn(), &version())
             .await
             .expect_err("the value is cut");
-        assert_eq!(error.kind, ErrorKind::Unclear);
+        assert_eq!(error.kind, ErrorKind::Indeterminate);
         assert!(
             !format!("{error} {error:?}").contains(TELLTALE),
             "{error:?}"

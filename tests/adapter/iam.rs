@@ -82,7 +82,7 @@ async fn a_user_without_its_arn_was_not_read() {
                 .find_user(&user())
                 .await
                 .map_err(|error| error.kind),
-            Err(ErrorKind::Unclear)
+            Err(ErrorKind::Indeterminate)
         );
     }
 }
@@ -103,7 +103,7 @@ async fn a_user_is_made_with_boundary_and_tags_in_one_call() {
         .create_user(&new_user(Some(boundary())))
         .await
         .unwrap();
-    let Creation::Made(made) = made else {
+    let Creation::Created(made) = made else {
         panic!("{made:?}")
     };
     assert_eq!(
@@ -127,7 +127,7 @@ async fn a_user_of_that_name_is_an_answer() {
     let wire = Wire::playing([query_error(409, "EntityAlreadyExists", there)]);
     assert_eq!(
         wire.aws().create_user(&new_user(None)).await,
-        Ok(Creation::AlreadyThere)
+        Ok(Creation::AlreadyExists)
     );
 }
 
@@ -191,7 +191,7 @@ async fn a_policy_document_is_read_decoded_and_keeps_its_plus_signs() {
         let read = wire.aws().get_policy(&user(), &policy()).await;
         assert_eq!(
             read.map_err(|error| error.kind),
-            Err(ErrorKind::Unclear),
+            Err(ErrorKind::Indeterminate),
             "{unreadable}"
         );
     }

@@ -1,6 +1,6 @@
 //! `CreateAccessKey`: sent once, and no half key is taken for a key.
 
-use publisher_s3_access::cloud::{Cloud, CloudError, ErrorKind, Key, KeyStatus, Minting};
+use publisher_s3_access::cloud::{Cloud, CloudError, CreatedKey, ErrorKind, Key, KeyStatus};
 use secrecy::ExposeSecret;
 
 use crate::wire::{Answer, Wire, query_error, query_result, reply};
@@ -46,7 +46,7 @@ async fn a_whole_key_arrives_as_it_was_sent() {
     let wire = Wire::playing([reply(200, whole())]);
     let minting = wire.aws().create_key(&user()).await.unwrap();
     assert!(!format!("{minting:?}").contains(TELLTALE), "{minting:?}");
-    let Minting::Minted { id, secret } = minting else {
+    let CreatedKey::Created { id, secret } = minting else {
         panic!("{minting:?}")
     };
     assert_eq!((id, secret.expose_secret()), (key_id(), CANARY));
@@ -63,7 +63,11 @@ async fn a_key_cut_anywhere_is_unclear() {
             .create_key(&user())
             .await
             .expect_err("no whole key came");
-        assert_eq!(error.kind, ErrorKind::Unclear, "cut to {length}: {error}");
+        assert_eq!(
+            error.kind,
+            ErrorKind::Indeterminate,
+            "cut to {length}: {error}"
+        );
         assert!(
             !format!("{error} {error:?}").contains(TELLTALE),
             "{error:?}"
@@ -96,7 +100,7 @@ async fn an_answer_without_a_whole_key_of_this_user_is_unclear() {
         let error = refused(reply(200, body.clone())).await;
         assert_eq!(
             (error.operation, error.kind),
-            ("iam:CreateAccessKey", ErrorKind::Unclear),
+            ("iam:CreateAccessKey", ErrorKind::Indeterminate),
             "{body}"
         );
     }
@@ -115,7 +119,7 @@ async fn a_longer_key_than_todays_is_a_key() {
     )]);
     assert!(matches!(
         wire.aws().create_key(&user()).await,
-        Ok(Minting::Minted { .. })
+        Ok(CreatedKey::Created { .. })
     ));
 }
 
@@ -124,11 +128,11 @@ async fn it_is_sent_once_whatever_happens() {
     for (answer, kind) in [
         (
             query_error(500, "ServiceFailure", "Please try again."),
-            ErrorKind::Unclear,
+            ErrorKind::Indeterminate,
         ),
         (
             query_error(503, "ServiceUnavailable", "Please try again."),
-            ErrorKind::Unclear,
+            ErrorKind::Indeterminate,
         ),
         (
             query_error(400, "Throttling", "Rate exceeded"),
@@ -151,10 +155,10 @@ async fn it_is_sent_once_whatever_happens() {
                 status: 200,
                 body: whole(),
             },
-            ErrorKind::Unclear,
+            ErrorKind::Indeterminate,
         ),
-        (Answer::BrokenConnection, ErrorKind::Unclear),
-        (Answer::Silence, ErrorKind::Unclear),
+        (Answer::BrokenConnection, ErrorKind::Indeterminate),
+        (Answer::Silence, ErrorKind::Indeterminate),
     ] {
         assert_eq!(refused(answer).await.kind, kind);
     }
@@ -169,7 +173,7 @@ async fn a_third_key_is_an_answer() {
     )]);
     assert!(matches!(
         wire.aws().create_key(&user()).await,
-        Ok(Minting::LimitReached)
+        Ok(CreatedKey::LimitReached)
     ));
 }
 
@@ -244,7 +248,7 @@ async fn half_a_list_of_keys_is_no_list() {
             .list_keys(&user())
             .await
             .map_err(|error| error.kind),
-        Err(ErrorKind::Unclear)
+        Err(ErrorKind::Indeterminate)
     );
 }
 
@@ -272,6 +276,6 @@ async fn a_keys_owner_is_told_and_an_unknown_key_has_none() {
             .key_owner(&key_id())
             .await
             .map_err(|error| error.kind),
-        Err(ErrorKind::Unclear)
+        Err(ErrorKind::Indeterminate)
     );
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use publisher_s3_access::cloud::{Cloud, ErrorKind, Storing};
+use publisher_s3_access::cloud::{Cloud, ErrorKind, PutVersion};
 use publisher_s3_access::secret::Label;
 use tokio::time::Instant;
 
@@ -98,7 +98,7 @@ async fn a_store_that_is_repeated_keeps_its_token() {
         .aws()
         .store_version(&secret_arn(), &version(), &value, Label::Candidate)
         .await;
-    assert_eq!(storing, Ok(Storing::Stored));
+    assert_eq!(storing, Ok(PutVersion::Stored));
     let sent = wire.sent();
     assert_eq!(sent[0].body, sent[1].body);
 }

@@ -141,7 +141,7 @@ async fn a_secret_is_made_tagged_and_without_a_value() {
     )]);
     assert_eq!(
         wire.aws().create_secret(&new_secret()).await,
-        Ok(Creation::Made(secret_arn()))
+        Ok(Creation::Created(secret_arn()))
     );
     let mut sent = sent_json(&wire, 0);
     assert!(
@@ -165,7 +165,7 @@ async fn a_secret_of_that_name_is_an_answer() {
     let wire = Wire::playing([json_error(400, "ResourceExistsException", there)]);
     assert_eq!(
         wire.aws().create_secret(&new_secret()).await,
-        Ok(Creation::AlreadyThere)
+        Ok(Creation::AlreadyExists)
     );
 }
 
@@ -176,7 +176,7 @@ async fn a_secret_that_is_pending_deletion_is_an_answer_and_is_not_waited_for() 
     let begin = Instant::now();
     assert_eq!(
         wire.aws().create_secret(&new_secret()).await,
-        Ok(Creation::AlreadyThere)
+        Ok(Creation::AlreadyExists)
     );
     assert!(begin.elapsed() < Duration::from_secs(1));
 }
@@ -194,7 +194,7 @@ async fn a_name_that_is_not_yet_free_is_waited_for() {
         ]);
         assert_eq!(
             wire.aws().create_secret(&new_secret()).await,
-            Ok(Creation::Made(secret_arn()))
+            Ok(Creation::Created(secret_arn()))
         );
         wire.assert_played();
     }
@@ -332,11 +332,14 @@ async fn an_answer_without_the_arn_is_unclear() {
     let wire = Wire::playing([ok(&json!({})), ok(&json!({}))]);
     let aws = wire.aws();
     let made: Result<Creation<SecretArn>, _> = aws.create_secret(&new_secret()).await;
-    assert_eq!(made.map_err(|error| error.kind), Err(ErrorKind::Unclear));
+    assert_eq!(
+        made.map_err(|error| error.kind),
+        Err(ErrorKind::Indeterminate)
+    );
     assert_eq!(
         aws.find_secret(&secret_name())
             .await
             .map_err(|error| error.kind),
-        Err(ErrorKind::Unclear)
+        Err(ErrorKind::Indeterminate)
     );
 }

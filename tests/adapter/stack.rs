@@ -88,13 +88,13 @@ async fn no_other_refusal_is_taken_for_an_answer() {
         ),
         (
             query_error(500, "InternalFailure", "No."),
-            ErrorKind::Unclear,
+            ErrorKind::Indeterminate,
         ),
         (
             query_result("DescribeStackResource", ""),
-            ErrorKind::Unclear,
+            ErrorKind::Indeterminate,
         ),
-        (Answer::Silence, ErrorKind::Unclear),
+        (Answer::Silence, ErrorKind::Indeterminate),
     ] {
         assert_eq!(standing(answer.clone()).await, Err(kind), "{answer:?}");
     }
@@ -124,7 +124,7 @@ async fn every_rolling_back_status_is_a_rollback() {
             .direction(STACK)
             .await
             .map_err(|error| error.kind),
-        Err(ErrorKind::Unclear)
+        Err(ErrorKind::Indeterminate)
     );
 }
 
@@ -136,6 +136,6 @@ async fn half_an_answer_is_none() {
     let cut = body.find("_COMPLETE").unwrap();
     assert_eq!(
         standing(reply(200, &body[..cut])).await,
-        Err(ErrorKind::Unclear)
+        Err(ErrorKind::Indeterminate)
     );
 }

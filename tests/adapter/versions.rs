@@ -1,6 +1,6 @@
 //! The versions of the secret and their labels.
 
-use publisher_s3_access::cloud::{Cloud, ErrorKind, Storing, VersionId};
+use publisher_s3_access::cloud::{Cloud, ErrorKind, PutVersion, VersionId};
 use publisher_s3_access::secret::Label;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -54,7 +54,7 @@ async fn a_version_is_stored_under_its_token_and_one_label() {
         .aws()
         .store_version(&secret_arn(), &version(), &value, Label::Candidate)
         .await;
-    assert_eq!(storing, Ok(Storing::Stored));
+    assert_eq!(storing, Ok(PutVersion::Stored));
     let expected = json!({
         "SecretId": secret_arn().0, "ClientRequestToken": version().0, "VersionStages": ["PublisherCandidate"],
         "SecretString": value.expose_secret()
@@ -71,7 +71,7 @@ async fn a_token_that_is_taken_is_an_answer() {
         .aws()
         .store_version(&secret_arn(), &version(), &value, Label::Current)
         .await;
-    assert_eq!(storing, Ok(Storing::TokenTaken));
+    assert_eq!(storing, Ok(PutVersion::TokenTaken));
 }
 
 #[tokio::test(start_paused = true)]

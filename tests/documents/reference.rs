@@ -8,7 +8,7 @@ use publisher_s3_access::buckets::{BucketUri, Buckets};
 use publisher_s3_access::names::Partition;
 use publisher_s3_access::policy;
 use publisher_s3_access::properties::Desired;
-use publisher_s3_access::waits::{IAM_LAG, Patience};
+use publisher_s3_access::waits::{IAM_LAG, ProofTimeouts};
 use serde_json::json;
 use serde_norway::Value;
 
@@ -127,7 +127,7 @@ fn the_limits_are_those_of_the_template_and_the_code() {
     let function = number(&resources["Function"]["Properties"]["Timeout"]);
     let service = number(&resources["S3Access"]["Properties"]["ServiceTimeout"]);
     let again = number(&resources["FunctionRetries"]["Properties"]["MaximumRetryAttempts"]);
-    let Patience { known, allowed } = Patience::default();
+    let ProofTimeouts { known, allowed } = ProofTimeouts::default();
     let limits = [
         ("one attempt of the function", function),
         ("attempts", again + 1),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::calls::Call;
 use super::policies::Policies;
 use super::roles::{CUSTOM_RESOURCE, ROTATION};
-use crate::support::policy_check::Decision;
+use kit::policy_check::Decision;
 
 /// The stack itself.
 pub(crate) const STACK: &str =

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::policy_check::{Decision, Request};
+use kit::policy_check::{Decision, Request};
 
 /// A request: what is asked, of what, under which condition keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::attempt::STACK;
 use super::calls::Call;
 use super::policies::{self, statements};
-use crate::support::policy_check::Decision::{self, Allowed, Denied, NotAllowed};
+use kit::policy_check::Decision::{self, Allowed, Denied, NotAllowed};
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 

@@ -5,14 +5,10 @@
 //! `CloudFormation`'s functions resolved, must allow all of these, and nothing that none of these needs. Two tables say
 //! what they must not allow: [`escalations`] for the role, [`bounded`] for the user it makes.
 //!
-//! The evaluator is `support::policy_check`. Of the ready-made ones, the crate `winterbaume-iam-rule-eval` 0.2 takes every
+//! The evaluator is [`kit::policy_check`]. Of the ready-made ones, the crate `winterbaume-iam-rule-eval` 0.2 takes every
 //! condition as met, and `@cloud-copilot/iam-simulate` needs Node, which nothing else here does; [`evaluator`] holds cases
 //! that were worked out by hand from IAM's documentation.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod attempt;
 mod bounded;
@@ -25,13 +21,3 @@ mod policies;
 mod roles;
 mod stories;
 mod watched;
-
-#[path = "../template/document.rs"]
-#[expect(dead_code, reason = "the tests of the template use the rest")]
-mod document;
-#[path = "../template/rendering.rs"]
-#[expect(dead_code, reason = "the tests of the template use the rest")]
-mod rendering;
-#[path = "../it/support/mod.rs"]
-#[expect(dead_code, reason = "the tests of the flow use the rest")]
-mod support;

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::document::strings;
 use super::permitted::{POLICIES, excessive, lacking};
 use super::policies::{self, Policies};
 use super::{attempt, bounded, escalations};
+use kit::template::document::strings;
 
 /// A harm, and the policies with it done.
 type Change = Box<dyn Fn(&mut Policies)>;

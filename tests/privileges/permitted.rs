@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::bounded::USES;
 use super::calls::Call;
-use super::document::strings;
 use super::policies::{self, Policies, allowed_actions, statements};
 use super::roles::ROLES;
-use crate::support::policy_check::Decision;
+use kit::policy_check::Decision;
+use kit::template::document::strings;
 
 /// Every call of each role, by the stack it was made for. The stories run once.
 pub(crate) static CALLS: LazyLock<Vec<BTreeMap<String, Vec<Call>>>> = LazyLock::new(|| {

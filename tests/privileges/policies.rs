@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::document::strings;
-use super::rendering::{NAME, Place, Stack};
 use super::roles::ROLES;
-use crate::support::account::REGION;
+use kit::account::REGION;
+use kit::template::document::strings;
+use kit::template::rendering::{NAME, Place, Stack};
 
 /// Where the account in memory has its stacks.
 const HERE: Place = Place {

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::calls::Call;
 use super::policies;
-use super::rendering::NAME;
 use super::watched::Watched;
-use crate::support::account::s3::Object;
-use crate::support::account::{Account, OTHER_BOUNDARY};
-use crate::support::faults::{Fault, Faulty};
-use crate::support::function::invoke;
-use crate::support::rotation::Rotated;
-use crate::support::stack::{Others, Outcome, Stack};
+use kit::account::s3::Object;
+use kit::account::{Account, OTHER_BOUNDARY};
+use kit::faults::{Fault, Faulty};
+use kit::function::invoke;
+use kit::rotation::Rotated;
+use kit::stack::{Others, Outcome, Stack};
+use kit::template::rendering::NAME;
 
 const USER: &str = "publisher-reader";
 const OTHER_USER: &str = "publisher-other";

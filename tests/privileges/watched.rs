@@ -12,15 +12,15 @@ use std::time::SystemTime;
 
 use publisher_s3_access::buckets::{BucketName, BucketUri};
 use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, Creation, Direction, Key, Minting, NewSecret, NewUser,
-    Result, Secret, SecretArn, Standing, Storing, TagMap, User, Version, VersionId,
+    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Direction, Key, NewSecret, NewUser,
+    PutVersion, Result, Secret, SecretArn, Standing, TagMap, User, Version, VersionId,
 };
 use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
 use secrecy::SecretString;
 
 use super::calls::Call;
-use crate::support::account::{ACCOUNT, Account, REGION};
+use kit::account::{ACCOUNT, Account, REGION};
 
 /// The characters that Secrets Manager appends to a secret's name in its ARN.
 const SUFFIX: usize = "-AbCdEf".len();
@@ -209,7 +209,7 @@ every_call! {
     fn list_keys(this, user: &UserName) -> Vec<Key> {
         this.note(this.user("iam:ListAccessKeys", user.as_str()));
     }
-    fn create_key(this, user: &UserName) -> Minting {
+    fn create_key(this, user: &UserName) -> CreatedKey {
         this.note(this.user("iam:CreateAccessKey", user.as_str()));
     }
     fn delete_key(this, user: &UserName, key: &AccessKeyId) -> () {
@@ -259,7 +259,7 @@ every_call! {
     }
     fn store_version(
         this, secret: &SecretArn, version: &VersionId, value: &SecretString, label: Label
-    ) -> Storing {
+    ) -> PutVersion {
         this.note(this.by_arn("secretsmanager:PutSecretValue", secret));
         for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
             this.kms(action);

@@ -12,8 +12,8 @@ use publisher_s3_access::policy::{self, PolicyDocument};
 use publisher_s3_access::properties::{Deletion, Desired, Previous, service_timeout};
 use serde_json::{Map, Value, json};
 
-use crate::policy_check::{Decision, Request};
 use crate::{KEY, partition};
+use kit::policy_check::{Decision, Request};
 
 const SUFFIX: &str = "amazonaws.com";
 

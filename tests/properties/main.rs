@@ -10,9 +10,6 @@ mod names;
 mod policies;
 mod refused;
 
-#[path = "../it/support/policy_check.rs"]
-mod policy_check;
-
 use publisher_s3_access::names::Partition;
 use publisher_s3_access::properties::Desired;
 use publisher_s3_access::refusal::Refusal;

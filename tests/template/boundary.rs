@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::policy::{Statement, of_boundary};
-use super::rendering::{CHINA, COMMERCIAL, Stack};
+use kit::template::rendering::{CHINA, COMMERCIAL, Stack};
 
 const READING: [&str; 3] = ["kms:Decrypt", "s3:GetObject", "s3:ListBucket"];
 

@@ -5,7 +5,7 @@ use std::fs::{read_dir, read_to_string};
 use std::path::Path;
 
 use super::policy::allowed_actions;
-use super::rendering::Stack;
+use kit::template::rendering::Stack;
 
 /// The services whose calls the function makes with its role. It calls S3 and STS with the new key or unsigned; KMS is
 /// called by Secrets Manager and `CloudWatch` Logs by Lambda, both on the role's behalf.

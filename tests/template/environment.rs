@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use publisher_s3_access::settings::{Invocation, Settings};
 use serde_json::{Map, Value};
 
-use super::rendering::{CHINA, COMMERCIAL, Place, Stack};
+use kit::template::rendering::{CHINA, COMMERCIAL, Place, Stack};
 
 fn variables(stack: &Stack) -> Map<String, Value> {
     let function = stack.properties_of("AWS::Serverless::Function");

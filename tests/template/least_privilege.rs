@@ -4,7 +4,7 @@ use publisher_s3_access::names::SecretName;
 use serde_json::{Value, json};
 
 use super::policy::{allowed_actions, allowing, allowing_service, denying, of_role};
-use super::rendering::{ACCOUNT, NAME, Stack};
+use kit::template::rendering::{ACCOUNT, NAME, Stack};
 
 /// The ids of this stack in all its lives: same name, region and account.
 fn own_stack(stack: &Stack) -> String {

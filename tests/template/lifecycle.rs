@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::document::{Template, references};
-use super::rendering::Stack;
+use kit::template::document::{Template, references};
+use kit::template::rendering::Stack;
 
 pub(crate) const RESOURCE: &str = "Custom::PublisherS3Access";
 const FUNCTION: &str = "AWS::Serverless::Function";

@@ -1,16 +1,14 @@
 //! What the template promises, read from `template.yaml` itself.
 //!
-//! Most tests look at a [`rendering::Stack`]: the template with `CloudFormation`'s functions resolved, so that they hold
-//! for what is deployed, however it is written.
+//! Most tests look at a [`kit::template::rendering::Stack`]: the template with `CloudFormation`'s functions resolved, so
+//! that they hold for what is deployed, however it is written.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     reason = "a template that cannot be read fails the test"
 )]
 
 mod boundary;
 mod calls;
-mod document;
 mod environment;
 mod least_privilege;
 mod lifecycle;
@@ -18,6 +16,5 @@ mod outputs;
 mod parameters;
 mod policy;
 mod portability;
-mod rendering;
 mod rotation;
 mod users;

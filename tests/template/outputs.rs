@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::document::Template;
 use super::lifecycle::RESOURCE;
-use super::rendering::{CHINA, COMMERCIAL, GOV_CLOUD, Stack};
+use kit::template::document::Template;
+use kit::template::rendering::{CHINA, COMMERCIAL, GOV_CLOUD, Stack};
 
 #[test]
 fn the_outputs_are_the_resources_attributes_of_the_same_name() {

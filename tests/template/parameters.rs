@@ -6,9 +6,9 @@ use publisher_s3_access::names::{Partition, UserName};
 use publisher_s3_access::properties::Desired;
 use serde_json::{Value, json};
 
-use super::document::{Template, references, strings};
 use super::lifecycle::RESOURCE;
-use super::rendering::{CHINA, Place, Stack};
+use kit::template::document::{Template, references, strings};
+use kit::template::rendering::{CHINA, Place, Stack};
 
 fn names(members: &serde_json::Map<String, Value>) -> BTreeSet<String> {
     members.keys().cloned().collect()

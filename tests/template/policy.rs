@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::document::strings;
-use super::rendering::Stack;
+use kit::template::document::strings;
+use kit::template::rendering::Stack;
 
 #[derive(Debug)]
 pub(crate) struct Statement(Value);

@@ -1,7 +1,7 @@
 //! One template for every partition.
 
-use super::document::strings;
-use super::rendering::{CHINA, COMMERCIAL, GOV_CLOUD, Place, Stack};
+use kit::template::document::strings;
+use kit::template::rendering::{CHINA, COMMERCIAL, GOV_CLOUD, Place, Stack};
 
 /// These principals are named so in every partition; everything else must follow the stack's.
 const UNIVERSAL: [&str; 4] = [

@@ -7,9 +7,9 @@ use publisher_s3_access::rotate::Settings;
 use publisher_s3_access::settings::Invocation;
 use serde_json::{Value, json};
 
-use super::document::Template;
 use super::lifecycle::RESOURCE;
-use super::rendering::{ACCOUNT, CHINA, COMMERCIAL, Place, Stack};
+use kit::template::document::Template;
+use kit::template::rendering::{ACCOUNT, CHINA, COMMERCIAL, Place, Stack};
 
 fn resources(stack: &Stack) -> BTreeSet<&str> {
     let resources = stack.template.section("Resources").keys();

@@ -2,7 +2,7 @@
 
 use super::environment::settings;
 use super::policy::{allowed_actions, allowing, allowing_service, denying, of_role};
-use super::rendering::{ACCOUNT, Stack};
+use kit::template::rendering::{ACCOUNT, Stack};
 
 fn boundary(stack: &Stack) -> String {
     stack.physical_id(stack.template.only("AWS::IAM::ManagedPolicy"))

@@ -1,6 +1,6 @@
 //! What people hang on a user: IAM deletes no user that any of it hangs on.
 
-use super::super::error::{failed, removed, unless_missing, unsendable};
+use super::super::error::{invalid_request, map_sdk_error, none_if_not_found, success_if_gone};
 use super::Iam;
 use crate::cloud::{Attachment, AttachmentKind, Result};
 use crate::names::UserName;
@@ -20,7 +20,7 @@ impl Iam {
             AttachmentKind::MfaDevice => self.mfa_devices(user).await,
             AttachmentKind::Group => self.groups(user).await,
         };
-        let ids = unless_missing(ids)?.unwrap_or_default();
+        let ids = none_if_not_found(ids)?.unwrap_or_default();
         Ok(ids.into_iter().map(|id| Attachment { kind, id }).collect())
     }
 
@@ -41,14 +41,14 @@ impl Iam {
                 call.send()
                     .await
                     .map(drop)
-                    .map_err(failed("iam:DetachUserPolicy"))
+                    .map_err(map_sdk_error("iam:DetachUserPolicy"))
             }
             AttachmentKind::LoginProfile => {
                 let call = self.0.delete_login_profile().user_name(user_name);
                 call.send()
                     .await
                     .map(drop)
-                    .map_err(failed("iam:DeleteLoginProfile"))
+                    .map_err(map_sdk_error("iam:DeleteLoginProfile"))
             }
             AttachmentKind::SshKey => {
                 let call = self
@@ -59,7 +59,7 @@ impl Iam {
                 call.send()
                     .await
                     .map(drop)
-                    .map_err(failed("iam:DeleteSSHPublicKey"))
+                    .map_err(map_sdk_error("iam:DeleteSSHPublicKey"))
             }
             AttachmentKind::SigningCertificate => {
                 let call = self
@@ -70,7 +70,7 @@ impl Iam {
                 call.send()
                     .await
                     .map(drop)
-                    .map_err(failed("iam:DeleteSigningCertificate"))
+                    .map_err(map_sdk_error("iam:DeleteSigningCertificate"))
             }
             AttachmentKind::ServiceCredential => {
                 let call = self
@@ -81,7 +81,7 @@ impl Iam {
                 call.send()
                     .await
                     .map(drop)
-                    .map_err(failed("iam:DeleteServiceSpecificCredential"))
+                    .map_err(map_sdk_error("iam:DeleteServiceSpecificCredential"))
             }
             AttachmentKind::MfaDevice => {
                 let call = self
@@ -92,16 +92,16 @@ impl Iam {
                 call.send()
                     .await
                     .map(drop)
-                    .map_err(failed("iam:DeactivateMFADevice"))
+                    .map_err(map_sdk_error("iam:DeactivateMFADevice"))
             }
             AttachmentKind::Group => {
-                return Err(unsendable(
+                return Err(invalid_request(
                     "iam:RemoveUserFromGroup",
                     "a group membership is never taken off from here",
                 ));
             }
         };
-        removed(outcome, async {
+        success_if_gone(outcome, async {
             Ok(!self
                 .list_attachments(user, *kind)
                 .await?
@@ -121,7 +121,7 @@ impl Iam {
         let policies = pages
             .try_collect()
             .await
-            .map_err(failed("iam:ListAttachedUserPolicies"))?;
+            .map_err(map_sdk_error("iam:ListAttachedUserPolicies"))?;
         Ok(policies
             .into_iter()
             .filter_map(|policy| policy.policy_arn)
@@ -130,7 +130,9 @@ impl Iam {
 
     async fn login_profile(&self, user: &UserName) -> Result<Vec<String>> {
         let call = self.0.get_login_profile().user_name(user.as_str());
-        call.send().await.map_err(failed("iam:GetLoginProfile"))?;
+        call.send()
+            .await
+            .map_err(map_sdk_error("iam:GetLoginProfile"))?;
         Ok(vec![user.as_str().to_owned()])
     }
 
@@ -145,7 +147,7 @@ impl Iam {
         let keys = pages
             .try_collect()
             .await
-            .map_err(failed("iam:ListSSHPublicKeys"))?;
+            .map_err(map_sdk_error("iam:ListSSHPublicKeys"))?;
         Ok(keys.into_iter().map(|key| key.ssh_public_key_id).collect())
     }
 
@@ -160,7 +162,7 @@ impl Iam {
         let certificates = pages
             .try_collect()
             .await
-            .map_err(failed("iam:ListSigningCertificates"))?;
+            .map_err(map_sdk_error("iam:ListSigningCertificates"))?;
         Ok(certificates
             .into_iter()
             .map(|certificate| certificate.certificate_id)
@@ -180,7 +182,7 @@ impl Iam {
             let page = call
                 .send()
                 .await
-                .map_err(failed("iam:ListServiceSpecificCredentials"))?;
+                .map_err(map_sdk_error("iam:ListServiceSpecificCredentials"))?;
             let credentials = page.service_specific_credentials.unwrap_or_default();
             ids.extend(
                 credentials
@@ -205,7 +207,7 @@ impl Iam {
         let devices = pages
             .try_collect()
             .await
-            .map_err(failed("iam:ListMFADevices"))?;
+            .map_err(map_sdk_error("iam:ListMFADevices"))?;
         Ok(devices
             .into_iter()
             .map(|device| device.serial_number)
@@ -223,7 +225,7 @@ impl Iam {
         let groups = pages
             .try_collect()
             .await
-            .map_err(failed("iam:ListGroupsForUser"))?;
+            .map_err(map_sdk_error("iam:ListGroupsForUser"))?;
         Ok(groups.into_iter().map(|group| group.group_name).collect())
     }
 }

@@ -5,14 +5,14 @@ use std::time::SystemTime;
 use aws_config::retry::RetryConfig;
 use aws_sdk_iam::types::{AccessKey, AccessKeyMetadata, StatusType};
 
-use super::super::error::{failed, removed, unless_missing, unwhole};
+use super::super::error::{incomplete_response, map_sdk_error, none_if_not_found, success_if_gone};
 use super::Iam;
-use crate::cloud::{ErrorKind, Key, KeyStatus, Minting, Result};
+use crate::cloud::{CreatedKey, ErrorKind, Key, KeyStatus, Result};
 use crate::names::UserName;
 use crate::secret::AccessKeyId;
 
 /// The length of every secret key that IAM has made so far. IAM promises none, so a longer one is taken as well:
-/// [`WholeDocument`](super::super::whole::WholeDocument) has seen the end of the answer, half a key cannot get here.
+/// [`CompleteDocument`](super::super::complete::CompleteDocument) has seen the end of the answer, half a key cannot get here.
 const SECRET_LENGTH: usize = 40;
 
 impl Iam {
@@ -25,15 +25,18 @@ impl Iam {
             .into_paginator()
             .items()
             .send();
-        let keys = unless_missing(pages.try_collect().await.map_err(failed(OPERATION)))?
+        let keys = none_if_not_found(pages.try_collect().await.map_err(map_sdk_error(OPERATION)))?
             .unwrap_or_default();
         keys.iter()
-            .map(|key| listed_key(key).ok_or_else(|| unwhole(OPERATION, "a key's id or its date")))
+            .map(|key| {
+                listed_key(key)
+                    .ok_or_else(|| incomplete_response(OPERATION, "a key's id or its date"))
+            })
             .collect()
     }
 
     /// Sent once: a second `CreateAccessKey` makes a second key, and the secret half of the first is lost.
-    pub(in crate::aws) async fn create_key(&self, user: &UserName) -> Result<Minting> {
+    pub(in crate::aws) async fn create_key(&self, user: &UserName) -> Result<CreatedKey> {
         const OPERATION: &str = "iam:CreateAccessKey";
         let once = aws_sdk_iam::config::Builder::new().retry_config(RetryConfig::disabled());
         let call = self
@@ -42,12 +45,12 @@ impl Iam {
             .user_name(user.as_str())
             .customize()
             .config_override(once);
-        match call.send().await.map_err(failed(OPERATION)) {
+        match call.send().await.map_err(map_sdk_error(OPERATION)) {
             Ok(answer) => {
                 let key = answer.access_key.and_then(|key| whole_key(user, key));
-                key.ok_or_else(|| unwhole(OPERATION, "a whole key of the user"))
+                key.ok_or_else(|| incomplete_response(OPERATION, "a whole key of the user"))
             }
-            Err(error) if error.kind == ErrorKind::LimitExceeded => Ok(Minting::LimitReached),
+            Err(error) if error.kind == ErrorKind::LimitExceeded => Ok(CreatedKey::LimitReached),
             Err(error) => Err(error),
         }
     }
@@ -66,8 +69,8 @@ impl Iam {
             .send()
             .await
             .map(drop)
-            .map_err(failed("iam:DeleteAccessKey"));
-        removed(outcome, async {
+            .map_err(map_sdk_error("iam:DeleteAccessKey"));
+        success_if_gone(outcome, async {
             Ok(self
                 .list_keys(user)
                 .await?
@@ -87,7 +90,7 @@ impl Iam {
         match call
             .send()
             .await
-            .map_err(failed("iam:GetAccessKeyLastUsed"))
+            .map_err(map_sdk_error("iam:GetAccessKeyLastUsed"))
         {
             Ok(answer) => Ok(answer.user_name.filter(|name| !name.is_empty())),
             Err(error) => match error.kind {
@@ -96,7 +99,7 @@ impl Iam {
                 | ErrorKind::Throttled
                 | ErrorKind::Conflict
                 | ErrorKind::LimitExceeded
-                | ErrorKind::Unclear => Err(error),
+                | ErrorKind::Indeterminate => Err(error),
             },
         }
     }
@@ -122,7 +125,7 @@ fn listed_key(key: &AccessKeyMetadata) -> Option<Key> {
 }
 
 /// The SDK fills in empty text for what an answer lacks.
-fn whole_key(user: &UserName, key: AccessKey) -> Option<Minting> {
+fn whole_key(user: &UserName, key: AccessKey) -> Option<CreatedKey> {
     let AccessKey {
         user_name,
         access_key_id,
@@ -134,7 +137,7 @@ fn whole_key(user: &UserName, key: AccessKey) -> Option<Minting> {
         && status == StatusType::Active
         && secret_access_key.len() >= SECRET_LENGTH;
     let id = AccessKeyId::parse(&access_key_id)?;
-    whole.then(|| Minting::Minted {
+    whole.then(|| CreatedKey::Created {
         id,
         secret: secret_access_key.into(),
     })

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::super::error::{failed, removed, unless_missing, unwhole};
+use super::super::error::{incomplete_response, map_sdk_error, none_if_not_found, success_if_gone};
 use super::Iam;
 use crate::cloud::Result;
 use crate::names::{PolicyName, UserName};
@@ -17,12 +17,13 @@ impl Iam {
             .into_paginator()
             .items()
             .send();
-        let names = unless_missing(pages.try_collect().await.map_err(failed(OPERATION)))?
+        let names = none_if_not_found(pages.try_collect().await.map_err(map_sdk_error(OPERATION)))?
             .unwrap_or_default();
         names
             .iter()
             .map(|name| {
-                PolicyName::parse(name).map_err(|_| unwhole(OPERATION, "a valid policy name"))
+                PolicyName::parse(name)
+                    .map_err(|_| incomplete_response(OPERATION, "a valid policy name"))
             })
             .collect()
     }
@@ -38,14 +39,15 @@ impl Iam {
             .get_user_policy()
             .user_name(user.as_str())
             .policy_name(policy.as_str());
-        let Some(answer) = unless_missing(call.send().await.map_err(failed(OPERATION)))? else {
+        let Some(answer) = none_if_not_found(call.send().await.map_err(map_sdk_error(OPERATION)))?
+        else {
             return Ok(None);
         };
         // RFC 3986, so that a plus sign is a plus sign.
         let document = percent_decode_str(&answer.policy_document).decode_utf8();
         match document {
             Ok(document) if !document.is_empty() => Ok(Some(document.into_owned())),
-            _ => Err(unwhole(OPERATION, "a readable policy document")),
+            _ => Err(incomplete_response(OPERATION, "a readable policy document")),
         }
     }
 
@@ -64,7 +66,7 @@ impl Iam {
         call.send()
             .await
             .map(drop)
-            .map_err(failed("iam:PutUserPolicy"))
+            .map_err(map_sdk_error("iam:PutUserPolicy"))
     }
 
     pub(in crate::aws) async fn delete_policy(
@@ -81,8 +83,8 @@ impl Iam {
             .send()
             .await
             .map(drop)
-            .map_err(failed("iam:DeleteUserPolicy"));
-        removed(outcome, async {
+            .map_err(map_sdk_error("iam:DeleteUserPolicy"));
+        success_if_gone(outcome, async {
             Ok(self.get_policy(user, policy).await?.is_none())
         })
         .await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 
-use super::super::error::unwhole;
+use super::super::error::incomplete_response;
 use super::{Secrets, is_being_deleted, secret_tags, told};
 use crate::cloud::{Creation, NewSecret, Result, SecretArn};
 
@@ -28,7 +28,7 @@ impl Secrets {
             match self.try_create(new).await {
                 Err(error) if is_being_deleted(&error) => {
                     match self.find_secret(&new.name).await? {
-                        Some(_) => Ok(Creation::AlreadyThere),
+                        Some(_) => Ok(Creation::AlreadyExists),
                         None => Err(error),
                     }
                 }
@@ -56,11 +56,11 @@ impl Secrets {
         match call.send().await.map_err(told(OPERATION)) {
             Ok(answer) => {
                 let arn = answer.arn.filter(|arn| !arn.is_empty());
-                arn.map(|arn| Creation::Made(SecretArn(arn)))
-                    .ok_or_else(|| unwhole(OPERATION, "the secret's ARN"))
+                arn.map(|arn| Creation::Created(SecretArn(arn)))
+                    .ok_or_else(|| incomplete_response(OPERATION, "the secret's ARN"))
             }
             Err(error) if error.code.as_deref() == Some("ResourceExistsException") => {
-                Ok(Creation::AlreadyThere)
+                Ok(Creation::AlreadyExists)
             }
             Err(error) => Err(error),
         }

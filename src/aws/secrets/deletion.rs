@@ -1,6 +1,6 @@
 //! The end of a secret, and the way back.
 
-use super::super::error::removed;
+use super::super::error::success_if_gone;
 use super::{Secrets, is_being_deleted, told};
 use crate::cloud::{ErrorKind, Result, SecretArn, SecretState};
 
@@ -36,7 +36,7 @@ impl Secrets {
                     .all(|region| !secret.replicas.contains(region))
             }))
         };
-        removed(outcome, is_gone).await
+        success_if_gone(outcome, is_gone).await
     }
 
     pub(in crate::aws) async fn delete_secret(
@@ -67,7 +67,7 @@ impl Secrets {
                     let secret = self.describe(&secret.0).await?;
                     Ok(secret.is_none_or(|secret| secret.state == SecretState::PendingDeletion))
                 };
-                removed(outcome, is_gone).await
+                success_if_gone(outcome, is_gone).await
             }
         }
     }

@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::error::{unless_missing, unwhole};
+use super::super::error::{incomplete_response, none_if_not_found};
 use super::{Secrets, told};
-use crate::cloud::{Result, SecretArn, Storing, Version, VersionId};
+use crate::cloud::{PutVersion, Result, SecretArn, Version, VersionId};
 use crate::names::SecretName;
 use crate::secret::Label;
 
@@ -24,7 +24,7 @@ impl Secrets {
             .try_collect()
             .await
             .map_err(told(OPERATION));
-        let pages = unless_missing(pages)?.unwrap_or_default();
+        let pages = none_if_not_found(pages)?.unwrap_or_default();
         pages
             .into_iter()
             .flat_map(|page| page.versions.unwrap_or_default())
@@ -35,7 +35,7 @@ impl Secrets {
                     .and_then(|date| SystemTime::try_from(date).ok());
                 let (id, created) = id
                     .zip(created)
-                    .ok_or_else(|| unwhole(OPERATION, "a version's id or its date"))?;
+                    .ok_or_else(|| incomplete_response(OPERATION, "a version's id or its date"))?;
                 Ok(Version { id, created })
             })
             .collect()
@@ -51,7 +51,7 @@ impl Secrets {
             .get_secret_value()
             .secret_id(&secret.0)
             .version_id(&version.0);
-        let answer = unless_missing(
+        let answer = none_if_not_found(
             call.send()
                 .await
                 .map_err(told("secretsmanager:GetSecretValue")),
@@ -67,7 +67,7 @@ impl Secrets {
         version: &VersionId,
         value: &SecretString,
         label: Label,
-    ) -> Result<Storing> {
+    ) -> Result<PutVersion> {
         let call = self
             .0
             .put_secret_value()
@@ -80,9 +80,9 @@ impl Secrets {
             .await
             .map_err(told("secretsmanager:PutSecretValue"))
         {
-            Ok(_) => Ok(Storing::Stored),
+            Ok(_) => Ok(PutVersion::Stored),
             Err(error) if error.code.as_deref() == Some("ResourceExistsException") => {
-                Ok(Storing::TokenTaken)
+                Ok(PutVersion::TokenTaken)
             }
             Err(error) => Err(error),
         }

@@ -1,6 +1,6 @@
 //! Which keys and labels go.
 
-use super::{KEYS_PER_USER, Keys, Outcome, ROTATION_WINDOW};
+use super::{KEYS_PER_USER, KeyDecision, Keys, ROTATION_WINDOW};
 use crate::cloud::{Key, KeyStatus, VersionId};
 use crate::plan::Step;
 use crate::secret::{AccessKeyId, Label};
@@ -26,14 +26,16 @@ impl<'a> Keys<'a> {
     }
 
     /// Candidates and rotations that came to nothing: their key, then their label.
-    pub(super) fn failed_attempts(&self, outcome: &Outcome) -> Vec<Step> {
+    pub(super) fn failed_attempts(&self, decision: &KeyDecision) -> Vec<Step> {
         let candidate = self
             .labelled(Label::Candidate)
             .map(|version| (Label::Candidate, version))
-            .filter(|(_, version)| match outcome {
-                Outcome::Adopt { candidate, .. } => candidate != *version,
-                Outcome::Wait | Outcome::MoveBack { .. } | Outcome::Rotating(_) => false,
-                Outcome::Keep(_) | Outcome::Make { .. } => true,
+            .filter(|(_, version)| match decision {
+                KeyDecision::Adopt { candidate, .. } => candidate != *version,
+                KeyDecision::Wait | KeyDecision::MoveBack { .. } | KeyDecision::Rotating(_) => {
+                    false
+                }
+                KeyDecision::Keep(_) | KeyDecision::Make { .. } => true,
             });
         let pending = self
             .rotating()
@@ -48,15 +50,16 @@ impl<'a> Keys<'a> {
 
     /// The label of a rotation that has ended, where its version is not or will not be the one in use any more: to Secrets
     /// Manager that would be a rotation under way, and it would begin no other.
-    pub(super) fn stray_pending_label(&self, outcome: &Outcome) -> Option<Step> {
+    pub(super) fn stray_pending_label(&self, decision: &KeyDecision) -> Option<Step> {
         let version = self.labelled(Label::Pending)?;
         let current = self.labelled(Label::Current);
-        let replaced = match outcome {
-            Outcome::Make { replaces, .. } => replaces.as_ref(),
-            Outcome::Adopt { replaces, .. } => Some(replaces),
-            Outcome::Keep(_) | Outcome::MoveBack { .. } | Outcome::Wait | Outcome::Rotating(_) => {
-                None
-            }
+        let replaced = match decision {
+            KeyDecision::Make { replaces, .. } => replaces.as_ref(),
+            KeyDecision::Adopt { replaces, .. } => Some(replaces),
+            KeyDecision::Keep(_)
+            | KeyDecision::MoveBack { .. }
+            | KeyDecision::Wait
+            | KeyDecision::Rotating(_) => None,
         };
         let is_previous = self.labelled(Label::Previous) == Some(version);
         let stray = replaced == Some(version) || (is_previous && current != Some(version));

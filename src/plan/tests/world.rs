@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::super::{Access, Change, Plan, RotationStep, Want, presence, removal, rotation};
+use super::super::{Access, Change, Goal, Plan, RotationStep, presence, removal, rotation};
 use crate::cloud::{
     Direction, Key, KeyStatus, Rotation, Secret, SecretArn, SecretState, Standing, User, Version,
     VersionId,
@@ -203,14 +203,14 @@ impl World {
         let document = desired
             .policy_document(self.owner.stack.partition(), "amazonaws.com")
             .unwrap();
-        let want = Want {
+        let goal = Goal {
             owner: &self.owner,
             desired,
             document: &document,
             change,
             access: Access::Same,
         };
-        presence(&want, &self.observed)
+        presence(&goal, &self.observed)
     }
 
     /// Begins a rotation: a version without a value.

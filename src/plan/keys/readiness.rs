@@ -1,0 +1,59 @@
+//! What goes before a rotation by Secrets Manager makes its key, and when it has to wait for others.
+
+use std::time::SystemTime;
+
+use super::{Keys, ROTATION_WINDOW};
+use crate::cloud::Key;
+use crate::observe::Pair;
+use crate::plan::{RotationBlocked, Step};
+use crate::secret::Label;
+use crate::waits::KEY_IN_FLIGHT;
+
+/// What there is to do before a rotation makes its key.
+pub(in crate::plan) enum Readiness {
+    /// Orphans and an update's failed attempt go; then all is looked at anew.
+    ClearFirst(Vec<Step>),
+    /// The key before the one in use, or one that does not work, gives way; empty where there is room.
+    Ready(Vec<Step>),
+}
+
+/// Looks what has to go. The key in use never does while it works.
+pub(in crate::plan) fn readiness(
+    pair: &Pair,
+    now: SystemTime,
+) -> Result<Readiness, RotationBlocked> {
+    let keys = Keys::of(pair, now);
+    let current = keys.labelled(Label::Current);
+    if current.is_some_and(|version| keys.may_lag(version)) {
+        return Err(RotationBlocked::Transient(
+            "IAM does not list the key in use yet".to_owned(),
+        ));
+    }
+    let candidate = keys.beside_current(Label::Candidate);
+    if let Some(version) = candidate
+        && keys.younger(version, ROTATION_WINDOW)
+    {
+        return Err(RotationBlocked::Permanent(format!(
+            "an update of the stack is making a key (version `{version}` is {}): rotate again when it has ended",
+            Label::Candidate
+        )));
+    }
+    let young = |key: &&Key| now.duration_since(key.created).unwrap_or_default() < KEY_IN_FLIGHT;
+    if let Some(key) = keys.unstored().find(young) {
+        return Err(RotationBlocked::Transient(format!(
+            "key `{}` was made a moment ago and is not stored yet: an update of the stack may be under way",
+            key.id
+        )));
+    }
+    let mut clutter = keys.orphans();
+    clutter.extend(
+        candidate
+            .into_iter()
+            .flat_map(|version| keys.abandon(Label::Candidate, version)),
+    );
+    Ok(if clutter.is_empty() {
+        Readiness::Ready(keys.room_for_one())
+    } else {
+        Readiness::ClearFirst(clutter)
+    })
+}

@@ -1,0 +1,502 @@
+//! What people do behind the stack's back: healed where it is ours, refused where healing could destroy something.
+
+use std::time::Duration;
+
+use publisher_s3_access::cloud::{AttachmentKind, KeyStatus};
+use publisher_s3_access::secret::Label;
+use serde_json::json;
+
+use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
+use kit::account::{BOUNDARY, OTHER_BOUNDARY};
+use kit::stack::{Answer, Outcome};
+
+/// An Update that changes nothing but asks for everything to be checked.
+async fn check_all(scene: &mut Scene) -> Outcome {
+    let revision = format!("{}", scene.stack.history().len());
+    scene
+        .update(properties_with(json!({"Revision": revision})))
+        .await
+}
+
+fn key(scene: &Scene) -> String {
+    scene.account.current_key(SECRET).expect("there is a key")
+}
+
+/// After this drift an Update succeeds, and everything is in order.
+async fn heals(mut scene: Scene) -> Scene {
+    assert_eq!(
+        check_all(&mut scene).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_works(USER, "reads");
+    scene
+}
+
+/// After this drift an Update changes nothing, and says why; the stack is not stuck, for a rollback is refused as well.
+async fn refuses(scene: &mut Scene, why: &str) {
+    let everything = scene.account.foreign_to(&nobody());
+    check_all(scene).await;
+    let first = scene
+        .stack
+        .history()
+        .iter()
+        .rev()
+        .nth(1)
+        .and_then(|exchange| exchange.answer.clone());
+    let reason = first.as_ref().map(Answer::reason).unwrap_or_default();
+    assert!(reason.contains(why), "`{reason}` says nothing of `{why}`");
+    assert_eq!(scene.account.foreign_to(&nobody()), everything);
+    scene.account.verify();
+}
+
+fn nobody() -> kit::account::Owner {
+    kit::account::Owner {
+        stack_id: String::new(),
+        logical_id: String::new(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_key_is_replaced() {
+    let scene = Scene::created().await;
+    let old = key(&scene);
+    scene.account.by_hand().delete_key(USER, &old);
+    let scene = heals(scene).await;
+    assert_ne!(key(&scene), old);
+    assert_eq!(scene.account.keys(USER).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_key_falls_back_to_the_previous_one_unless_the_serial_asks_for_more() {
+    for (serial, active) in [(1, 1), (2, 2)] {
+        let mut scene = Scene::rotated().await;
+        let previous = scene.account.key_under(SECRET, Label::Previous).unwrap();
+        scene.account.by_hand().delete_key(USER, &key(&scene));
+        let raised = properties_with(json!({"KeySerial": serial, "Revision": "1"}));
+        assert_eq!(
+            scene.update(raised).await,
+            Outcome::Complete,
+            "{}",
+            scene.reason()
+        );
+        scene.assert_works(USER, "reads");
+        let keys = scene.active_keys(USER);
+        assert_eq!(
+            (keys.len(), &keys[0]),
+            (active, &previous),
+            "serial {serial}"
+        );
+        assert_eq!(keys.last(), Some(&key(&scene)), "serial {serial}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deactivated_key_is_replaced_and_never_activated() {
+    let scene = Scene::created().await;
+    let old = key(&scene);
+    scene.account.by_hand().deactivate_key(USER, &old);
+    let scene = heals(scene).await;
+    assert_ne!(key(&scene), old);
+    let activated =
+        |key: &kit::account::by_hand::KeyView| key.id == old && key.status == KeyStatus::Active;
+    assert!(!scene.account.keys(USER).iter().any(activated));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deactivated_previous_key_stays_as_it_is() {
+    let scene = Scene::rotated().await;
+    let (current, previous) = (
+        key(&scene),
+        scene.account.key_under(SECRET, Label::Previous).unwrap(),
+    );
+    scene.account.by_hand().deactivate_key(USER, &previous);
+    let scene = heals(scene).await;
+    assert_eq!(key(&scene), current);
+    assert_eq!(scene.active_keys(USER), [current]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_added_by_hand_is_removed() {
+    let scene = Scene::created().await;
+    let ours = key(&scene);
+    scene.account.by_hand().add_key(USER);
+    let scene = heals(scene).await;
+    assert_eq!(scene.active_keys(USER), [ours]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_beside_a_key_added_by_hand_finds_room() {
+    let mut scene = Scene::created().await;
+    let old = key(&scene);
+    scene.account.by_hand().add_key(USER);
+    assert_eq!(
+        scene.update(properties_with(json!({"KeySerial": 2}))).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_works(USER, "reads");
+    assert_eq!(scene.active_keys(USER), [old, key(&scene)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_or_removed_policy_is_written_again() {
+    for policy in [
+        Some(
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#,
+        ),
+        Some(
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#,
+        ),
+        None,
+    ] {
+        let scene = Scene::created().await;
+        let before = scene.account.policies(USER);
+        match policy {
+            Some(document) => scene
+                .account
+                .by_hand()
+                .put_policy(USER, "S3AccessPolicy", document),
+            None => scene
+                .account
+                .by_hand()
+                .remove_policy(USER, "S3AccessPolicy"),
+        }
+        let scene = heals(scene).await;
+        assert_eq!(scene.account.policies(USER), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_added_by_hand_stays_until_the_deletion() {
+    let scene = Scene::created().await;
+    let more = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::more/*"}]}"#;
+    scene.account.by_hand().put_policy(USER, "ByHand", more);
+    let mut scene = heals(scene).await;
+    assert_eq!(scene.account.policies(USER).len(), 2);
+    assert_eq!(scene.delete().await, Outcome::Complete);
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_secret_goes_back_to_the_version_whose_key_lives() {
+    for value in [
+        "oops",
+        "{}",
+        r#"{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"x","UserName":"publisher-reader"}"#,
+    ] {
+        let scene = Scene::created().await;
+        let ours = key(&scene);
+        scene.account.by_hand().edit_secret(SECRET, value);
+        let scene = heals(scene).await;
+        assert_eq!(key(&scene), ours, "{value}");
+        assert_eq!(scene.account.keys(USER).len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_edited_again_and_again_gets_a_new_key() {
+    let scene = Scene::created().await;
+    for value in ["oops", "again", "and again"] {
+        scene.account.by_hand().edit_secret(SECRET, value);
+    }
+    let scene = heals(scene).await;
+    assert_eq!(scene.account.keys(USER).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_secret_is_made_again_with_a_new_key() {
+    let scene = Scene::created().await;
+    let old = key(&scene);
+    scene.account.by_hand().delete_secret(SECRET, None);
+    let scene = heals(scene).await;
+    assert_ne!(key(&scene), old);
+    assert_eq!(scene.account.keys(USER).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_pending_deletion_is_restored_with_its_key_unless_that_died() {
+    let scene = Scene::created().await;
+    let ours = key(&scene);
+    scene.account.by_hand().delete_secret(SECRET, Some(7));
+    let scene = heals(scene).await;
+    assert_eq!(key(&scene), ours);
+    scene.account.by_hand().delete_secret(SECRET, Some(7));
+    scene.account.by_hand().delete_key(USER, &ours);
+    let scene = heals(scene).await;
+    assert_ne!(key(&scene), ours);
+    assert_eq!(scene.active_keys(USER), [key(&scene)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_nobody_can_read_any_more_does_not_block_the_deletion() {
+    let mut scene = Scene::new().await;
+    let encrypted = properties_with(json!({"SecretKmsKeyId": "alias/secrets"}));
+    assert_eq!(scene.create(encrypted).await, Outcome::Complete);
+    scene.account.by_hand().break_kms_key("alias/secrets");
+    scene.account.by_hand().delete_user(USER);
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_user_is_made_again() {
+    let scene = Scene::created().await;
+    let old = key(&scene);
+    scene.account.by_hand().delete_user(USER);
+    let scene = heals(scene).await;
+    assert_ne!(key(&scene), old);
+    assert_eq!(scene.account.boundary(USER).as_deref(), Some(BOUNDARY));
+}
+
+#[tokio::test(start_paused = true)]
+async fn user_and_secret_gone_are_both_made_again() {
+    let scene = Scene::created().await;
+    scene.account.by_hand().delete_user(USER);
+    scene.account.by_hand().delete_secret(SECRET, None);
+    heals(scene).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_boundary_is_set_back() {
+    for boundary in [Some(OTHER_BOUNDARY), None] {
+        let scene = Scene::created().await;
+        scene.account.by_hand().set_boundary(USER, boundary);
+        let scene = heals(scene).await;
+        assert_eq!(scene.account.boundary(USER).as_deref(), Some(BOUNDARY));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_added_by_hand_stay_and_ours_come_back() {
+    let mut scene = Scene::new().await;
+    let tagged = properties_with(json!({"Tags": [{"Key": "Team", "Value": "a"}]}));
+    assert_eq!(scene.create(tagged).await, Outcome::Complete);
+    let hand = scene.account.by_hand();
+    hand.tag_user(USER, "Team", "edited");
+    hand.tag_user(USER, "Cost", "added");
+    hand.tag_secret(SECRET, "Team", "edited");
+    hand.tag_secret(SECRET, "Cost", "added");
+    let again = properties_with(json!({"Tags": [{"Key": "Team", "Value": "a"}], "Revision": "1"}));
+    assert_eq!(scene.update(again).await, Outcome::Complete);
+    for tags in [
+        scene.account.user_tags(USER).unwrap(),
+        scene.account.secret_tags(SECRET).unwrap(),
+    ] {
+        assert_eq!(
+            (tags["Team"].as_str(), tags["Cost"].as_str()),
+            ("a", "added")
+        );
+    }
+    assert_eq!(scene.update(properties()).await, Outcome::Complete);
+    for tags in [
+        scene.account.user_tags(USER).unwrap(),
+        scene.account.secret_tags(SECRET).unwrap(),
+    ] {
+        assert!(
+            !tags.contains_key("Team") && tags.contains_key("Cost"),
+            "{tags:?}"
+        );
+    }
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarantine_stays_until_the_deletion() {
+    let scene = Scene::created().await;
+    scene.account.by_hand().quarantine(USER);
+    let mut scene = heals(scene).await;
+    assert_eq!(scene.account.attachments(USER).len(), 1);
+    assert_eq!(scene.delete().await, Outcome::Complete);
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_hangs_on_the_user_goes_with_it() {
+    let mut scene = Scene::rotated().await;
+    for kind in AttachmentKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != AttachmentKind::Group)
+    {
+        scene.account.by_hand().attach(USER, kind, "one");
+        scene.account.by_hand().attach(USER, kind, "two");
+    }
+    scene.account.by_hand().add_policies(USER, 5);
+    scene.account.by_hand().replicate(SECRET, "eu-west-1");
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_membership_blocks_the_deletion_until_a_person_ends_it() {
+    let mut scene = Scene::created().await;
+    scene
+        .account
+        .by_hand()
+        .attach(USER, AttachmentKind::Group, "readers");
+    assert_eq!(scene.delete().await, Outcome::Blocked);
+    let reason = scene.reason();
+    assert!(
+        reason.contains(
+            "aws iam remove-user-from-group --group-name readers --user-name publisher-reader"
+        ),
+        "{reason}"
+    );
+    assert_eq!(
+        scene.active_keys(USER),
+        [""; 0],
+        "no credential is left meanwhile"
+    );
+    scene
+        .account
+        .by_hand()
+        .detach(USER, AttachmentKind::Group, "readers");
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_user_is_neither_made_again_nor_taken_for_gone() {
+    let mut scene = Scene::created().await;
+    scene.account.by_hand().rename_user(USER, OTHER_USER);
+    refuses(
+        &mut scene,
+        "aws iam update-user --user-name publisher-other --new-user-name publisher-reader",
+    )
+    .await;
+    assert_eq!(scene.delete().await, Outcome::Blocked);
+    assert!(
+        scene.reason().contains("aws iam update-user"),
+        "{}",
+        scene.reason()
+    );
+    scene.account.by_hand().rename_user(OTHER_USER, USER);
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_renamed_in_letter_case_alone_is_not_taken_for_gone() {
+    let mut scene = Scene::created().await;
+    scene
+        .account
+        .by_hand()
+        .rename_user(USER, "publisher-READER");
+    assert_eq!(scene.delete().await, Outcome::Blocked);
+    assert!(
+        scene.reason().contains(
+            "aws iam update-user --user-name publisher-READER --new-user-name publisher-reader"
+        ),
+        "{}",
+        scene.reason()
+    );
+    scene
+        .account
+        .by_hand()
+        .rename_user("publisher-READER", USER);
+    assert_eq!(scene.delete().await, Outcome::Complete);
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn stripped_tags_are_a_persons_to_put_back() {
+    let mut scene = Scene::created().await;
+    let tags = scene.account.user_tags(USER).unwrap();
+    scene.account.by_hand().strip_user_tags(USER);
+    refuses(
+        &mut scene,
+        "aws iam tag-user --user-name publisher-reader --tags",
+    )
+    .await;
+    assert_eq!(scene.delete().await, Outcome::Blocked);
+    assert!(
+        scene.reason().contains("aws iam tag-user"),
+        "{}",
+        scene.reason()
+    );
+    for (key, value) in &tags {
+        scene.account.by_hand().tag_user(USER, key, value);
+    }
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stripped_secret_is_not_changed() {
+    let mut scene = Scene::created().await;
+    scene.account.by_hand().strip_secret_tags(SECRET);
+    refuses(
+        &mut scene,
+        "secret `publisher/publisher-reader` exists and was not made by this stack",
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_stacks_tags_are_respected() {
+    let mut scene = Scene::created().await;
+    scene
+        .account
+        .by_hand()
+        .tag_user(USER, "publisher-s3-access:logical-id", "Other");
+    refuses(&mut scene, "belongs to resource `Other`").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_with_rotation_enabled_is_healed_all_the_same() {
+    let scene = Scene::created().await;
+    scene.account.by_hand().enable_rotation(SECRET);
+    heals(scene).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_is_made_beside_a_rotation_that_is_under_way() {
+    let mut scene = Scene::created().await;
+    let ours = key(&scene);
+    scene.account.by_hand().enable_rotation(SECRET);
+    drop(
+        scene
+            .account
+            .begin_rotation(SECRET)
+            .expect("it is the first"),
+    );
+    let raised = properties_with(json!({"KeySerial": 2}));
+    assert_eq!(scene.update(raised.clone()).await, Outcome::RolledBack);
+    assert_eq!(scene.active_keys(USER), std::slice::from_ref(&ours));
+    tokio::time::sleep(Duration::from_secs(16 * 60)).await;
+    assert_eq!(
+        scene.update(raised).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_works(USER, "reads");
+    assert_eq!(scene.active_keys(USER), [ours, key(&scene)]);
+}

@@ -1,0 +1,303 @@
+//! IAM is seen late: nothing fails that only needs waiting, and nothing waits in vain.
+
+use std::time::Duration;
+
+use publisher_s3_access::cloud::ErrorKind;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
+use kit::account::{BOUNDARY, Lags, Missing};
+use kit::faults::{Fault, Faulty};
+use kit::function::invoke;
+use kit::stack::{Answer, Others, Outcome};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Whatever lags, a whole life goes well.
+async fn lives(lags: Lags) {
+    let mut scene = Scene::new().await;
+    scene.account.lag(lags);
+    assert_eq!(
+        scene.create(properties()).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    sleep(seconds(60)).await;
+    for changes in [
+        json!({"KeySerial": 2}),
+        json!({"KeySerial": 3, "Buckets": "others"}),
+        json!({"UserName": OTHER_USER}),
+    ] {
+        assert_eq!(
+            scene.update(properties_with(changes.clone())).await,
+            Outcome::Complete,
+            "{changes}: {}",
+            scene.reason()
+        );
+        sleep(seconds(60)).await;
+    }
+    scene.assert_works(OTHER_USER, "reads");
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn fresh_users_may_be_seen_late() {
+    lives(Lags {
+        user: seconds(10),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fresh_tags_may_be_seen_late() {
+    lives(Lags {
+        tags: seconds(10),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fresh_keys_may_be_known_late() {
+    lives(Lags {
+        key: seconds(30),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_of_keys_may_lag() {
+    lives(Lags {
+        key_list: seconds(10),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_may_count_late() {
+    lives(Lags {
+        policy: seconds(20),
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_may_be_denied() {
+    lives(Lags {
+        missing: Missing::IsDenied,
+        ..Lags::default()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_it_may_lag_at_once() {
+    let (user, tags, key, key_list, policy) =
+        (seconds(5), seconds(8), seconds(15), seconds(8), seconds(20));
+    lives(Lags {
+        user,
+        tags,
+        key,
+        key_list,
+        policy,
+        missing: Missing::IsDenied,
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_role_is_waited_for_at_the_start_of_every_request() {
+    let mut scene = Scene::new().await;
+    scene.account.role_is_fresh_for(seconds(10));
+    assert_eq!(
+        scene.create(properties()).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.account.role_is_fresh_for(seconds(10));
+    assert_eq!(
+        scene.update(properties_with(json!({"KeySerial": 2}))).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.account.role_is_fresh_for(seconds(10));
+    assert_eq!(
+        scene.delete().await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_stays_denied_is_named_in_the_reason() {
+    let mut scene = Scene::created().await;
+    scene.account.role_is_fresh_for(seconds(100_000));
+    assert_eq!(scene.delete().await, Outcome::Blocked);
+    let reason = scene.reason();
+    assert!(
+        reason.contains("AccessDenied")
+            && (reason.contains("iam:") || reason.contains("secretsmanager:")),
+        "{reason}"
+    );
+}
+
+/// Tags do not lag here: the role asks for the stack's name in them, which the earlier stack's have as well.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_died_with_an_earlier_stack_and_is_still_listed_is_not_taken_for_alive() {
+    let mut scene = Scene::left_behind().await;
+    sleep(seconds(60)).await;
+    scene.account.lag(Lags {
+        key: seconds(15),
+        key_list: seconds(10),
+        ..Lags::default()
+    });
+    let old = scene.active_keys(USER);
+    assert_eq!(
+        scene.create(properties()).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_works(USER, "reads");
+    assert!(!old.contains(&scene.account.current_key(SECRET).expect("there is a key")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_right_after_a_create_waits_for_the_tags() {
+    let mut scene = Scene::new().await;
+    scene.account.lag(Lags {
+        tags: seconds(10),
+        ..Lags::default()
+    });
+    let create = scene.stack.begin_create(&properties());
+    let process = Faulty::holding_first(scene.stack.cloud(), "create_key");
+    let mut run = Box::pin(invoke(&scene.account, &process, &create));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    drop(run);
+    assert_eq!(
+        scene.delete_created(SECRET).await,
+        Outcome::Complete,
+        "{}",
+        scene.reason()
+    );
+    scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_is_begun_when_there_is_too_little_time_to_store_it() {
+    let mut scene = Scene::created().await;
+    let keys = scene.account.keys(USER);
+    let process = Faulty::holding_first(scene.stack.cloud(), "standing");
+    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let mut run = Box::pin(invoke(&scene.account, &process, &event));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    sleep(seconds(90)).await;
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    assert!(
+        answer.reason().contains("too little time"),
+        "{}",
+        answer.reason()
+    );
+    assert!(!process.calls().contains(&"create_key"));
+    assert_eq!(scene.account.keys(USER), keys);
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_leaves_ten_seconds_to_remove_its_key() {
+    let mut scene = Scene::created().await;
+    let keys = scene.account.keys(USER);
+    scene.account.lag(Lags {
+        key: seconds(1000),
+        ..Lags::default()
+    });
+    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let process = Faulty::holding_first(scene.stack.cloud(), "standing");
+    let started = Instant::now();
+    let mut run = Box::pin(invoke(&scene.account, &process, &event));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    sleep(seconds(50)).await;
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    assert!(
+        answer.reason().contains("is not accepted"),
+        "{}",
+        answer.reason()
+    );
+    // The work has 100 of the function's 120 seconds.
+    assert!(started.elapsed() <= seconds(90), "{:?}", started.elapsed());
+    assert_eq!(scene.account.keys(USER), keys);
+}
+
+/// A call that is cut off has an unknown effect.
+#[tokio::test(start_paused = true)]
+async fn no_failure_is_answered_while_another_call_is_under_way() {
+    let mut scene = Scene::new().await;
+    scene.account.by_hand().delete_managed_policy(BOUNDARY);
+    let create = scene.stack.begin_create(&properties());
+    let process = Faulty::holding_first(scene.stack.cloud(), "create_secret");
+    let mut run = Box::pin(invoke(&scene.account, &process, &create));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    assert!(timeout(seconds(60), run.as_mut()).await.is_err());
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    assert!(
+        answer.reason().contains("could not create user"),
+        "{}",
+        answer.reason()
+    );
+    assert!(scene.account.secret_tags(SECRET).is_some());
+}
+
+/// The Update event that changes these properties.
+fn update(scene: &mut Scene, changes: Value) -> Value {
+    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+    let changed = properties_with(changes);
+    scene
+        .stack
+        .request("Update", Some(SECRET), &changed, Some(&properties()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_iam_was_too_busy_to_make_is_asked_for_again() {
+    let rehearsal = Scene::new().await;
+    let cloud = rehearsal.process();
+    let mut run = async |event| invoke(&rehearsal.account, &cloud, &event).await;
+    let mut stack = rehearsal.stack.fork(&rehearsal.account);
+    stack.create(properties(), Others::Succeed, &mut run).await;
+    let calls = cloud.calls();
+    let at = calls.iter().position(|call| *call == "create_key").unwrap();
+
+    let mut scene = Scene::new().await;
+    let busy = (at..at + 3).map(|k| (k, Fault::Refuse(ErrorKind::Throttled)));
+    let cloud = Faulty::with_all(scene.stack.cloud(), busy);
+    let account = scene.account.clone();
+    let mut run = async |event| invoke(&account, &cloud, &event).await;
+    let outcome = scene
+        .stack
+        .create(properties(), Others::Succeed, &mut run)
+        .await;
+    assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
+    assert_eq!(cloud.struck(), 3);
+    assert_eq!(scene.account.keys(USER).len(), 1);
+    scene.assert_works(USER, "reads");
+}

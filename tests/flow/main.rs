@@ -1,0 +1,19 @@
+//! Tests of the whole flow against an AWS account in memory: nothing here leaves the process.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod calls;
+mod drift;
+mod faults;
+mod ids;
+mod interleaved;
+mod lags;
+mod life;
+mod proofs;
+mod rotation;
+mod scene;
+mod stories;
+mod strangers;

@@ -1,0 +1,206 @@
+//! The key is proved before the stack turns green.
+
+use std::time::Duration;
+
+use publisher_s3_access::secret::Label;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
+use kit::account::s3::{BucketPolicy, Object};
+use kit::function::invoke_well;
+use kit::stack::{Answer, Others, Outcome};
+
+const KMS_KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555";
+
+/// The reason of the first FAILED answer.
+fn first_reason(scene: &Scene) -> String {
+    let answers = scene
+        .stack
+        .history()
+        .iter()
+        .filter_map(|exchange| exchange.answer.as_ref());
+    let failed = answers.into_iter().find(|answer| !answer.succeeded());
+    failed
+        .map(|answer| answer.reason().to_owned())
+        .unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_cannot_be_read_fails_the_create_and_leaves_nothing() {
+    for (policy, says) in [
+        (BucketPolicy::DeniesList, "cannot list in `s3://reads/`"),
+        (
+            BucketPolicy::DeniesGet,
+            "cannot read an object in `s3://reads/`",
+        ),
+    ] {
+        let mut scene = Scene::new().await;
+        scene.account.bucket_policy("reads", policy);
+        let started = Instant::now();
+        assert_eq!(scene.create(properties()).await, Outcome::RolledBack);
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "a policy that denies outright is not waited for"
+        );
+        let reason = first_reason(&scene);
+        assert!(
+            reason.contains(says) && reason.contains("explicit deny"),
+            "{reason}"
+        );
+        scene.assert_nothing_left();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_proof_of_a_rotation_removes_the_new_key_before_the_answer() {
+    let mut scene = Scene::created().await;
+    scene
+        .account
+        .bucket_policy("reads", BucketPolicy::DeniesGet);
+    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+    let rotated = properties_with(json!({"KeySerial": 2}));
+    let event = scene
+        .stack
+        .request("Update", Some(SECRET), &rotated, Some(&properties()));
+    let answer = invoke_well(&scene.stack.cloud(), &event)
+        .await
+        .map(Answer)
+        .expect("it lives");
+    assert!(!answer.succeeded());
+    assert_eq!(scene.account.current_key(SECRET), scene.first_key());
+    assert_eq!(scene.account.key_under(SECRET, Label::Candidate), None);
+    assert_eq!(scene.account.keys(USER).len(), 1);
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_to_a_bucket_that_cannot_be_read_is_rolled_back_without_a_new_key() {
+    for bucket in ["others", "missing"] {
+        let mut scene = Scene::created().await;
+        scene
+            .account
+            .bucket_policy("others", BucketPolicy::DeniesList);
+        assert_eq!(
+            scene
+                .update(properties_with(json!({"Buckets": bucket})))
+                .await,
+            Outcome::RolledBack
+        );
+        assert!(
+            first_reason(&scene).contains(bucket),
+            "{}",
+            first_reason(&scene)
+        );
+        assert_eq!(scene.account.current_key(SECRET), scene.first_key());
+        scene.assert_works(USER, "reads");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_succeeds_although_the_old_bucket_cannot_be_read_any_more() {
+    let mut scene = Scene::created().await;
+    scene
+        .account
+        .bucket_policy("reads", BucketPolicy::DeniesList);
+    let cloud = scene.stack.cloud();
+    let mut run = async |event| invoke_well(&cloud, &event).await;
+    let outcome = scene
+        .stack
+        .update(
+            properties_with(json!({"Buckets": "others"})),
+            Others::Fail,
+            &mut run,
+        )
+        .await;
+    assert_eq!(outcome, Outcome::RolledBack);
+    scene.account.assert_in_order(USER, scene.owner());
+    scene.assert_neighbours_untouched();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_that_cannot_be_proved_leaves_the_old_pair_alone() {
+    let mut scene = Scene::created().await;
+    let changes = json!({"UserName": OTHER_USER, "Buckets": "missing"});
+    assert_eq!(
+        scene.update(properties_with(changes)).await,
+        Outcome::RolledBack
+    );
+    scene.account.assert_gone(OTHER_USER);
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_that_fails_removes_what_it_made_before_the_answer() {
+    let mut scene = Scene::created().await;
+    scene
+        .account
+        .bucket_policy("others", BucketPolicy::DeniesList);
+    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+    let replaced = properties_with(json!({"UserName": OTHER_USER, "Buckets": "others"}));
+    let event = scene
+        .stack
+        .request("Update", Some(SECRET), &replaced, Some(&properties()));
+    let answer = invoke_well(&scene.stack.cloud(), &event)
+        .await
+        .map(Answer)
+        .expect("it lives");
+    assert!(!answer.succeeded());
+    assert_eq!(answer.physical_id(), SECRET);
+    scene.account.assert_gone(OTHER_USER);
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn encrypted_objects_need_their_key_named() {
+    let mut scene = Scene::new().await;
+    scene.account.bucket(
+        "reads",
+        "eu-west-1",
+        &[("kms", Object::Kms(KMS_KEY.to_owned()))],
+    );
+    assert_eq!(scene.create(properties()).await, Outcome::RolledBack);
+    let reason = first_reason(&scene);
+    assert!(
+        reason.contains(KMS_KEY) && reason.contains("BucketKmsKeyArns"),
+        "{reason}"
+    );
+    scene.stack = scene.stack.reborn();
+    let named = properties_with(json!({"BucketKmsKeyArns": [KMS_KEY]}));
+    assert_eq!(
+        scene.create(named).await,
+        Outcome::Complete,
+        "{}",
+        first_reason(&scene)
+    );
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_allowed_but_cannot_be_had_is_proof_enough() {
+    for object in [Object::Empty, Object::Archived, Object::CustomerKey] {
+        let mut scene = Scene::new().await;
+        scene
+            .account
+            .bucket("reads", "eu-west-1", &[("first", object.clone())]);
+        assert_eq!(
+            scene.create(properties()).await,
+            Outcome::Complete,
+            "{object:?}: {}",
+            first_reason(&scene)
+        );
+        scene.assert_works(USER, "reads");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_proof_a_missing_bucket_is_no_obstacle() {
+    let mut scene = Scene::new().await;
+    let unproved = properties_with(json!({"Buckets": "missing", "VerifyAccess": false}));
+    assert_eq!(scene.create(unproved).await, Outcome::Complete);
+    scene.account.assert_in_order(USER, scene.owner());
+    assert_eq!(
+        scene.stack.last_answer().unwrap().data()["Region"],
+        "us-east-1"
+    );
+}

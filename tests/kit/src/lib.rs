@@ -1,0 +1,16 @@
+//! What the tests share: an AWS account in memory, a wrapper that makes its calls fail, a `CloudFormation`, an evaluator
+//! of IAM policies, and the template as a stack would have it.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a double that is used wrongly fails the test"
+)]
+#![expect(missing_docs, reason = "the names say it")]
+
+pub mod account;
+pub mod faults;
+pub mod function;
+pub mod policy_check;
+pub mod rotation;
+pub mod stack;
+pub mod template;

@@ -1,0 +1,4 @@
+//! The template, and a stack made from it.
+
+pub mod document;
+pub mod rendering;
