@@ -2,9 +2,7 @@
 
 use crate::pages::{file, text};
 
-pub(crate) const PARAMETERS: [&str; 6] = [
-    "CodeBucket",
-    "CodePrefix",
+pub(crate) const PARAMETERS: [&str; 4] = [
     "LogsKmsKeyArn",
     "MaxKeyAgeDays",
     "NotificationTopicArn",
@@ -13,13 +11,7 @@ pub(crate) const PARAMETERS: [&str; 6] = [
 pub(crate) const OUTPUTS: [&str; 1] = ["Release"];
 pub(crate) const DEFAULTS: [&str; 1] = ["LogRetentionDays"];
 pub(crate) const TARGETS: [&str; 4] = ["check-release", "publish", "release", "status"];
-pub(crate) const FILES: [&str; 5] = [
-    "CHANGELOG.md",
-    "examples/cdk",
-    "examples/own-template",
-    "examples/stacksets",
-    "examples/terraform",
-];
+pub(crate) const FILES: [&str; 3] = ["CHANGELOG.md", "examples", "tools"];
 
 #[test]
 fn nothing_is_announced_that_is_there_already() {

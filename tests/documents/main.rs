@@ -8,6 +8,7 @@
 
 mod announced;
 mod commands;
+mod examples;
 mod links;
 mod messages;
 mod pages;

@@ -158,3 +158,14 @@ fn every_sample_event_is_listed_and_every_listed_one_exists() {
     let files = &samples("") | &samples("rotation/");
     assert_eq!(listed, files);
 }
+
+#[test]
+fn the_release_has_the_parameters_that_only_its_template_has() {
+    if announced::FILES.contains(&"tools") {
+        return;
+    }
+    let added = text("tools/release/src/template.rs");
+    for name in names(PAGE, "| Release parameter |") {
+        assert!(added.contains(&format!("{name}:\n")), "{name}");
+    }
+}
