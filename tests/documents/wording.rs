@@ -38,7 +38,7 @@ fn sentences(line: &str) -> impl Iterator<Item = String> {
         let kept = |c: char| c.is_alphanumeric() || c == '-';
         let words: Vec<&str> = part
             .split(|c: char| !kept(c))
-            .filter(|word| !word.is_empty())
+            .filter(|word| word.contains(char::is_alphanumeric))
             .collect();
         (words.len() >= WORDS_OF_A_SENTENCE).then(|| words.join(" ").to_lowercase())
     })
