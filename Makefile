@@ -152,7 +152,7 @@ check-workflows: $(LINT)/installed ## actionlint and zizmor have nothing to say 
 	@$(LINT)/bin/zizmor --quiet --offline --no-progress --pedantic .github
 
 .PHONY: check-rust
-check-rust: ## Unit and integration tests
+check-rust: $(INSTALLED) ## Unit and integration tests
 	@$(CARGO) test --workspace --locked
 
 .PHONY: check-end-to-end
@@ -186,7 +186,7 @@ bench: function $(PEERS_INSTALLED) ## Measure time, memory and size beside an em
 
 ##@ Tools
 .PHONY: tools
-tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and cfn-lint into .tools
+tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and checkers into .tools
 
 # What `sam build` does, ahead of it: with cargo's own progress, however long the first build takes.
 .PHONY: function

@@ -25,7 +25,6 @@ fn both(statements: &Value, call: &Call) -> Decision {
     second::agrees(&document, call, ours);
     ours
 }
-}
 
 fn allow(condition: Value) -> Value {
     json!([{"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": condition}])

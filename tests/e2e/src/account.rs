@@ -129,6 +129,7 @@ impl Account {
         Self {
             aws: moved(&self.aws),
             sam: moved(&self.sam),
+            python: moved(&self.python),
             region: region.to_owned(),
             id: self.id.clone(),
             caller: self.caller.clone(),

@@ -139,35 +139,10 @@ pub(super) fn of_the_resource(genuine: &[Value; 3], state: StackState) -> Vec<Fo
     let other = format!("{own}-other");
     let other_user = other.trim_start_matches("publisher/");
     let mut forged = Vec::new();
-    let mut add = |what: &str, event: Value, answer| forged.push(Forged::new(what, event, answer));
     for event in [create, update] {
-        let kind = kind(event);
-        add(
-            &format!("{kind} once more"),
-            event.clone(),
-            Answer::NothingToDo,
-        );
-        for (property, value) in [
-            ("Buckets", json!(["genomes-forged"])),
-            ("UserName", json!(other_user)),
-            ("PolicyName", json!("Forged")),
-            ("KeySerial", json!("2")),
-            ("Tags", json!([{"Key": "forged", "Value": "yes"}])),
-            (
-                "PermissionsBoundary",
-                json!("arn:aws:iam::aws:policy/AdministratorAccess"),
-            ),
-            ("SecretKmsKeyId", json!("alias/forged")),
-        ] {
-            let mut event = event.clone();
-            event["ResourceProperties"][property] = value;
-            add(
-                &format!("{kind} with another {property}"),
-                event,
-                Answer::Failed,
-            );
-        }
+        forged.extend(of_a_change(event, other_user));
     }
+    let mut add = |what: &str, event: Value, answer| forged.push(Forged::new(what, event, answer));
     add(
         "Update of another pair",
         with(update, "PhysicalResourceId", &json!(other)),
@@ -198,6 +173,33 @@ pub(super) fn of_the_resource(genuine: &[Value; 3], state: StackState) -> Vec<Fo
         add(&format!("a request of type {kind}"), event, Answer::Failed);
     }
     forged
+}
+
+/// A Create or an Update once more, and with one property that is not the stack's.
+fn of_a_change(event: &Value, other_user: &str) -> Vec<Forged> {
+    let kind = kind(event);
+    let again = Forged::new(
+        format!("{kind} once more"),
+        event.clone(),
+        Answer::NothingToDo,
+    );
+    let administrator = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let changes = [
+        ("Buckets", json!(["genomes-forged"])),
+        ("UserName", json!(other_user)),
+        ("PolicyName", json!("Forged")),
+        ("KeySerial", json!("2")),
+        ("Tags", json!([{"Key": "forged", "Value": "yes"}])),
+        ("PermissionsBoundary", json!(administrator)),
+        ("SecretKmsKeyId", json!("alias/forged")),
+    ];
+    let changed = changes.into_iter().map(|(property, value)| {
+        let mut event = event.clone();
+        event["ResourceProperties"][property] = value;
+        let what = format!("{kind} with another {property}");
+        Forged::new(what, event, Answer::Failed)
+    });
+    [again].into_iter().chain(changed).collect()
 }
 
 /// Create, Update or Delete.

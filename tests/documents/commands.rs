@@ -1,0 +1,167 @@
+//! Blocks of commands: each is read by the tool it belongs to, in one process for all.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::announced;
+use crate::pages::{Block, file, pages, text};
+
+/// Read by the script beside this file.
+const COMMANDS: [&str; 3] = ["sh", "ini", "hcl"];
+/// Read by the tests in `policies.rs`.
+const DATA: [&str; 2] = ["json", "yaml"];
+/// Quotes nothing that can be run.
+const TEXT: [&str; 1] = ["text"];
+/// The tools whose commands are read where they stand in a sentence.
+const INLINE: [&str; 4] = ["aws ", "cargo ", "make ", "sam "];
+
+#[test]
+fn every_block_says_what_it_is_and_has_a_reader() {
+    let known = |block: &Block| {
+        let language = &block.language.as_str();
+        COMMANDS.contains(language) || DATA.contains(language) || TEXT.contains(language)
+    };
+    let blocks = pages()
+        .into_iter()
+        .flat_map(|page| page.blocks().into_iter());
+    let unknown: Vec<String> = blocks
+        .filter(|block| !known(block))
+        .map(|block| format!("{}: {}", block.place, block.language))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
+#[test]
+fn no_command_is_wider_than_a_reader_sees() {
+    let blocks = pages()
+        .into_iter()
+        .flat_map(|page| page.blocks().into_iter());
+    let wide: Vec<String> = blocks
+        .filter(|block| block.language != "ini")
+        .filter(|block| block.text.lines().any(|line| line.chars().count() > WIDTH))
+        .map(|block| block.place)
+        .collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+}
+
+#[test]
+fn every_command_is_one_that_its_tool_accepts_and_a_spoilt_one_is_noticed() {
+    let mut asked = Vec::new();
+    for page in pages() {
+        let blocks = page.blocks().into_iter();
+        let blocks = blocks.filter(|block| COMMANDS.contains(&block.language.as_str()));
+        asked.extend(blocks.map(
+            |Block {
+                 place,
+                 language,
+                 text,
+             }| json!({"where": place, "language": language, "text": text}),
+        ));
+        for (at, code) in page.codes() {
+            if INLINE.iter().any(|tool| code.starts_with(tool)) && !code.contains('…') {
+                let place = format!("{}:{at}", page.path);
+                asked.push(json!({"where": place, "language": "inline", "text": code}));
+            }
+        }
+    }
+    for picture in fs::read_dir(file("docs/images")).expect("pictures") {
+        let path = format!(
+            "docs/images/{}",
+            picture.expect("a picture").file_name().to_string_lossy()
+        );
+        asked.push(json!({"where": path, "language": "svg", "text": text(&path)}));
+    }
+    asked.extend(
+        SPOILT.map(
+            |(language, text)| json!({"where": SPOILT_HERE, "language": language, "text": text}),
+        ),
+    );
+    let answer = read(&Value::from(asked));
+    println!("commands read: {}", answer["read"]);
+    let complaints = answer["complaints"].as_array().expect("a list");
+    let complaints = complaints.iter().map(|said| said.as_str().expect("a text"));
+    let (noticed, complaints): (Vec<_>, Vec<_>) =
+        complaints.partition(|said| said.starts_with(SPOILT_HERE));
+    assert_eq!(noticed.len(), SPOILT.len(), "{noticed:#?}");
+    let announced = |complaint: &&&str| {
+        let target = complaint.split("no target ").nth(1);
+        target.is_some_and(|target| announced::TARGETS.contains(&target))
+    };
+    let complaints: Vec<_> = complaints.iter().filter(|said| !announced(said)).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    for tool in ["aws", "sam", "make", "cargo", "terraform"] {
+        assert!(answer["read"][tool].as_u64() > Some(1), "{tool}: {answer}");
+    }
+}
+
+fn read(blocks: &Value) -> Value {
+    let python = file(".tools/python/bin/python");
+    assert!(python.exists(), "the tools are missing: run `make tools`");
+    let mut script = Command::new(python)
+        .arg(file("tests/documents/commands.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python");
+    let mut input = script.stdin.take().expect("its input");
+    input
+        .write_all(blocks.to_string().as_bytes())
+        .expect("its input");
+    drop(input);
+    let output = script.wait_with_output().expect("its output");
+    assert!(output.status.success(), "{}", output.status);
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// The characters of a block's line that GitHub shows without scrolling.
+const WIDTH: usize = 115;
+
+const SPOILT_HERE: &str = "spoilt";
+
+/// Each of these is wrong in one point.
+const SPOILT: [(&str, &str); 17] = [
+    (
+        "sh",
+        "aws iam list-acess-keys --user-name publisher-connectors",
+    ),
+    (
+        "sh",
+        "aws iam list-access-keys --user publisher-connectors --nme x",
+    ),
+    (
+        "sh",
+        "aws iam get-access-key-last-used --access-key-id AKIA",
+    ),
+    (
+        "sh",
+        "aws iam list-access-keys --query 'AccessKeyMetadata[].['",
+    ),
+    (
+        "sh",
+        "aws iam delete-access-key --user-name publisher-connectors",
+    ),
+    ("sh", "aws s3 ls s3://example-genomics/ --recursively"),
+    ("sh", "aws cloudformation deploy --stack-name publisher"),
+    ("sh", "sam deploy --stak-name publisher"),
+    ("sh", "sam bild"),
+    ("sh", "make tset"),
+    ("sh", "cargo test --test readme"),
+    (
+        "sh",
+        "cargo lambda invoke custom-resource --data-fil events/create.json",
+    ),
+    ("sh", "omics workbench storage add gcp"),
+    ("sh", "for key in one two; do echo \"$key\""),
+    ("sh", "curl https://example.com"),
+    (
+        "hcl",
+        "module \"publisher\" {\n source = \"./examples/terraform\"\n}\n",
+    ),
+    (
+        "ini",
+        "[profile publisher]\ncredential_process = aws secretsmanager get-secret-value\n",
+    ),
+];

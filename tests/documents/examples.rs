@@ -1,0 +1,57 @@
+//! Snippets that stand for a file of `examples`.
+
+use crate::announced;
+use crate::pages::{pages, text};
+
+#[test]
+fn modules_are_called_with_variables_and_outputs_that_they_have() {
+    if announced::FILES.contains(&"examples") {
+        return;
+    }
+    let variables = text("examples/terraform/variables.tf");
+    let outputs = text("examples/terraform/outputs.tf");
+    let mut seen = 0;
+    let blocks = pages()
+        .into_iter()
+        .flat_map(|page| page.blocks().into_iter());
+    for block in blocks.filter(|block| block.language == "hcl") {
+        let (_, module) = block
+            .text
+            .split_once("module \"publisher\" {\n")
+            .expect("a module");
+        let (arguments, rest) = module.split_once("\n}\n").expect("its end");
+        let names = arguments.lines().filter_map(|line| line.split_once('='));
+        for name in names
+            .map(|(name, _)| name.trim())
+            .filter(|name| *name != "source")
+        {
+            let declared = variables.contains(&format!("variable \"{name}\" {{"));
+            assert!(declared, "{}: {name}", block.place);
+            seen += 1;
+        }
+        let outputs_used = rest.split("module.publisher.").skip(1);
+        for name in outputs_used.filter_map(|rest| rest.lines().next()) {
+            let declared = outputs.contains(&format!("output \"{name}\" {{"));
+            assert!(declared, "{}: {name}", block.place);
+        }
+    }
+    assert!(seen > 0, "no module is called");
+}
+
+#[test]
+fn a_resource_that_is_shown_is_one_of_the_examples() {
+    if announced::FILES.contains(&"examples") {
+        return;
+    }
+    let example = text("examples/own-template/second-user.yaml");
+    let blocks = pages()
+        .into_iter()
+        .flat_map(|page| page.blocks().into_iter());
+    let shown: Vec<_> = blocks
+        .filter(|block| block.language == "yaml" && block.text.contains("SecondAccess"))
+        .collect();
+    assert!(!shown.is_empty(), "it is not shown");
+    for block in shown {
+        assert!(example.contains(&block.text), "{}", block.place);
+    }
+}

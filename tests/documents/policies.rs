@@ -1,0 +1,67 @@
+//! Blocks of JSON and YAML: policies, and what the log gives to a bucket's owner.
+
+use publisher_s3_access::buckets::BucketUri;
+use publisher_s3_access::policy;
+use serde_json::Value;
+
+use crate::pages::{Page, names, pages, text};
+
+fn blocks(page: &Page, language: &str) -> Vec<String> {
+    let blocks = page.blocks().into_iter();
+    let blocks = blocks.filter(|block| block.language == language);
+    blocks.map(|block| block.text).collect()
+}
+
+#[test]
+fn blocks_of_json_are_json_and_policies_are_of_a_version_that_exists() {
+    let mut texts: Vec<String> = pages()
+        .iter()
+        .flat_map(|page| blocks(page, "json"))
+        .collect();
+    assert!(texts.len() > 2, "only {} blocks", texts.len());
+    texts.push(text("docs/deployer-policy.json"));
+    for block in texts {
+        let value: Value = serde_json::from_str(&block).expect(&block);
+        let version = value
+            .get("Version")
+            .filter(|_| value.get("Statement").is_some());
+        assert!(
+            version.is_none_or(|version| version == "2012-10-17"),
+            "{block}"
+        );
+    }
+}
+
+#[test]
+fn the_statements_for_a_buckets_owner_are_those_that_the_log_gives() {
+    let path = "docs/other-accounts.md".to_owned();
+    let page = Page {
+        text: text(&path),
+        path,
+    };
+    let shown: Value = serde_json::from_str(&blocks(&page, "json")[0]).expect("JSON");
+    let bucket = BucketUri::parse("partner-genomics").expect("a bucket");
+    let user = "arn:aws:iam::111122223333:user/publisher-connectors";
+    let statements = policy::statements_for_owner(&bucket, user);
+    assert_eq!(statements.as_ref(), Some(&shown["Statement"]));
+}
+
+#[test]
+fn resources_in_blocks_of_yaml_have_properties_that_exist() {
+    let mut known = names("docs/reference.md", "| Property |");
+    known.extend(["ServiceTimeout", "ServiceToken"].map(str::to_owned));
+    let mut resources = 0;
+    for block in pages().iter().flat_map(|page| blocks(page, "yaml")) {
+        let value: yaml_serde::Value = yaml_serde::from_str(&block).expect(&block);
+        let all = value.as_mapping().expect("resources").values();
+        for resource in all.filter(|resource| resource["Type"] == "Custom::PublisherS3Access") {
+            let properties = resource["Properties"].as_mapping().into_iter().flatten();
+            for (name, _) in properties {
+                let name = name.as_str().expect("a name");
+                assert!(known.contains(name), "{name}");
+                resources += 1;
+            }
+        }
+    }
+    assert!(resources > 0, "no resource is shown");
+}

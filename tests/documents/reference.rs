@@ -1,0 +1,178 @@
+//! docs/reference.md: parameters, outputs, properties, attributes, limits.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use publisher_s3_access::buckets::{BucketUri, Buckets};
+use publisher_s3_access::names::Partition;
+use publisher_s3_access::policy;
+use publisher_s3_access::properties::Desired;
+use publisher_s3_access::waits::{IAM_LAG, ProofTimeouts};
+use serde_json::json;
+use yaml_serde::Value;
+
+use crate::announced;
+use crate::messages::source;
+use crate::pages::{codes, file, names, table, text};
+
+const PAGE: &str = "docs/reference.md";
+
+fn template() -> Value {
+    yaml_serde::from_str(&text("template.yaml")).expect("YAML")
+}
+
+/// The keys of a section of the template, and what is announced.
+fn section(name: &str, announced: &[&str]) -> BTreeSet<String> {
+    let template = template();
+    let section = template[name].as_mapping().expect("a mapping");
+    let keys = section.keys().map(|key| key.as_str().expect("a name"));
+    keys.chain(announced.iter().copied())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_table_of_properties_names_exactly_the_known_ones() {
+    let partition = Partition::parse("aws").expect("a partition");
+    let refusal = Desired::parse(&json!({ "#": "" }), &partition).expect_err("a refusal");
+    let refusal = refusal.to_string();
+    let (_, known) = refusal.split_once("known are").expect("the known names");
+    assert_eq!(names(PAGE, "| Property |"), codes(known).collect());
+}
+
+#[test]
+fn the_tables_of_parameters_and_outputs_are_those_of_the_template() {
+    let parameters = section("Parameters", &announced::PARAMETERS);
+    assert_eq!(names(PAGE, "| Parameter |"), parameters);
+    let outputs = section("Outputs", &announced::OUTPUTS);
+    assert_eq!(names(PAGE, "| Output |"), outputs);
+    let front = names("README.md", "| | Default | |");
+    assert!(front.is_subset(&parameters), "{front:?}");
+    assert_eq!(front.len(), 6);
+}
+
+#[test]
+fn the_defaults_are_those_of_the_template() {
+    let template = template();
+    let rows = table(PAGE, "| Parameter |");
+    let front = table("README.md", "| | Default | |");
+    for row in rows.iter().chain(&front) {
+        let name = codes(&row[0]).next().expect("a name");
+        if announced::PARAMETERS.contains(&name.as_str())
+            || announced::DEFAULTS.contains(&name.as_str())
+        {
+            continue;
+        }
+        let default = match &template["Parameters"][name.as_str()]["Default"] {
+            Value::Null => "none, required".to_owned(),
+            Value::String(empty) if empty.is_empty() => "empty".to_owned(),
+            Value::String(default) => format!("`{default}`"),
+            Value::Number(default) => format!("`{default}`"),
+            other
+            @ (Value::Bool(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_)) => {
+                panic!("{name}: {other:?}")
+            }
+        };
+        assert_eq!(row[1], default, "{name}");
+    }
+}
+
+#[test]
+fn the_table_of_attributes_is_that_of_the_code() {
+    let source = source(Path::new("src"));
+    let (_, function) = source.split_once("fn attributes(").expect("the function");
+    let (function, _) = function.split_once("])").expect("its list");
+    let (_, list) = function.split_once("from([").expect("its list");
+    let given = list.split("(\"").skip(1);
+    let given = given.map(|rest| rest.split('"').next().unwrap_or_default().to_owned());
+    assert_eq!(names(PAGE, "| Attribute |"), given.collect());
+}
+
+#[test]
+fn as_many_buckets_fit_as_the_table_says_and_not_one_more() {
+    let rows = table(PAGE, "| Length of a bucket's name |");
+    for row in rows {
+        let numbers: Vec<usize> = row.iter().map(|cell| cell.parse().expect(cell)).collect();
+        let [length, whole, same, other] = numbers[..] else {
+            panic!("{row:?}")
+        };
+        let bucket = |at: usize| format!("{at:0>length$}");
+        let cases: [(usize, &dyn Fn(usize) -> String); 3] = [
+            (whole, &|at| bucket(at)),
+            (same, &|at| format!("s3://{}/cohort-a/", bucket(at))),
+            (other, &|at| format!("s3://{}/{at:0>8}/", bucket(at))),
+        ];
+        for (most, entry) in cases {
+            assert!(fits((0..most).map(entry)), "{} × {most}", entry(0));
+            assert!(!fits((0..=most).map(entry)), "{} × {most} + 1", entry(0));
+        }
+    }
+}
+
+fn fits(entries: impl Iterator<Item = String>) -> bool {
+    let entries = entries.map(|entry| BucketUri::parse(&entry).expect("a bucket"));
+    let buckets = Buckets::new(entries).expect("an entry");
+    let partition = Partition::parse("aws").expect("a partition");
+    let document = policy::document(&buckets, &[], &partition, "amazonaws.com");
+    document.fits().is_ok()
+}
+
+#[test]
+fn the_limits_are_those_of_the_template_and_the_code() {
+    let rows = table(PAGE, "| Limit |");
+    let seconds = |limit: &str| {
+        let row = rows.iter().find(|row| row[0] == limit).expect(limit);
+        row[1].split(' ').next().unwrap_or_default().to_owned()
+    };
+    let resources = &template()["Resources"];
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let function = number(&resources["Function"]["Properties"]["Timeout"]);
+    let service = number(&resources["S3Access"]["Properties"]["ServiceTimeout"]);
+    let again = number(&resources["FunctionRetries"]["Properties"]["MaximumRetryAttempts"]);
+    let ProofTimeouts {
+        known,
+        allowed,
+        allowed_by_others: _,
+    } = ProofTimeouts::default();
+    let limits = [
+        ("one attempt of the function", function),
+        ("attempts", again + 1),
+        ("how long CloudFormation waits", service),
+        ("how long a new key is waited for", known.as_secs()),
+        ("how long a policy is waited for", allowed.as_secs()),
+        (
+            "how long CloudFormation is asked again before a doubt is believed",
+            IAM_LAG.as_secs(),
+        ),
+    ];
+    for (limit, value) in limits {
+        assert_eq!(seconds(limit), value.to_string(), "{limit}");
+    }
+}
+
+#[test]
+fn every_sample_event_is_listed_and_every_listed_one_exists() {
+    let rows = table("CONTRIBUTING.md", "| Kind |");
+    let listed: BTreeSet<String> = rows.iter().flat_map(|row| codes(&row[1])).collect();
+    let samples = |below: &str| {
+        let entries = fs::read_dir(file("events").join(below)).expect("samples");
+        let entries = entries.map(|entry| entry.expect("an entry"));
+        let files = entries.filter(|entry| entry.path().is_file());
+        let name = |file: fs::DirEntry| format!("{below}{}", file.file_name().to_string_lossy());
+        files.map(name).collect::<BTreeSet<_>>()
+    };
+    let files = &samples("") | &samples("rotation/");
+    assert_eq!(listed, files);
+}
+
+#[test]
+fn the_release_has_the_parameters_that_only_its_template_has() {
+    if announced::FILES.contains(&"tools") {
+        return;
+    }
+    let added = text("tools/release/src/template.rs");
+    for name in names(PAGE, "| Release parameter |") {
+        assert!(added.contains(&format!("{name}:\n")), "{name}");
+    }
+}
