@@ -33,6 +33,7 @@ pub struct StoredSecret {
     pub versions: BTreeMap<VersionId, StoredVersion>,
     pub replicas: Vec<String>,
     pub rotation: Rotation,
+    pub next_rotation: Option<SystemTime>,
     pub tags_set: Instant,
     pub changed: Instant,
 }
@@ -110,6 +111,7 @@ impl Secrets {
             versions: BTreeMap::new(),
             replicas: Vec::new(),
             rotation: Rotation::Unsaid,
+            next_rotation: None,
             tags_set: at.now,
             changed: at.now,
         };
@@ -221,6 +223,7 @@ impl StoredSecret {
                 .collect(),
             replicas: self.replicas.clone(),
             rotation: self.rotation,
+            next_rotation: self.next_rotation,
         }
     }
 
