@@ -10,18 +10,19 @@
 //! every step can be repeated, and what one invocation leaves undone the next one finds by looking.
 //!
 //! # Modules, in reading order
-//! - [`event`], [`properties`] with [`names`] and [`buckets`], [`settings`]: what comes in, parsed once; [`refusal`] says
+//! - [`event`], [`properties`] with [`names`] and [`buckets`], [`settings`]: what comes in, parsed once; [`property_error`] says
 //!   what is wrong with it.
-//! - [`reconcile`]: [`observe`], [`plan`], [`apply`] and [`verify`], until nothing is left to do; [`ownership`] tells what
+//! - [`reconcile`]: [`observe`], [`plan`], [`apply`] and [`proof`], until nothing is left to do; [`ownership`] tells what
 //!   may be touched, [`policy`] and [`secret`] what is made.
 //! - [`cloud`]: what is needed of AWS, in our own words; [`aws`] does it with the SDK.
 //! - [`reply`], [`delivery`], [`deadline`], [`logging`]: what goes out.
-//! - [`rotate`]: the other function, which Secrets Manager calls on a schedule; it observes, plans and applies likewise.
+//! - [`maintenance`]: the other function, which rotates the key, checks once a day and tells; it observes, plans and
+//!   applies likewise.
 
 // Callers first: each module uses only modules below it, which `tests/architecture.rs` holds.
 pub mod delivery;
 pub mod reply;
-pub mod rotate;
+pub mod maintenance;
 pub mod reconcile;
 pub mod event;
 pub mod settings;
