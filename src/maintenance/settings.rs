@@ -88,8 +88,8 @@ impl Settings {
             ));
         }
         let text = |name: &str| variable(name).filter(|text| !text.is_empty());
-        let owner = owner(&text)?;
-        let properties = properties(&text);
+        let owner = owner(text)?;
+        let properties = properties(text);
         let desired = Desired::parse(&properties, owner.stack.partition()).map_err(|error| {
             MaintenanceError(format!("the function's environment does not fit: {error}"))
         })?;

@@ -76,6 +76,7 @@ async fn a_secret_is_described_with_its_labels() {
         ]),
         replicas: vec!["us-east-1".to_owned()],
         rotation: Rotation::Enabled,
+        next_rotation: None,
     };
     assert_eq!(
         wire.aws().find_secret(&secret_name()).await,

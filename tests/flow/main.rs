@@ -13,6 +13,7 @@ mod ids;
 mod interleaved;
 mod lags;
 mod life;
+mod maintenance;
 mod named_faults;
 mod proofs;
 mod rotation;

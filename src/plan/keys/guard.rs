@@ -24,7 +24,7 @@ pub enum Protection {
     /// IAM knows no use of it, and it is young. Holds when it was made.
     Young(SystemTime),
     /// When it was last used cannot be read.
-    Unreadable(CloudError),
+    Unreadable(Box<CloudError>),
 }
 
 /// What a key that IAM knows no use of is worth.
@@ -69,12 +69,12 @@ impl Keys<'_> {
                 (since(key.created) < window).then_some(Protection::Young(key.created))
             }
             (Some(Ok(None)), Unused::IsOrphan) => None,
-            (Some(Err(error)), _) => Some(Protection::Unreadable(error.clone())),
-            (None, _) => Some(Protection::Unreadable(CloudError::unanswered(
+            (Some(Err(error)), _) => Some(Protection::Unreadable(Box::new(error.clone()))),
+            (None, _) => Some(Protection::Unreadable(Box::new(CloudError::unanswered(
                 "iam:GetAccessKeyLastUsed",
                 ErrorKind::Indeterminate,
                 "it was not asked",
-            ))),
+            )))),
         }
     }
 }

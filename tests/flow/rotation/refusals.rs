@@ -139,14 +139,7 @@ async fn what_was_not_made_by_one_stack_is_not_rotated() {
     by_hand.tag_user(USER, tag, "Other");
     refuses(&scene, &secret, RotationStep::Create, &token, "the user of").await;
     by_hand.strip_secret_tags(SECRET);
-    refuses(
-        &scene,
-        &secret,
-        RotationStep::Create,
-        &token,
-        "the user of",
-    )
-    .await;
+    refuses(&scene, &secret, RotationStep::Create, &token, "the user of").await;
 }
 
 #[tokio::test(start_paused = true)]
