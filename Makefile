@@ -105,6 +105,11 @@ release-toolchain:
 		echo "make: a release is built with Rust $(RELEASE_RUST), this is $$($(CARGO) --version):" \
 			'run `rustup toolchain install $(RELEASE_RUST)`, then `RUSTUP_TOOLCHAIN=$(RELEASE_RUST) make release`' >&2; exit 1; }
 
+.PHONY: status
+status: ## Print how a stack is, and say by the exit status whether it is healthy: make status STACK=name [REGION=region]
+	@test -n "$(STACK)" || { echo 'make: say which stack: make status STACK=name' >&2; exit 1; }
+	@$(E2E) status --stack '$(STACK)' $(if $(REGION),--region '$(REGION)')
+
 ##@ Check
 .PHONY: test
 test: $(INSTALLED) ## Run every check below, then print a summary

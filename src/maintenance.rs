@@ -49,7 +49,7 @@ impl From<RunError> for MaintenanceError {
 ///
 /// # Errors
 /// It was not done, or not to its end. Secrets Manager then begins the rotation again, with the same token; Lambda tries
-/// again what EventBridge sent.
+/// again what `EventBridge` sent.
 pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
     event: &str,
     deadline: Deadline,

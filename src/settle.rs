@@ -23,7 +23,7 @@ pub enum RunError {
     Blocked(String),
     /// A scheduled rotation would end a key that is in use.
     #[error("key `{}` is in use, and a rotation would end it", .0.key)]
-    HeldUp(HeldUp),
+    HeldUp(Box<HeldUp>),
     /// CloudFormation's word is not "go on".
     #[error("CloudFormation did not confirm this request")]
     Unconfirmed(Box<Confirmation>),

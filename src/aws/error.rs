@@ -131,7 +131,11 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "NoSuchBucket"
         | "NoSuchKey"
         | "NotFound" => ErrorKind::NotFound,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => ErrorKind::Denied,
+        // The last is SNS's word.
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AuthorizationError" => ErrorKind::Denied,
         // A wrong signature is not among them: it does not come right by waiting.
         "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClientException" => {
             ErrorKind::UnknownKey

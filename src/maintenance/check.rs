@@ -9,11 +9,11 @@ use serde_json::Value;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::findings::{Finding, Told, listed, of_age, of_plan, of_proof};
+use super::findings::{About, Finding, listed, of_age, of_plan, of_proof};
 use super::report::{Health, report};
 use super::{Asked, MaintenanceError, Settings, message, rotation, tell};
 use crate::cloud::{Cloud, CloudError, KeyStatus, Notifier, Subscriptions};
-use crate::observe::{self, AtWork, Observed, buckets_to_find};
+use crate::observe::{self, AtWork, BucketRegion, Observed, buckets_to_find};
 use crate::plan::{self, Access, Change, Goal, Plan, Refusal};
 use crate::proof::{ProofError, prove};
 use crate::run::Run;
@@ -31,7 +31,9 @@ pub(super) async fn check<C: Cloud, N: Notifier>(
     if seen.health == Health::Unhealthy {
         info!("looking a second time");
         sleep(SECOND_LOOK).await;
+        let first = seen;
         seen = look(run, settings).await?;
+        seen.confirm(&first);
     }
     let Seen {
         observed,
@@ -60,6 +62,26 @@ struct Seen {
     findings: Vec<Finding>,
 }
 
+impl Seen {
+    /// Forgets what the first look had not found.
+    fn confirm(&mut self, first: &Self) {
+        let found = |about| first.findings.iter().any(|finding| finding.about == about);
+        self.findings
+            .retain(|finding| finding.about == About::Age || found(finding.about));
+        if self.health == Health::Unhealthy {
+            self.health = health(&self.findings);
+        }
+    }
+}
+
+fn health(findings: &[Finding]) -> Health {
+    if findings.iter().all(|finding| finding.about == About::Age) {
+        Health::Healthy
+    } else {
+        Health::Unhealthy
+    }
+}
+
 async fn look<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Result<Seen, MaintenanceError> {
     let unmade =
         |error: CloudError| MaintenanceError(format!("the check could not be made: {error}"));
@@ -74,6 +96,19 @@ async fn look<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Result<Seen, M
             health: Health::AtWork,
             findings: Vec::new(),
         });
+    }
+    // Whoever asks a bucket in the wrong region is told so, and learns nothing of the key.
+    let unknown = observed
+        .regions
+        .iter()
+        .find_map(|(bucket, region)| match region {
+            BucketRegion::Unknown(why) => Some((bucket, why)),
+            BucketRegion::In(_) | BucketRegion::NoSuchBucket => None,
+        });
+    if let Some((bucket, why)) = unknown {
+        return Err(MaintenanceError(format!(
+            "the check could not be made: where bucket `{bucket}` is could not be found out: {why}"
+        )));
     }
     let plan = planned(settings, &observed);
     let proof = match key_in_use(&observed) {
@@ -91,14 +126,9 @@ async fn look<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Result<Seen, M
     }
     let broken = [of_proof(&proof), of_plan(&plan)].into_iter().flatten();
     let findings: Vec<_> = broken.chain(of_age(settings, &observed)).collect();
-    let is_broken = findings.iter().any(|finding| finding.told == Told::Daily);
     Ok(Seen {
         observed,
-        health: if is_broken {
-            Health::Unhealthy
-        } else {
-            Health::Healthy
-        },
+        health: health(&findings),
         findings,
     })
 }

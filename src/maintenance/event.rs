@@ -132,7 +132,7 @@ fn new_key(members: &Map<String, Value>, ours: &SecretArn) -> Result<Event, Main
         != (Some("aws.secretsmanager"), Some("Secret Label Updated"))
     {
         return Err(refused(
-            "it is EventBridge's, but not `Secret Label Updated` of `aws.secretsmanager`",
+            "it is of `EventBridge`, but not `Secret Label Updated` of `aws.secretsmanager`",
         ));
     }
     let resources = members.get("resources").and_then(Value::as_array);

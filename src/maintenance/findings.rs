@@ -14,8 +14,20 @@ use crate::waits::{DAY, OVERDUE, PASTE_WITHIN, REMIND_DAYS};
 /// What is wrong and what to do, in one sentence without its full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
+    pub(super) about: About,
     pub(super) text: String,
     pub(super) told: Told,
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// The key does not read.
+    Access,
+    /// Something is not as the stack says.
+    Repair,
+    /// Time has passed.
+    Age,
 }
 
 /// How often it is told.
@@ -33,8 +45,8 @@ impl Finding {
         match self.told {
             Told::Daily => true,
             Told::Since(begun) => {
-                let age = now.duration_since(begun).unwrap_or_default();
-                (age.as_secs() / DAY.as_secs()).is_multiple_of(REMIND_DAYS)
+                let age = now.duration_since(begun);
+                age.is_ok_and(|age| (age.as_secs() / DAY.as_secs()).is_multiple_of(REMIND_DAYS))
             }
         }
     }
@@ -59,15 +71,21 @@ pub(super) fn of_plan(plan: &Result<Plan, Refusal>) -> Option<Finding> {
         Err(Refusal::RotationUnderWay(_)) => return None,
         Err(refusal) => format!("the next update would be refused: {refusal}"),
     };
-    let told = Told::Daily;
-    Some(Finding { text, told })
+    Some(Finding {
+        about: About::Repair,
+        text,
+        told: Told::Daily,
+    })
 }
 
 /// What the key cannot read.
 pub(super) fn of_proof(proof: &Result<(), ProofError>) -> Option<Finding> {
     let text = proof.as_ref().err()?.to_string();
-    let told = Told::Daily;
-    Some(Finding { text, told })
+    Some(Finding {
+        about: About::Access,
+        text,
+        told: Told::Daily,
+    })
 }
 
 /// What time has brought.
@@ -104,6 +122,7 @@ fn previous_in_use(user: &ObservedUser, secret: &ObservedSecret) -> Option<Findi
     let last = user.last_used.get(&previous.id)?.as_ref().ok()?.as_ref()?;
     let from = current.created + PASTE_WITHIN;
     (last.date > from).then(|| Finding {
+        about: About::Age,
         text: format!(
             "key `{}` was {}, though key `{}` has replaced it since {}: paste the key from the secret into DNAstack \
              Publisher, unless that was done in the last 7 days and links signed before still live",
@@ -128,6 +147,7 @@ fn too_old(
     let current = listed(user, secret, Label::Current)?;
     let old_from = current.created + days(settings.max_key_age_days);
     (now >= old_from).then(|| Finding {
+        about: About::Age,
         text: format!(
             "key `{}` was made on {} and is older than {} days (`MaxKeyAgeDays`): raise `KeySerial` and paste the new key \
              into DNAstack Publisher, or set `RotationDays`",
@@ -145,6 +165,7 @@ fn overdue(secret: &ObservedSecret, now: SystemTime) -> Option<Finding> {
     }
     let next = secret.secret.next_rotation?;
     (now >= next + OVERDUE).then(|| Finding {
+        about: About::Age,
         text: format!(
             "a rotation is overdue since {}: the function's log says why it failed, or was held up; rotate the secret at \
              once when that is mended",

@@ -113,7 +113,7 @@ fn plan_step<C: Cloud>(
         })) if run.is_lagging() => Ok(Plan::nothing(End::ObserveAgain(format!(
             "when key `{key}` was last used cannot be read yet: {error}"
         )))),
-        Err(RotationBlocked::HeldUp(held_up)) => Err(RunError::HeldUp(held_up)),
+        Err(RotationBlocked::HeldUp(held_up)) => Err(RunError::HeldUp(Box::new(held_up))),
     }
 }
 

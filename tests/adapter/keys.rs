@@ -1,6 +1,10 @@
 //! `CreateAccessKey`: sent once, and no half key is taken for a key.
 
-use publisher_s3_access::cloud::{Cloud, CloudError, CreatedKey, ErrorKind, Key, KeyStatus};
+use std::time::{Duration, SystemTime};
+
+use publisher_s3_access::cloud::{
+    Cloud, CloudError, CreatedKey, ErrorKind, Key, KeyStatus, LastUse,
+};
 use secrecy::ExposeSecret;
 
 use crate::wire::{Answer, Wire, query_error, query_result, reply};
@@ -276,6 +280,47 @@ async fn a_keys_owner_is_told_and_an_unknown_key_has_none() {
             .key_owner(&key_id())
             .await
             .map_err(|error| error.kind),
+        Err(ErrorKind::Indeterminate)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keys_last_use_is_told_and_what_cannot_be_read_is_an_error() {
+    let used = |inner: &str| {
+        let text = format!("<UserName>u</UserName><AccessKeyLastUsed>{inner}</AccessKeyLastUsed>");
+        query_result("GetAccessKeyLastUsed", &text)
+    };
+    let last = used(
+        "<LastUsedDate>2026-11-24T06:00:00Z</LastUsedDate><ServiceName>s3</ServiceName>\
+         <Region>eu-west-1</Region>",
+    );
+    let date = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_500_000);
+    assert_eq!(
+        Wire::playing([last]).aws().last_used(&key_id()).await,
+        Ok(Some(LastUse {
+            date,
+            service: "s3".to_owned(),
+            region: "eu-west-1".to_owned(),
+        }))
+    );
+    let never = used("<ServiceName>N/A</ServiceName><Region>N/A</Region>");
+    let wire = Wire::playing([never]);
+    assert_eq!(wire.aws().last_used(&key_id()).await, Ok(None));
+    // A denial is no "never": the key would be ended.
+    for (status, code, kind) in [
+        (403, "AccessDenied", ErrorKind::Denied),
+        (404, "NoSuchEntity", ErrorKind::NotFound),
+        (400, "ValidationError", ErrorKind::Rejected),
+    ] {
+        let wire = Wire::playing([query_error(status, code, "No.")]);
+        let answer = wire.aws().last_used(&key_id()).await;
+        assert_eq!(answer.map_err(|error| error.kind), Err(kind), "{code}");
+    }
+    let silent = query_result("GetAccessKeyLastUsed", "<UserName>u</UserName>");
+    let wire = Wire::playing([silent]);
+    let answer = wire.aws().last_used(&key_id()).await;
+    assert_eq!(
+        answer.map_err(|error| error.kind),
         Err(ErrorKind::Indeterminate)
     );
 }

@@ -15,6 +15,7 @@ mod removal;
 mod repetition;
 mod secrets;
 mod stack;
+mod topics;
 mod versions;
 mod wire;
 

@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::Frame;
-use publisher_s3_access::aws::Aws;
+use publisher_s3_access::aws::{Aws, Topics};
 
 /// What comes back on one request.
 #[derive(Clone, Debug)]
@@ -158,6 +158,15 @@ impl Wire {
 
     /// The adapter at this end of the wire, in `eu-west-1`.
     pub(crate) fn aws(&self) -> Aws {
+        Aws::new(&self.config())
+    }
+
+    /// The topics at this end of the wire.
+    pub(crate) fn topics(&self) -> Topics {
+        Topics::new(&self.config())
+    }
+
+    fn config(&self) -> SdkConfig {
         let connector = SharedHttpConnector::new(self.clone());
         let credentials = Credentials::new(
             "AKIAFUNCTION00000000",
@@ -166,14 +175,12 @@ impl Wire {
             None,
             "test",
         );
-        Aws::new(
-            &SdkConfig::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::new("eu-west-1"))
-                .credentials_provider(SharedCredentialsProvider::new(credentials))
-                .http_client(http_client_fn(move |_, _| connector.clone()))
-                .build(),
-        )
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build()
     }
 
     /// What was asked so far.

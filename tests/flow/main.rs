@@ -16,6 +16,7 @@ mod interleaved;
 mod lags;
 mod life;
 mod lost_kms_key;
+mod maintenance;
 mod named_faults;
 mod proofs;
 mod rotation;

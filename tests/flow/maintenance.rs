@@ -1,0 +1,48 @@
+//! What is done between deployments: the daily check, and what people are told.
+
+mod faults;
+mod findings;
+mod years;
+
+use publisher_s3_access::cloud::Message;
+use serde_json::{Value, json};
+
+use crate::scene::{SECRET, Scene};
+use kit::rotation::Rotated;
+
+/// A created stack without a schedule, which is looked after.
+async fn watched() -> (Scene, Rotated) {
+    looked_after(Scene::created().await)
+}
+
+fn looked_after(scene: Scene) -> (Scene, Rotated) {
+    let secret = Rotated::without_schedule(&scene.account, SECRET);
+    (scene, secret)
+}
+
+/// Everything there is, to see that nothing was changed.
+fn everything(scene: &Scene) -> Value {
+    let nobody = kit::account::Owner {
+        stack_id: "none".to_owned(),
+        logical_id: "None".to_owned(),
+    };
+    json!(scene.account.foreign_to(&nobody))
+}
+
+/// The check of a day: what people are told. Fails the test if it could not be made, or changed something.
+async fn check(scene: &Scene, secret: &Rotated) -> Vec<Message> {
+    let before = everything(scene);
+    scene.account.take_messages();
+    let ended = secret.invoke(&scene.process(), &secret.daily()).await;
+    assert_eq!(ended, Some(Ok(())));
+    assert_eq!(everything(scene), before, "a check changes nothing");
+    scene.account.take_messages()
+}
+
+/// The answer to a person. Nobody is told.
+async fn ask(scene: &Scene, secret: &Rotated) -> Value {
+    scene.account.take_messages();
+    let asked = secret.ask(&scene.process(), &json!({"check": {}})).await;
+    assert_eq!(scene.account.take_messages(), []);
+    asked.expect("it lives").expect("the check is made")
+}

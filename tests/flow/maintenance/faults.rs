@@ -1,0 +1,116 @@
+//! Whatever call of a check fails, in whatever way: nothing is changed, and nothing false is told.
+
+use publisher_s3_access::cloud::ErrorKind;
+
+use super::{everything, watched};
+use crate::scene::{Scene, USER};
+use kit::account::OTHER_BOUNDARY;
+use kit::account::s3::BucketPolicy;
+use kit::faults::{Fault, Faulty};
+use kit::rotation::Rotated;
+
+/// More calls than a check has.
+const ENDLESS: usize = 1000;
+
+/// A check with a fault at its `k`-th call; whether the fault has struck.
+async fn checked(scene: &Scene, secret: &Rotated, process: &Faulty<kit::account::Account>) -> bool {
+    let before = everything(scene);
+    scene.account.take_messages();
+    let ended = secret.invoke(process, &secret.daily()).await;
+    assert_eq!(
+        everything(scene),
+        before,
+        "{process}: a check changes nothing"
+    );
+    let silent = scene.account.messages().is_empty();
+    // Lambda repeats what failed.
+    if !matches!(ended, Some(Ok(()))) {
+        let again = secret.invoke(&scene.process(), &secret.daily()).await;
+        assert_eq!(again, Some(Ok(())), "{process}");
+    }
+    assert!(silent || process.struck() > 0 || !scene.account.messages().is_empty());
+    process.struck() > 0
+}
+
+#[expect(clippy::print_stdout, reason = "the figures that `make test` shows")]
+fn report(what: &str, runs: usize) {
+    println!("{what}: {runs} faults");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_of_a_healthy_stack_tells_nothing_under_any_fault() {
+    let mut runs = 0;
+    for fault in Fault::ALL {
+        for k in 0..ENDLESS {
+            let (scene, secret) = watched().await;
+            let process = Faulty::with(scene.stack.cloud(), k, fault);
+            if !checked(&scene, &secret, &process).await {
+                break;
+            }
+            runs += 1;
+            assert_eq!(scene.account.messages(), [], "{process}");
+        }
+    }
+    assert!(runs > 100, "only {runs} faults");
+    report("check of a healthy stack", runs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_in_an_outage_tells_nothing_false() {
+    for kind in [
+        ErrorKind::Denied,
+        ErrorKind::Indeterminate,
+        ErrorKind::Throttled,
+    ] {
+        for k in 0..ENDLESS {
+            let (scene, secret) = watched().await;
+            let process = Faulty::with_outage(scene.stack.cloud(), k, kind);
+            let before = everything(&scene);
+            drop(secret.invoke(&process, &secret.daily()).await);
+            assert_eq!(everything(&scene), before, "{process}");
+            assert_eq!(scene.account.messages(), [], "{process}");
+            if process.struck() == 0 {
+                assert!(k > 10, "only {k} calls");
+                break;
+            }
+        }
+    }
+}
+
+/// What is wrong is told whatever fails: by this check, or by its repetition.
+#[tokio::test(start_paused = true)]
+async fn a_check_of_a_broken_stack_tells_it_under_any_fault() {
+    let mut runs = 0;
+    for fault in Fault::ALL {
+        for k in 0..ENDLESS {
+            let (scene, secret) = watched().await;
+            let by_hand = scene.account.by_hand();
+            by_hand.set_boundary(USER, Some(OTHER_BOUNDARY));
+            scene
+                .account
+                .bucket_policy("reads", BucketPolicy::DeniesGet);
+            let process = Faulty::with(scene.stack.cloud(), k, fault);
+            let struck = checked(&scene, &secret, &process).await;
+            let messages = scene.account.messages();
+            let last = messages
+                .last()
+                .unwrap_or_else(|| panic!("{process}: nobody is told"));
+            assert!(
+                last.body().contains("bound the user"),
+                "{process}: {last:?}"
+            );
+            assert!(
+                last.body().contains("denies it") || last.body().contains("Injected"),
+                "{process}: {last:?}"
+            );
+            // Twice only where SNS took the first one and the answer was lost.
+            assert!(messages.len() <= 2, "{process}: {messages:?}");
+            if !struck {
+                break;
+            }
+            runs += 1;
+        }
+    }
+    assert!(runs > 150, "only {runs} faults");
+    report("check of a broken stack", runs);
+}
