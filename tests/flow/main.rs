@@ -9,6 +9,7 @@ mod calls;
 mod drift;
 mod faults;
 mod forged;
+mod forged_at_work;
 mod ids;
 mod interleaved;
 mod lags;
