@@ -2,7 +2,6 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::announced;
 use crate::pages::{Page, codes, file, pages, text};
 
 /// A link of a page to something in the repository.
@@ -60,10 +59,6 @@ fn resolved(page: &str, target: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn is_announced(path: &str) -> bool {
-    announced::FILES.iter().any(|there| path.starts_with(there))
-}
-
 #[test]
 fn links_lead_to_files_and_headings_that_exist() {
     let mut broken = Vec::new();
@@ -77,7 +72,6 @@ fn links_lead_to_files_and_headings_that_exist() {
         {
             count += 1;
             let found = match &anchor {
-                _ if is_announced(&path) => true,
                 None => file(&path).exists(),
                 Some(anchor) => {
                     let text = text(&path);
@@ -127,6 +121,7 @@ fn files_of_the_repository_that_are_named_exist() {
         "examples/",
         "src/",
         "tests/",
+        "tools/",
     ];
     let mut missed = Vec::new();
     for page in pages() {
@@ -136,8 +131,7 @@ fn files_of_the_repository_that_are_named_exist() {
             });
             let module =
                 |path: &str| path.starts_with("src/") && file(&format!("{path}.rs")).exists();
-            let missing =
-                named.filter(|path| !file(path).exists() && !module(path) && !is_announced(path));
+            let missing = named.filter(|path| !file(path).exists() && !module(path));
             missed.extend(missing.map(|path| format!("{}:{at}: {path}", page.path)));
         }
     }
