@@ -79,7 +79,8 @@ def shell(text):
             raise Refused(f"bash ends with {ran.returncode}: {ran.stderr.strip()}")
         record.seek(0)
         words = record.read().decode().split("\0")[:-1]
-        files = {file.name: file.read_text() for file in Path(folder).iterdir() if file.is_file()}
+        made = [file for file in Path(folder).iterdir() if file.is_file() and not file.is_symlink()]
+        files = {file.name: file.read_text() for file in made}
     commands = []
     while words:
         count = int(words[0])
