@@ -4,19 +4,22 @@
 //! # The flow
 //! ```text
 //! event ─ Envelope ─► Request ─► observe ─► plan (pure) ─► apply ─► Outcome ─► Reply ─► one PUT
+//!                                   ▲                        │
+//!                                   └──── settle, again ◄────┘
 //! ```
-//! [`handle`] is that line: it reads whom to answer and what to do ([`event`]), has it done ([`reconcile`]), and gives one
-//! answer ([`reply`]) in time ([`deadline`]) and to the right address ([`delivery`]). CloudFormation is the coordinator:
-//! every step can be repeated, and what one invocation leaves undone the next one finds by looking.
+//! [`handle`] is that line. CloudFormation is the coordinator: every step can be repeated, and the next invocation finds by
+//! looking what this one leaves undone.
 //!
 //! # Modules, in reading order
-//! - [`event`], [`properties`] with [`names`] and [`buckets`], [`settings`]: what comes in, parsed once; [`refusal`] says
-//!   what is wrong with it.
-//! - [`reconcile`]: [`observe`], [`plan`], [`apply`] and [`verify`], until nothing is left to do; [`ownership`] tells what
-//!   may be touched, [`policy`] and [`secret`] what is made.
-//! - [`cloud`]: what is needed of AWS, in our own words; [`aws`] does it with the SDK.
-//! - [`reply`], [`delivery`], [`deadline`], [`logging`]: what goes out.
-//! - [`rotate`]: the other function, which Secrets Manager calls on a schedule; it observes, plans and applies likewise.
+//! 1. What comes in, parsed once: [`event`] with [`response_url`], [`properties`] with [`names`], [`buckets`] and
+//!    [`property_error`], [`settings`].
+//! 2. What Create, Update and Delete do: [`reconcile`]. Each goes through [`settle`], the one loop, with a [`run`] as its
+//!    context; [`confirm`] judges whether CloudFormation still waits.
+//! 3. One round: [`observe`], [`plan`], [`apply`] with [`proof`]. [`ownership`] says what may be touched; [`policy`] and
+//!    [`secret`] say what is made.
+//! 4. What is needed of AWS, in our own words: [`cloud`]; [`aws`] implements it with the SDK.
+//! 5. What goes out, and when: [`outcome`], [`reply`], [`delivery`]; [`deadline`], [`waits`]; `guard`, [`logging`].
+//! 6. [`rotate`]: the other function, which Secrets Manager calls on a schedule; it observes, plans and applies likewise.
 
 pub mod apply;
 pub mod aws;

@@ -186,3 +186,25 @@ fn the_release_has_the_parameters_that_only_its_template_has() {
         assert!(added.contains(&format!("{name}:\n")), "{name}");
     }
 }
+
+#[test]
+fn the_crates_documentation_names_every_module() {
+    let code = text("src/lib.rs");
+    let intro: String = code
+        .lines()
+        .filter(|line| line.starts_with("//!"))
+        .collect();
+    let modules = code.lines().filter_map(|line| {
+        let line = line.strip_prefix("pub ").unwrap_or(line);
+        line.strip_prefix("mod ")?.strip_suffix(';')
+    });
+    let modules: Vec<&str> = modules.collect();
+    let missing: Vec<_> = modules
+        .iter()
+        .filter(|module| !intro.contains(&format!("`{module}`")))
+        .collect();
+    assert!(
+        modules.len() > 20 && missing.is_empty(),
+        "{missing:?} of {modules:?}"
+    );
+}
