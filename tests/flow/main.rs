@@ -8,12 +8,15 @@
 mod calls;
 mod drift;
 mod faults;
+mod forced_deletion;
 mod forged;
 mod forged_at_work;
 mod ids;
+mod impossible;
 mod interleaved;
 mod lags;
 mod life;
+mod lost_kms_key;
 mod named_faults;
 mod proofs;
 mod rotation;
