@@ -67,11 +67,11 @@ use reconcile::reconcile;
 use reply::Reply;
 use settings::Settings;
 
-/// Handles one event, given as its JSON text, and answers it exactly once before the deadline: on success, on every error,
-/// on a panic, on an event of any form, and when AWS hangs. `cloud` is awaited with the work, so that a failure to start
-/// is answered as well.
+/// Handles one event, given as JSON text, and answers it exactly once before the deadline: on success, on every error,
+/// on a panic, on an event of any form, and when AWS hangs. Awaits `cloud` as part of the work, so that a failure to
+/// start is answered too.
 ///
-/// `Ok` once the answer is delivered, or where repetition cannot get it delivered.
+/// `Ok` once the answer is delivered, or if no repetition could deliver it.
 ///
 /// # Errors
 /// The answer did not arrive; Lambda then invokes again.
@@ -89,7 +89,7 @@ pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
             return Ok(());
         }
     };
-    // At the highest level, so that no setting takes the ids off a line.
+    // At the highest level, so that no setting removes the ids from a line.
     let span = error_span!(
         "request",
         invocation_id = settings.invocation_id,
@@ -105,7 +105,7 @@ pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
     answer.instrument(span).await
 }
 
-/// What is answered. Work that is too slow is dropped, hence stopped, before its failure is answered.
+/// Decides the answer. Work that is too slow is dropped, and so stopped, before its failure is answered.
 async fn decide<'c, C: Cloud + 'c>(
     event: &str,
     envelope: &Envelope,
@@ -126,7 +126,7 @@ async fn decide<'c, C: Cloud + 'c>(
             "CloudFormation no longer waits for this answer"
         );
     }
-    // On the heap: nested in its callers, its type would be too deep for the compiler.
+    // On the heap, because its type, nested in its callers, would be too deep for the compiler.
     let work = Box::pin(async { reconcile(cloud.await, &request, settings, deadline).await });
     let id = request.failure_id();
     match catch_panic(async { timeout_at(deadline.of_work(), work).await }).await {
