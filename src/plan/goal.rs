@@ -5,7 +5,7 @@ use crate::ownership::Owner;
 use crate::policy::PolicyDocument;
 use crate::properties::{Desired, Previous};
 
-/// What is wanted, by whom, and since when.
+/// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal<'a> {
     /// Who asks.

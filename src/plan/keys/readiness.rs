@@ -1,4 +1,4 @@
-//! What goes before a rotation by Secrets Manager makes its key, and when it has to wait for others.
+//! Decides what to clear before a rotation by Secrets Manager makes its key, and when it has to wait for others.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ pub(in crate::plan) enum Readiness {
     Ready(Vec<Step>),
 }
 
-/// Looks what has to go. The key in use never does while it works.
+/// Finds what has to go. A key in use that works never does.
 pub(in crate::plan) fn readiness(
     pair: &Pair,
     now: SystemTime,
