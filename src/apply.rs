@@ -32,9 +32,9 @@ pub struct Applied {
 /// How a round ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Round<T> {
-    /// All is as wanted.
+    /// Everything is as wanted.
     Done(T),
-    /// The world is not as planned for, or not settled: observe again. Holds why.
+    /// AWS is not as planned, or has not settled: observe again. Holds why.
     Again(String),
 }
 
