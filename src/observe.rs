@@ -310,7 +310,7 @@ async fn read_values<C: Cloud>(run: &Run<'_, C>, secret: &mut ObservedSecret) ->
     match read.await {
         Ok(stored) => secret.stored = stored,
         Err(error) if refused(&error) => {
-            warn!(%error, "the secret cannot be read and is evidence of nothing");
+            warn!(%error, "the secret cannot be read, so it proves nothing");
             secret.unreadable = Some(error);
         }
         Err(error) => return Err(error),

@@ -55,7 +55,7 @@ pub async fn prove<C: Cloud>(
         match read {
             Ok(Decryption::Proved) => {}
             Ok(Decryption::Unproved) => {
-                warn!(bucket = %target.bucket, "nothing here shows that the key decrypts: there are only empty or archived objects, or none");
+                warn!(bucket = %target.bucket, "decryption was not proved: there are only empty or archived objects, or none");
             }
             Err(Unread { what, error }) => {
                 if error.kind == ErrorKind::Denied {

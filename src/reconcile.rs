@@ -206,7 +206,7 @@ fn answer_again(goal: &Goal<'_>, observed: &Observed) -> Option<Plan> {
     };
     let plan = plan::provision(goal, observed).ok()?;
     plan.changes_nothing().then(|| {
-        info!("this request was answered before, and all is as it asks");
+        info!("this request was answered before, and everything is as it asks");
         Plan::nothing(End::Done)
     })
 }
@@ -349,7 +349,7 @@ fn attributes(
     let region = observed.region(goal.owner, &first.bucket);
     let found = observed.regions.get(&first.bucket);
     if let Some(unknown) = found.filter(|found| !found.is_known()) {
-        warn!(bucket = %first.bucket, ?unknown, region, "the bucket's region is not known; the stack's is answered");
+        warn!(bucket = %first.bucket, ?unknown, region, "the bucket's region is unknown; answering with the stack's");
     }
     Ok(BTreeMap::from([
         ("BucketUri", first.to_string()),

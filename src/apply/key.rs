@@ -127,9 +127,9 @@ impl<C: Cloud> Execution<'_, C> {
     /// Deletes an unwanted key. If that fails too, the next observation finds it as an orphan.
     async fn discard(&self, key: &StoredKey) {
         match self.run.cloud.delete_key(self.name, &key.id).await {
-            Ok(()) => info!(key = %key.id, "new key deleted again"),
+            Ok(()) => info!(key = %key.id, "deleted the new key"),
             Err(error) => {
-                error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it");
+                error!(key = %key.id, %error, "could not delete the new key; the next event will");
             }
         }
     }
@@ -154,7 +154,7 @@ impl<C: Cloud> Execution<'_, C> {
                 .move_label(secret, Label::Candidate.as_str(), Some(version), None)
                 .await
         {
-            error!(%error, "the candidate's label could not be taken off; the next event does it");
+            error!(%error, "could not remove the candidate's label; the next event will");
         }
     }
 }

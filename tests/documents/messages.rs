@@ -47,7 +47,7 @@ const REASONS: [(&str, &str); 14] = [
 /// What these say that no answer shows: words for the log, and the parts of a reason that another row quotes whole.
 const NO_REASONS: [&str; 7] = [
     "neither the id nor the properties name a user: there is nothing to delete",
-    "nothing here shows that the key decrypts: there are only empty or archived objects, or none",
+    "decryption was not proved: there are only empty or archived objects, or none",
     "CloudFormation no longer waits for this answer",
     "CloudFormation confirmed this request",
     "CloudFormation did not confirm this request",
