@@ -78,9 +78,10 @@ fn the_table_of_the_roles_actions_is_that_of_the_template() {
         statements.expect("statements")
     });
     let allowed = statements.filter(|statement| statement["Effect"] == "Allow");
-    let actions = allowed.flat_map(|statement| match &statement["Action"] {
-        yaml_serde::Value::Sequence(actions) => actions.clone(),
-        action => vec![action.clone()],
+    let actions = allowed.flat_map(|statement| {
+        let action = &statement["Action"];
+        let several = action.as_sequence().cloned();
+        several.unwrap_or_else(|| vec![action.clone()])
     });
     let actions: BTreeSet<String> = actions
         .map(|action| action.as_str().expect("an action").to_owned())
