@@ -83,7 +83,7 @@ def main():
             emulator.prepare(buckets)
             bench = Bench(emulator, sink, rie, folder)
             figures["functions"] = sittings(bench, measured.values(), arguments.rounds)
-            figures["functions"]["rotation"] = Function("", "", [], [arguments.programs / "rotation/bootstrap"]).sizes()
+            figures["functions"]["maintenance"] = Function("", "", [], [arguments.programs / "maintenance/bootstrap"]).sizes()
             if not arguments.quick:
                 figures["delays"] = delays(bench, measured, arguments.rounds)
                 figures["buckets"] = growth_by_buckets(bench, measured, buckets)

@@ -24,7 +24,7 @@ def goals(figures):
         ("peak memory: at most 14 MiB", proved["peak_kib"] / MIB, "<=", 14, "MiB"),
         ("peak memory: crhelper takes at least 4 times as much", peer["peak_kib"] / proved["peak_kib"], ">=", 4, "times"),
         ("package of custom-resource: at most 4.5 MB zipped", proved["zipped_bytes"] / MB, "<=", 4.5, "MB"),
-        ("package of rotation: at most 4.5 MB zipped", functions["rotation"]["zipped_bytes"] / MB, "<=", 4.5, "MB"),
+        ("package of maintenance: at most 4.5 MB zipped", functions["maintenance"]["zipped_bytes"] / MB, "<=", 4.5, "MB"),
     ]
     for name, row in figures.get("delays", {}).items():
         what = f"50 ms more for every call: a Create {name} grows by at most 1.15 x {row['chain']} x 50 ms"

@@ -11,6 +11,7 @@ mod error;
 mod iam;
 mod retry;
 mod secrets;
+mod topics;
 
 use std::time::SystemTime;
 
@@ -24,11 +25,12 @@ use self::complete::CompleteDocument;
 use self::error::{incomplete_response, map_sdk_error};
 use self::iam::Iam;
 use self::secrets::Secrets;
+pub use self::topics::Topics;
 use crate::buckets::{BucketName, BucketUri};
 use crate::cloud::{
-    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, ListedObject, NewSecret, NewUser,
-    ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User, Version,
-    VersionId,
+    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, LastUse, ListedObject, NewSecret,
+    NewUser, ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User,
+    Version, VersionId,
 };
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use crate::secret::{AccessKeyId, Label, StoredKey};
@@ -48,6 +50,12 @@ impl Aws {
     /// Sends nothing: the first call fetches the credentials.
     pub async fn load() -> Self {
         Self::new(&aws_config::load_defaults(BehaviorVersion::latest()).await)
+    }
+
+    /// The same, and the topics over the same configuration.
+    pub async fn load_with_topics() -> (Self, Topics) {
+        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        (Self::new(&config), Topics::new(&config))
     }
 
     /// Uses the given configuration, with this crate's time limits and retries.
@@ -140,6 +148,10 @@ impl Cloud for Aws {
 
     async fn key_owner(&self, key: &AccessKeyId) -> Result<Option<String>> {
         self.iam.key_owner(key).await
+    }
+
+    async fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>> {
+        self.iam.last_used(key).await
     }
 
     async fn list_attachments(

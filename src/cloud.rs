@@ -15,18 +15,20 @@
 //! - [`ErrorKind::Indeterminate`] on a writing call: it may or may not have taken effect.
 
 mod error;
+mod notifier;
 mod object;
 mod secret;
 mod stack;
 mod user;
 
 pub use error::{CloudError, Denial, Denied, ErrorKind, PolicyKind};
+pub use notifier::{Message, Notifier, Subscriptions, TopicArn};
 pub use object::{ListedObject, ObjectRead};
 pub use secret::{
     NewSecret, PutVersion, Rotation, Secret, SecretArn, SecretState, Version, VersionId,
 };
 pub use stack::{ResourceStatus, Stack, StackOperation, StackResource, StackStatus, StackView};
-pub use user::{Attachment, AttachmentKind, CreatedKey, Key, KeyStatus, NewUser, User};
+pub use user::{Attachment, AttachmentKind, CreatedKey, Key, KeyStatus, LastUse, NewUser, User};
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -98,6 +100,9 @@ pub trait Cloud {
     /// `iam:GetAccessKeyLastUsed`: the name of the user that has this key now; `None` if no user of this account has
     /// it.
     fn key_owner(&self, key: &AccessKeyId) -> impl Future<Output = Result<Option<String>>>;
+    /// `iam:GetAccessKeyLastUsed`: when and by what the key was last used, some hours late; `None` if IAM knows no use.
+    /// Unlike [`Self::key_owner`] it fails for a key that this account does not have.
+    fn last_used(&self, key: &AccessKeyId) -> impl Future<Output = Result<Option<LastUse>>>;
 
     // --- IAM: what people attach to a user -----------------------------------------------------------------------
     /// What of this kind is attached to the user, all pages; empty if the user is missing.

@@ -19,12 +19,13 @@
 //!    [`secret`] say what is made.
 //! 4. What is needed of AWS, in our own words: [`cloud`]; [`aws`] implements it with the SDK.
 //! 5. What goes out, and when: [`outcome`], [`reply`], [`delivery`]; [`deadline`], [`waits`]; `guard`, [`logging`].
-//! 6. [`rotate`]: the other function, which Secrets Manager calls on a schedule; it observes, plans and applies likewise.
+//! 6. [`maintenance`]: the other function, which rotates the key, checks it once a day and notifies; it observes, plans and
+//!    applies likewise.
 
 // Callers first: each module uses only modules below it, which `tests/architecture.rs` holds.
 pub mod delivery;
 pub mod reply;
-pub mod rotate;
+pub mod maintenance;
 pub mod reconcile;
 pub mod event;
 pub mod settings;

@@ -3,8 +3,8 @@
 mod pair;
 mod rotation;
 
-pub use pair::{ObservedSecret, ObservedUser, Pair};
-pub use rotation::for_rotation;
+pub use pair::{KeyUse, ObservedSecret, ObservedUser, Pair};
+pub use rotation::{for_rotation, last_uses};
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -16,7 +16,7 @@ use tracing::warn;
 use crate::buckets::{BucketName, Buckets};
 use crate::cloud::{
     AttachmentKind, Cloud, CloudError, ErrorKind, Result, Secret, SecretState, StackOperation,
-    StackView, TagMap, VersionId,
+    StackResource, StackView, TagMap, VersionId,
 };
 use crate::confirm::{Confirmation, Question};
 use crate::names::{PolicyName, UserName, Verification};
@@ -166,6 +166,53 @@ pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
     .await
 }
 
+/// Whether CloudFormation is changing the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtWork {
+    /// It is: what is there may be half of something.
+    Yes,
+    /// It is at rest.
+    No,
+}
+
+/// Observes once what a check has to know: what an update has, without asking whether one is wanted, and when the keys
+/// were last used.
+///
+/// # Errors
+/// A call failed.
+pub async fn for_check<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+    buckets: &[&BucketName],
+) -> Result<(AtWork, Observed)> {
+    let at_work = run.patiently(async || at_work(run).await);
+    let (at_work, regions, pair) = join3(at_work, regions(run, buckets), pair(run, name)).await;
+    let mut pair = pair?;
+    if let Some(user) = &mut pair.user {
+        user.last_used = last_uses(run, &user.keys).await;
+    }
+    let observed = Observed {
+        regions,
+        ..Observed::unasked(run, pair)
+    };
+    Ok((at_work?, observed))
+}
+
+async fn at_work<C: Cloud>(run: &Run<'_, C>) -> Result<AtWork> {
+    let StackView { resource, stack } = run.look().await;
+    let works = |status: &str| status.ends_with("_IN_PROGRESS");
+    let stack = stack?.is_none_or(|stack| stack.status.is_in_progress());
+    let resource = match resource? {
+        StackResource::Custom { status, .. } => works(&status.0),
+        StackResource::Missing(_) | StackResource::OtherType(_) => false,
+    };
+    Ok(if stack || resource {
+        AtWork::Yes
+    } else {
+        AtWork::No
+    })
+}
+
 /// Observes what a Delete has to know: whether CloudFormation confirms it, and the pair.
 ///
 /// # Errors
@@ -255,6 +302,7 @@ async fn user<C: Cloud>(
         policies,
         keys: keys?,
         attachments,
+        last_used: BTreeMap::new(),
     }))
 }
 

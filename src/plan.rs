@@ -19,9 +19,10 @@ mod user;
 mod withdrawal;
 
 pub use goal::{Change, Goal};
-pub use provision::provision;
+pub use keys::{HeldUp, Protection};
+pub use provision::{provision, targets};
 pub use refusals::{Refusal, letter_case_change};
 pub use removal::removal;
-pub use rotation::{RotationBlocked, RotationStep, rotation};
+pub use rotation::{Rotating, RotationBlocked, RotationStep, end_rotation, rotation};
 pub use step::{Access, End, KeyUnderTest, NewKey, OnFailure, Plan, Proof, Step, Target};
 pub use withdrawal::withdrawal;

@@ -20,10 +20,30 @@ use crate::run::Run;
 use crate::secret::StoredKey;
 use crate::waits::{ProofTimeouts, WITHDRAW, while_a_proof_waits};
 
-/// Why the key cannot read what it should, and what to change: one line.
+/// Why a proof failed, and what to do: one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ProofError(String);
+pub enum ProofError {
+    /// The key cannot read what it should. Says what to change.
+    #[error("{0}")]
+    Refuted(String),
+    /// AWS did not answer: nothing is known of the key.
+    #[error("{0}")]
+    Unanswered(String),
+}
+
+impl ProofError {
+    fn because(error: &CloudError, reason: String) -> Self {
+        match error.kind {
+            ErrorKind::Throttled | ErrorKind::Indeterminate => Self::Unanswered(reason),
+            ErrorKind::NotFound
+            | ErrorKind::Denied
+            | ErrorKind::UnknownKey
+            | ErrorKind::Conflict
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Rejected => Self::Refuted(reason),
+        }
+    }
+}
 
 /// Proves the key on every target.
 ///
@@ -44,10 +64,11 @@ pub async fn prove<C: Cloud>(
     let reads = join_all(targets.iter().map(|target| attempt.read(target)));
     let (arn, reads) = join(identity, reads).await;
     let arn = arn.map_err(|error| {
-        ProofError(format!("the key of user `{user}` is not accepted: {error}"))
+        let reason = format!("the key of user `{user}` is not accepted: {error}");
+        ProofError::because(&error, reason)
     })?;
     if !arn.ends_with(&format!("/{user}")) {
-        return Err(ProofError(format!(
+        return Err(ProofError::Refuted(format!(
             "the secret's key is not of user `{user}` but of `{arn}`: raise `KeySerial`"
         )));
     }
@@ -206,9 +227,8 @@ fn explain(target: &Target, what: &str, error: &CloudError) -> ProofError {
         ),
         (None, _) => "it is safe to try again".to_owned(),
     };
-    ProofError(format!(
-        "the key cannot {what} in `{bucket}`: {cure} ({error})"
-    ))
+    let reason = format!("the key cannot {what} in `{bucket}`: {cure} ({error})");
+    ProofError::because(error, reason)
 }
 
 /// What to change, if a policy stood in the way.

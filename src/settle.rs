@@ -9,7 +9,7 @@ use crate::apply::{Applied, ApplyError, Round, apply};
 use crate::cloud::{Cloud, CloudError};
 use crate::confirm::Confirmation;
 use crate::observe::Observed;
-use crate::plan::{Plan, Refusal};
+use crate::plan::{HeldUp, Plan, Refusal};
 use crate::run::Run;
 
 /// Why a request did not reach its goal.
@@ -21,6 +21,9 @@ pub enum RunError {
     /// A rotation cannot go on until a person or a later event has done something.
     #[error("{0}")]
     Blocked(String),
+    /// A scheduled rotation would end a key that is in use.
+    #[error("key `{}` is in use, and a rotation would end it", .0.key)]
+    HeldUp(HeldUp),
     /// CloudFormation's word is not "go on".
     #[error("CloudFormation did not confirm this request")]
     Unconfirmed(Box<Confirmation>),

@@ -71,6 +71,30 @@ pub const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
 /// How long CloudFormation waits without a `ServiceTimeout`.
 pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(3600);
 
+/// A day.
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest life of a pre-signed URL: for so long links that were signed with a key count on it.
+const LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// For how long a key must not have been used before a rotation every `days` days may end it.
+#[must_use]
+pub fn unused_before_rotation(days: u16) -> Duration {
+    LINK_LIFE.max(DAY * u32::from(days) / 3)
+}
+
+/// How long after a new key was made the one before may still be used without anybody being told.
+pub const PASTE_WITHIN: Duration = Duration::from_secs(10 * 24 * 3600);
+
+/// How late a rotation may be before somebody is told.
+pub const OVERDUE: Duration = Duration::from_secs(2 * 24 * 3600);
+
+/// How often a finding of age is told again, in days.
+pub const REMIND_DAYS: u64 = 7;
+
+/// The pause between the two looks of a check: what is gone by then was no finding.
+pub const SECOND_LOOK: Duration = Duration::from_secs(10);
+
 /// Pauses while IAM may lag. Short, so that the last try comes close to the end of the lag; the caller ends them.
 pub(crate) fn while_iam_lags() -> ExponentialBuilder {
     ExponentialBuilder::default()

@@ -169,5 +169,8 @@ fn described(answer: DescribeSecretOutput) -> Option<Secret> {
             Some(false) => Rotation::Off,
             None => Rotation::Unsaid,
         },
+        next_rotation: answer
+            .next_rotation_date
+            .and_then(|date| SystemTime::try_from(date).ok()),
     })
 }

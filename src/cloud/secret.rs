@@ -61,6 +61,8 @@ pub struct Secret {
     pub replicas: Vec<String>,
     /// Whether Secrets Manager rotates it.
     pub rotation: Rotation,
+    /// By when Secrets Manager rotates it next, if it says.
+    pub next_rotation: Option<SystemTime>,
 }
 
 /// Whether a secret is usable.

@@ -43,6 +43,17 @@ pub struct Key {
     pub created: SystemTime,
 }
 
+/// When a key was last used, as IAM shows it: a while after the use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    /// When.
+    pub date: SystemTime,
+    /// The service it was used with, such as `s3`.
+    pub service: String,
+    /// The region it was used in.
+    pub region: String,
+}
+
 /// Whether a key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyStatus {

@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::cloud::{Attachment, CloudError, Key, Secret, User, Version, VersionId};
+use crate::cloud::{
+    Attachment, CloudError, Key, LastUse, Result, Secret, User, Version, VersionId,
+};
 use crate::names::{PolicyName, UserName};
 use crate::ownership::Ownership;
-use crate::secret::{Label, StoredKey};
+use crate::secret::{AccessKeyId, Label, StoredKey};
+
+/// When a key was last used; `None` if IAM knows no use of it.
+pub type KeyUse = Result<Option<LastUse>>;
 
 /// One user and its secret, which live and die together.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub struct ObservedUser {
     pub keys: Vec<Key>,
     /// What else is attached to it, read only for a removal.
     pub attachments: Vec<Attachment>,
+    /// When its keys were last used; looked at only where that matters.
+    pub last_used: BTreeMap<AccessKeyId, KeyUse>,
 }
 
 /// A secret and what its labelled versions hold.

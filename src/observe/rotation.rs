@@ -1,11 +1,14 @@
 //! What a rotation by Secrets Manager needs to know.
 
-use futures_util::future::{try_join, try_join3};
+use std::collections::BTreeMap;
 
-use super::{Observed, ObservedSecret, ObservedUser, Pair, read_values};
-use crate::cloud::{Cloud, Result, Secret};
+use futures_util::future::{join_all, try_join, try_join3};
+
+use super::{KeyUse, Observed, ObservedSecret, ObservedUser, Pair, read_values};
+use crate::cloud::{Cloud, Key, Result, Secret};
 use crate::names::UserName;
 use crate::run::Run;
+use crate::secret::AccessKeyId;
 
 /// Observes the user with its keys, and what the labelled versions of its secret hold. The user's policies and what else
 /// is attached to it are none of a rotation's business and are not asked for.
@@ -40,6 +43,7 @@ pub async fn for_rotation<C: Cloud>(
         policies: Default::default(),
         keys,
         attachments: Vec::new(),
+        last_used: BTreeMap::new(),
     });
     let secret = ObservedSecret { versions, ..secret };
     Ok(Observed::unasked(
@@ -51,4 +55,16 @@ pub async fn for_rotation<C: Cloud>(
             renamed_to: None,
         },
     ))
+}
+
+/// When each of these keys was last used. What cannot be read is said so for that key.
+pub async fn last_uses<C: Cloud>(
+    run: &Run<'_, C>,
+    keys: impl IntoIterator<Item = &Key>,
+) -> BTreeMap<AccessKeyId, KeyUse> {
+    let use_of = async |key: &Key| (key.id.clone(), run.cloud.last_used(&key.id).await);
+    join_all(keys.into_iter().map(use_of))
+        .await
+        .into_iter()
+        .collect()
 }

@@ -2,10 +2,13 @@
 //! two services: a key counts only if the user has it *and* the secret holds it.
 
 mod clearing;
+mod guard;
 mod readiness;
 
+pub use guard::{HeldUp, Protection};
 pub(super) use readiness::{Readiness, readiness};
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
@@ -13,7 +16,7 @@ use uuid::Uuid;
 use super::{NewKey, Step};
 use crate::cloud::{Key, KeyStatus, VersionId};
 use crate::names::{KeySerial, SecretName, UserName};
-use crate::observe::{ObservedSecret, Pair};
+use crate::observe::{KeyUse, ObservedSecret, Pair};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::waits::{IAM_LAG, ROTATION_WINDOW};
 
@@ -64,6 +67,7 @@ pub(super) enum KeyDecision {
 struct Keys<'a> {
     user: &'a UserName,
     listed: &'a [Key],
+    last_used: Option<&'a BTreeMap<AccessKeyId, KeyUse>>,
     secret: Option<&'a ObservedSecret>,
     now: SystemTime,
 }
@@ -93,6 +97,7 @@ impl<'a> Keys<'a> {
         Self {
             user: &pair.name,
             listed: pair.user.as_ref().map_or(&[], |user| &user.keys),
+            last_used: pair.user.as_ref().map(|user| &user.last_used),
             secret: pair.secret.as_ref(),
             now,
         }

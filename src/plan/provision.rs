@@ -12,7 +12,8 @@ use crate::buckets::BucketUri;
 use crate::cloud::{SecretState, StackOperation, VersionId};
 use crate::names::Verification;
 use crate::observe::{Observed, ObservedSecret, Pair};
-use crate::ownership::Ownership;
+use crate::ownership::{Owner, Ownership};
+use crate::properties::Desired;
 use crate::secret::{AccessKeyId, Label};
 
 /// Plans the steps from what is observed to what is wanted.
@@ -74,7 +75,7 @@ pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> 
             StackOperation::Forward => OnFailure::Fail,
             StackOperation::Rollback => OnFailure::Log,
         },
-        targets: targets(goal, observed),
+        targets: targets(goal.desired, goal.owner, observed),
     };
     finish(&mut plan, decision, &proof)?;
     refuse_missing_buckets(&plan, observed)?;
@@ -101,12 +102,12 @@ fn restore(plan: &mut Plan, user_steps: Vec<Step>, pair: &Pair, secret: &Observe
 }
 
 /// The entries of `Buckets` with their regions, as far as these are known.
-fn targets(goal: &Goal<'_>, observed: &Observed) -> Vec<Target> {
+pub fn targets(desired: &Desired, owner: &Owner, observed: &Observed) -> Vec<Target> {
     let target = |bucket: &BucketUri| Target {
         bucket: bucket.clone(),
-        region: observed.region(goal.owner, &bucket.bucket).to_owned(),
+        region: observed.region(owner, &bucket.bucket).to_owned(),
     };
-    goal.desired.buckets.iter().map(target).collect()
+    desired.buckets.iter().map(target).collect()
 }
 
 /// Deletes all keys of the user.

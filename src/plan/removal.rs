@@ -95,6 +95,7 @@ impl Stages {
             policies,
             keys,
             attachments,
+            last_used: _,
         } = user;
         let keys = keys.iter().map(|key| Step::DeleteKey(key.id.clone()));
         self.before.extend(keys);

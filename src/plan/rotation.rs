@@ -1,6 +1,8 @@
 //! The plan of one step of a rotation by Secrets Manager.
 
-use super::keys::{Readiness, readiness};
+use std::time::Duration;
+
+use super::keys::{HeldUp, Readiness, readiness};
 use super::{Access, End, KeyUnderTest, NewKey, OnFailure, Plan, Proof, Step, Target};
 use crate::cloud::{KeyStatus, VersionId};
 use crate::names::UserName;
@@ -29,18 +31,41 @@ pub enum RotationBlocked {
     Transient(String),
     /// It stays until a person or a later event removes it.
     Permanent(String),
+    /// It would end a key that is in use.
+    HeldUp(HeldUp),
 }
 
-/// Plans a step. `token` is the version that Secrets Manager has labelled `AWSPENDING`.
+impl From<HeldUp> for RotationBlocked {
+    fn from(held_up: HeldUp) -> Self {
+        Self::HeldUp(held_up)
+    }
+}
+
+/// What a step of a rotation is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotating<'a> {
+    /// The version that Secrets Manager has labelled `AWSPENDING`.
+    pub token: &'a VersionId,
+    /// What the new key must read.
+    pub targets: &'a [Target],
+    /// For how long a key must not have been used before a rotation may end it.
+    pub window: Duration,
+}
+
+/// Plans a step.
 ///
 /// # Errors
 /// What stands in the way. Nothing is changed then.
 pub fn rotation(
     step: RotationStep,
-    token: &VersionId,
+    rotating: Rotating<'_>,
     observed: &Observed,
-    targets: &[Target],
 ) -> Result<Plan, RotationBlocked> {
+    let Rotating {
+        token,
+        targets,
+        window,
+    } = rotating;
     let (pair, now) = (&observed.pair, observed.now);
     let Parties {
         user,
@@ -50,7 +75,7 @@ pub fn rotation(
     } = Parties::of(pair, token)?;
     let mut end = End::Done;
     let stages = match (step, pending) {
-        (RotationStep::Create, None) => match readiness(pair, now)? {
+        (RotationStep::Create, None) => match readiness(pair, now, window)? {
             Readiness::ClearFirst(steps) => {
                 end = End::ObserveAgain("orphans and failed attempts were cleared".to_owned());
                 in_turn(steps)
@@ -99,6 +124,19 @@ pub fn rotation(
     })
 }
 
+/// The plan that ends a rotation which is held up: without its label Secrets Manager does not begin it again with this
+/// version, and a later one is made anew. Nothing where the label has gone already.
+pub fn end_rotation(token: &VersionId, secret: &ObservedSecret) -> Plan {
+    let mut plan = Plan::nothing(End::Done);
+    if secret.labelled(Label::Pending) == Some(token)
+        && secret.labelled(Label::Current) != Some(token)
+    {
+        let (label, version) = (Label::Pending, token.clone());
+        plan.stages = vec![vec![Step::DropLabel { label, version }]];
+    }
+    plan
+}
+
 fn in_turn(steps: impl IntoIterator<Item = Step>) -> Vec<Vec<Step>> {
     steps.into_iter().map(|step| vec![step]).collect()
 }
@@ -142,7 +180,7 @@ impl<'a> Parties<'a> {
         for (what, ownership) in [("user", &user.ownership), ("secret", &secret.ownership)] {
             if *ownership != Ownership::Ours {
                 return Err(lasting(format!(
-                    "the {what} of `{}` does not carry the tags of the other half ({ownership:?}): nothing is changed",
+                    "the {what} of `{}` does not carry the tags of this stack's resource ({ownership:?}): nothing is changed",
                     name.secret_name()
                 )));
             }

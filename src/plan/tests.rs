@@ -10,14 +10,15 @@ use serde_json::json;
 
 use super::RotationStep;
 use crate::cloud::{
-    Attachment, AttachmentKind, KeyStatus, SecretState, StackOperation, TagMap, Version,
+    Attachment, AttachmentKind, CloudError, ErrorKind, KeyStatus, SecretState, StackOperation,
+    TagMap, Version,
 };
 use crate::observe::BucketRegion;
 use crate::ownership::{Owner, Ownership, StackId};
 use crate::properties::Desired;
 use crate::secret::Label;
 
-use world::{STACK, World, id, now, stored, version};
+use world::{STACK, WINDOW, World, id, now, stored, version};
 
 #[test]
 fn nothing_is_done_where_all_is_as_wanted() {
@@ -225,6 +226,7 @@ fn the_label_of_a_rotation_that_has_ended_is_no_rotation_and_goes_when_its_key_i
 fn a_rotation_makes_its_key_in_the_version_it_was_given() {
     let mut world = World::rotated();
     world.await_rotation("v3");
+    world.used("K1", Some(WINDOW + SECOND));
     assert_snapshot!(world.rotation(RotationStep::Create), @"delete key `AKIA00000000000000K1`; then make a key for serial 2 and store it as AWSPENDING in version v3; then see that the stored key exists");
     world.secret().secret.labels.remove(&version("v3"));
     world.store("v3", Label::Pending, stored("K3", 2));
@@ -239,6 +241,130 @@ fn a_rotation_makes_its_key_in_the_version_it_was_given() {
     ] {
         assert_eq!(world.rotation(step), plan);
     }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A rotation that would end K1.
+fn about_to_rotate() -> World {
+    let mut world = World::rotated();
+    world.await_rotation("v3");
+    world.made("K1", WINDOW * 9);
+    world
+}
+
+fn is_held_up(world: &World) -> bool {
+    let plan = world.rotation(RotationStep::Create);
+    let held_up = plan.starts_with("HeldUp(");
+    assert!(held_up || plan.contains("make a key"), "{plan}");
+    held_up
+}
+
+#[test]
+fn a_rotation_does_not_end_the_previous_key_while_it_was_used_within_the_window() {
+    let mut world = about_to_rotate();
+    for (ago, held_up) in [
+        (Duration::ZERO, true),
+        (WINDOW - SECOND, true),
+        (WINDOW, true),
+        (WINDOW + SECOND, false),
+        (WINDOW * 8, false),
+    ] {
+        world.used("K1", Some(ago));
+        assert_eq!(is_held_up(&world), held_up, "{ago:?}");
+    }
+    // A clock that goes ahead of ours.
+    let tomorrow = now() + Duration::from_secs(86_400);
+    let last = world.user().last_used.get_mut(&id("K1")).unwrap();
+    last.as_mut().unwrap().as_mut().unwrap().date = tomorrow;
+    assert!(is_held_up(&world));
+}
+
+#[test]
+fn a_previous_key_that_aws_knows_no_use_of_is_protected_while_it_is_young() {
+    let mut world = about_to_rotate();
+    world.used("K1", None);
+    for (age, held_up) in [
+        (Duration::ZERO, true),
+        (WINDOW - SECOND, true),
+        (WINDOW, false),
+        (WINDOW * 8, false),
+    ] {
+        world.made("K1", age);
+        assert_eq!(is_held_up(&world), held_up, "{age:?}");
+    }
+}
+
+#[test]
+fn a_key_whose_last_use_cannot_be_read_holds_a_rotation_up_whoever_stores_it() {
+    let mut world = about_to_rotate();
+    let denied = CloudError::unanswered("iam:GetAccessKeyLastUsed", ErrorKind::Denied, "no");
+    world.user().last_used.insert(id("K1"), Err(denied));
+    assert!(is_held_up(&world));
+    world.secret().secret.labels.remove(&version("v1"));
+    world.secret().stored.remove(&version("v1"));
+    assert!(is_held_up(&world), "an orphan");
+    world.user().last_used.clear();
+    assert!(is_held_up(&world), "it was not even asked");
+}
+
+#[test]
+fn a_key_that_no_version_holds_is_protected_only_by_a_use_that_is_known() {
+    let mut world = about_to_rotate();
+    world.secret().secret.labels.remove(&version("v1"));
+    world.secret().stored.remove(&version("v1"));
+    world.used("K1", Some(WINDOW));
+    assert!(is_held_up(&world));
+    for ago in [Some(WINDOW + SECOND), None] {
+        world.used("K1", ago);
+        world.made("K1", Duration::from_secs(3600));
+        assert_eq!(
+            world.rotation(RotationStep::Create),
+            "delete key `AKIA00000000000000K1`; then observe again"
+        );
+    }
+}
+
+#[test]
+fn an_inactive_key_is_not_protected() {
+    let mut world = about_to_rotate();
+    world.used("K1", Some(Duration::ZERO));
+    world.user().keys[0].status = KeyStatus::Inactive;
+    assert!(!is_held_up(&world));
+    // The one in use was deactivated: it goes, and the one before stays.
+    world.user().keys[0].status = KeyStatus::Active;
+    world.user().keys[1].status = KeyStatus::Inactive;
+    assert!(!is_held_up(&world));
+}
+
+#[test]
+fn where_there_is_room_nothing_is_held_up_and_only_the_step_that_makes_the_key_can_be() {
+    let mut world = about_to_rotate();
+    world.used("K1", Some(Duration::ZERO));
+    for step in [RotationStep::Set, RotationStep::Test, RotationStep::Finish] {
+        let plan = world.rotation(step);
+        assert!(!plan.starts_with("HeldUp("), "{plan}");
+    }
+    world.user().keys.remove(0);
+    assert!(!is_held_up(&world));
+}
+
+#[test]
+fn what_a_person_asks_for_is_not_held_up() {
+    let mut world = World::rotated();
+    world.used("K1", Some(Duration::ZERO));
+    world.new["KeySerial"] = json!("3");
+    let plan = world.plan();
+    assert!(plan.contains("delete key `AKIA00000000000000K1`"), "{plan}");
+    world.new["KeySerial"] = json!("2");
+    world.user().keys[1].status = KeyStatus::Inactive;
+    let plan = world.plan();
+    assert!(plan.contains("make a key"), "{plan}");
+    assert!(
+        world
+            .removal()
+            .contains("delete key `AKIA00000000000000K1`")
+    );
 }
 
 #[test]

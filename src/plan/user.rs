@@ -31,6 +31,7 @@ pub(super) fn user_steps(
         policies,
         keys: _,
         attachments: _,
+        last_used: _,
     }) = &observed.pair.user
     else {
         document.fits()?;

@@ -3,12 +3,7 @@
 use crate::pages::text;
 use crate::reference::default_of;
 
-pub(crate) const PARAMETERS: [&str; 4] = [
-    "LogsKmsKeyArn",
-    "MaxKeyAgeDays",
-    "NotificationTopicArn",
-    "RolePermissionsBoundary",
-];
+pub(crate) const PARAMETERS: [&str; 2] = ["LogsKmsKeyArn", "RolePermissionsBoundary"];
 /// Parameters whose default changes, with the new one as the pages write it.
 pub(crate) const DEFAULTS: [(&str, &str); 1] = [("LogRetentionDays", "`365`")];
 pub(crate) const TARGETS: [&str; 1] = ["status"];

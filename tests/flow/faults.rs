@@ -273,6 +273,7 @@ async fn lagging(operation: Operation) {
         key: 4 * second,
         key_list: 6 * second,
         policy: 7 * second,
+        last_use: Duration::ZERO,
         missing: Missing::IsDenied,
     };
     let at_every_call = |fault| {

@@ -89,6 +89,7 @@ async fn lists_of_keys_may_lag() {
 async fn policies_may_count_late() {
     lives(Lags {
         policy: seconds(20),
+        last_use: Duration::ZERO,
         ..Lags::default()
     })
     .await;
@@ -113,6 +114,7 @@ async fn all_of_it_may_lag_at_once() {
         key,
         key_list,
         policy,
+        last_use: Duration::ZERO,
         missing: Missing::IsDenied,
     })
     .await;

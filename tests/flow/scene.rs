@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use publisher_s3_access::buckets::BucketUri;
 use publisher_s3_access::cloud::{KeyStatus, TagMap};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use kit::account::s3::Object;
 use kit::account::{Account, BOUNDARY, Owner};
 use kit::faults::Faulty;
 use kit::function::{invoke, invoke_well};
+use kit::rotation::DAY;
 use kit::stack::{Others, Outcome, Stack};
 
 /// The user that the stack makes.
@@ -95,7 +97,7 @@ impl Scene {
         scene
     }
 
-    /// With the stack created and its key rotated once.
+    /// With the stack created and its key rotated once, and so long ago that nobody uses the key before any more.
     pub(crate) async fn rotated() -> Self {
         let mut scene = Self::created().await;
         assert_eq!(
@@ -103,6 +105,7 @@ impl Scene {
             Outcome::Complete
         );
         scene.first_key = scene.account.current_key(SECRET);
+        sleep(DAY * 30).await;
         scene
     }
 

@@ -29,7 +29,10 @@ pub(crate) fn stack() -> Stack {
         ("ReadableBuckets", "reads"),
         ("UserName", "publisher-reader"),
         ("RotationDays", "45"),
-        ("NotificationEmail", "genomics@example.com"),
+        (
+            "NotificationTopicArn",
+            "arn:aws:sns:us-east-1:111122223333:people",
+        ),
     ];
     Stack::new(HERE, &given)
 }

@@ -26,7 +26,7 @@ pub(crate) const ROLES: &[Role] = &[
     Role {
         function: "RotationFunction",
         role: "RotationRole",
-        calls: stories::of_rotation,
+        calls: stories::of_maintenance,
     },
 ];
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use publisher_s3_access::cloud::AttachmentKind;
 use publisher_s3_access::plan::RotationStep;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::calls::Call;
 use super::policies;
@@ -13,7 +14,7 @@ use kit::account::s3::Object;
 use kit::account::{Account, OTHER_BOUNDARY};
 use kit::faults::{Fault, Faulty};
 use kit::function::invoke;
-use kit::rotation::Rotated;
+use kit::rotation::{DAY, Rotated};
 use kit::stack::{Others, Outcome, Stack};
 use kit::template::rendering::NAME;
 
@@ -208,13 +209,21 @@ async fn rotated(k: usize) -> Story {
     let secret = Rotated::new(&story.account, SECRET);
     let watched = story.process();
     for faults in [vec![], vec![(k, Fault::LoseAnswer)]] {
+        sleep(DAY * 30).await;
         let token = secret.begin();
         let cloud = Faulty::with_all(watched.clone(), faults);
         for step in RotationStep::ALL.into_iter().flat_map(|step| [step; 2]) {
             drop(secret.step(&cloud, step, &token).await);
         }
     }
-    drop(secret.rotate(&Faulty::new(watched.clone())).await);
+    let well = Faulty::new(watched.clone());
+    drop(secret.rotate(&well).await);
+    // The next one is at once: it is held up, and told. So are a new key and what a check finds.
+    drop(secret.steps(&well, &secret.begin()).await);
+    for event in [secret.label_moved(), secret.daily()] {
+        story.account.by_hand().set_boundary(USER, None);
+        drop(secret.invoke(&well, &event).await);
+    }
     // The template's stack knows the secret by the characters that its ARN ends in.
     let (ends_in, known_by) = (
         story.account.secret_arn(SECRET),
@@ -230,8 +239,8 @@ async fn rotated(k: usize) -> Story {
     story
 }
 
-/// Every call that the rotation function made, and what Lambda does with its role.
-pub(crate) fn of_rotation() -> BTreeSet<Call> {
+/// Every call that the maintenance function made, and what Lambda does with its role.
+pub(crate) fn of_maintenance() -> BTreeSet<Call> {
     let mut calls: BTreeSet<Call> = lambdas("RotationLogs");
     for story in run(async {
         let mut stories = Vec::new();

@@ -180,7 +180,7 @@ impl Watched {
             P::list_keys { user: name } => user("iam:ListAccessKeys", name),
             P::create_key { user: name } => user("iam:CreateAccessKey", name),
             P::delete_key { user: name, .. } => user("iam:DeleteAccessKey", name),
-            P::key_owner { key } => self.last_use(key).await,
+            P::key_owner { key } | P::last_used { key } => self.last_use(key).await,
             P::list_attachments { user: name, kind } => user(listing(kind), name),
             P::detach { user, attachment } => self.bounded(detaching(attachment.kind), user),
             P::find_secret { secret } => {
@@ -243,6 +243,23 @@ impl Watched {
             actions.map(|action| self.call(action, &arn)).into(),
             &secret.tags,
         )
+    }
+}
+
+impl Notifier for Watched {
+    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<()> {
+        let key = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-topic");
+        let via = format!("sns.{REGION}.amazonaws.com");
+        let encrypt = ["kms:Decrypt", "kms:GenerateDataKey"];
+        let encrypt = encrypt.map(|action| self.call(action, &key).with("kms:ViaService", &via));
+        self.note(encrypt.into());
+        self.note(vec![self.call("sns:Publish", &topic.0)]);
+        self.account.publish(topic, message).await
+    }
+
+    async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions> {
+        self.note(vec![self.call("sns:GetTopicAttributes", &topic.0)]);
+        self.account.subscriptions(topic).await
     }
 }
 

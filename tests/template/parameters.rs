@@ -118,7 +118,7 @@ fn an_empty_parameter_leaves_its_property_out() {
     let stack = Stack::usual();
     for (name, parameter) in stack.template.section("Parameters") {
         // The last one is part of what the property is composed of.
-        let others = ["RotationDays", "NotificationEmail", "Revision"];
+        let others = ["NotificationEmail", "NotificationTopicArn", "Revision"];
         if parameter["Default"] == "" && !others.contains(&name.as_str()) {
             let property =
                 &stack.template.resource(stack.template.only(RESOURCE))["Properties"][name];

@@ -3,11 +3,12 @@
 use std::time::SystemTime;
 
 use aws_config::retry::RetryConfig;
+use aws_sdk_iam::operation::get_access_key_last_used::GetAccessKeyLastUsedOutput;
 use aws_sdk_iam::types::{AccessKey, AccessKeyMetadata, StatusType};
 
 use super::super::error::{incomplete_response, map_sdk_error, none_if_not_found, success_if_gone};
 use super::Iam;
-use crate::cloud::{CreatedKey, ErrorKind, Key, KeyStatus, Result};
+use crate::cloud::{CreatedKey, ErrorKind, Key, KeyStatus, LastUse, Result};
 use crate::names::UserName;
 use crate::secret::AccessKeyId;
 
@@ -15,6 +16,8 @@ use crate::secret::AccessKeyId;
 /// [`CompleteDocument`](super::super::complete::CompleteDocument) has seen the end of the answer, so half a key cannot
 /// get here.
 const SECRET_LENGTH: usize = 40;
+
+const USAGE: &str = "iam:GetAccessKeyLastUsed";
 
 impl Iam {
     pub(in crate::aws) async fn list_keys(&self, user: &UserName) -> Result<Vec<Key>> {
@@ -83,15 +86,7 @@ impl Iam {
 
     /// If IAM does not know the key in this account, it answers as if a permission were missing. So both are `None`.
     pub(in crate::aws) async fn key_owner(&self, key: &AccessKeyId) -> Result<Option<String>> {
-        let call = self
-            .0
-            .get_access_key_last_used()
-            .access_key_id(key.as_str());
-        match call
-            .send()
-            .await
-            .map_err(map_sdk_error("iam:GetAccessKeyLastUsed"))
-        {
+        match self.usage(key).await {
             Ok(answer) => Ok(answer.user_name.filter(|name| !name.is_empty())),
             Err(error) => match error.kind {
                 ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Rejected => Ok(None),
@@ -102,6 +97,29 @@ impl Iam {
                 | ErrorKind::Indeterminate => Err(error),
             },
         }
+    }
+
+    /// A key that was never used, or not since IAM began to record it, has no date.
+    pub(in crate::aws) async fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>> {
+        let used = self.usage(key).await?.access_key_last_used;
+        let used = used.ok_or_else(|| incomplete_response(USAGE, "when the key was last used"))?;
+        let Some(date) = used.last_used_date else {
+            return Ok(None);
+        };
+        let date = SystemTime::try_from(date);
+        Ok(Some(LastUse {
+            date: date.map_err(|_| incomplete_response(USAGE, "a date that can be read"))?,
+            service: used.service_name,
+            region: used.region,
+        }))
+    }
+
+    async fn usage(&self, key: &AccessKeyId) -> Result<GetAccessKeyLastUsedOutput> {
+        let call = self
+            .0
+            .get_access_key_last_used()
+            .access_key_id(key.as_str());
+        call.send().await.map_err(map_sdk_error(USAGE))
     }
 }
 

@@ -89,19 +89,24 @@ impl<'a> Keys<'a> {
     /// Makes room if both slots are taken: a dead key goes before the previous key, and a key in use that works never
     /// goes.
     pub(super) fn room_for_one(&self) -> Vec<Step> {
-        let mut staying: Vec<&Key> = self.listed.iter().collect();
+        self.surplus()
+            .into_iter()
+            .map(|key| Step::DeleteKey(key.id.clone()))
+            .collect()
+    }
+
+    /// The keys that go to make room.
+    pub(super) fn surplus(&self) -> Vec<&'a Key> {
+        let mut going: Vec<&Key> = self.listed.iter().collect();
         let current = self
             .labelled(Label::Current)
             .and_then(|version| self.key_in(version));
-        staying.sort_by_key(|key| {
+        going.sort_by_key(|key| {
             let in_use = current.is_some_and(|current| current.id == key.id);
             (key.status == KeyStatus::Active, in_use)
         });
-        let surplus = (staying.len() + 1).saturating_sub(KEYS_PER_USER);
-        staying
-            .into_iter()
-            .take(surplus)
-            .map(|key| Step::DeleteKey(key.id.clone()))
-            .collect()
+        let surplus = (going.len() + 1).saturating_sub(KEYS_PER_USER);
+        going.truncate(surplus);
+        going
     }
 }

@@ -1,8 +1,9 @@
 //! Decides what to clear before a rotation by Secrets Manager makes its key, and when it has to wait for others.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::Keys;
+use super::guard::Unused;
 use crate::cloud::Key;
 use crate::observe::Pair;
 use crate::plan::{RotationBlocked, Step};
@@ -17,10 +18,11 @@ pub(in crate::plan) enum Readiness {
     Ready(Vec<Step>),
 }
 
-/// Finds what has to go. A key in use that works never does.
+/// Finds what has to go. A key in use that works never does, nor does one that was used within `window`.
 pub(in crate::plan) fn readiness(
     pair: &Pair,
     now: SystemTime,
+    window: Duration,
 ) -> Result<Readiness, RotationBlocked> {
     let keys = Keys::of(pair, now);
     let current = keys.labelled(Label::Current);
@@ -45,15 +47,16 @@ pub(in crate::plan) fn readiness(
             key.id
         )));
     }
+    keys.guard(keys.unstored(), Unused::IsOrphan, window)?;
     let mut clutter = keys.orphans();
     clutter.extend(
         candidate
             .into_iter()
             .flat_map(|version| keys.abandon(Label::Candidate, version)),
     );
-    Ok(if clutter.is_empty() {
-        Readiness::Ready(keys.room_for_one())
-    } else {
-        Readiness::ClearFirst(clutter)
-    })
+    if !clutter.is_empty() {
+        return Ok(Readiness::ClearFirst(clutter));
+    }
+    keys.guard(keys.surplus(), Unused::MayBeAwaited, window)?;
+    Ok(Readiness::Ready(keys.room_for_one()))
 }

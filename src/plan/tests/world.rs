@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::super::{
-    Access, Change, Goal, Plan, Refusal, RotationStep, provision, removal, rotation,
+    Access, Change, Goal, Plan, Refusal, Rotating, RotationStep, provision, removal, rotation,
 };
 use crate::cloud::{
-    Key, KeyStatus, Rotation, Secret, SecretArn, SecretState, StackOperation, TagMap, User,
-    Version, VersionId,
+    Key, KeyStatus, LastUse, Rotation, Secret, SecretArn, SecretState, StackOperation, TagMap,
+    User, Version, VersionId,
 };
 use crate::confirm::Confirmation;
 use crate::names::RecoveryWindow;
@@ -28,6 +28,9 @@ pub(super) struct World {
     pub(super) new: Value,
     pub(super) observed: Observed,
 }
+
+/// For how long a key must not have been used before a rotation ends it.
+pub(super) const WINDOW: Duration = Duration::from_secs(10 * 24 * 3600);
 
 pub(super) fn id(name: &str) -> AccessKeyId {
     AccessKeyId::parse(&format!("AKIA{name:0>16}")).unwrap()
@@ -62,6 +65,7 @@ fn settled_user(owner: &Owner) -> ObservedUser {
         policies: BTreeMap::new(),
         keys: Vec::new(),
         attachments: Vec::new(),
+        last_used: BTreeMap::new(),
     }
 }
 
@@ -79,6 +83,7 @@ fn settled_secret(owner: &Owner) -> ObservedSecret {
             labels: BTreeMap::new(),
             replicas: Vec::new(),
             rotation: Rotation::Off,
+            next_rotation: None,
         },
         ownership: Ownership::Ours,
         versions: Vec::new(),
@@ -160,6 +165,29 @@ impl World {
         });
     }
 
+    /// When a key was last used; `None`: IAM knows no use of it.
+    pub(super) fn used(&mut self, key: &str, ago: Option<Duration>) {
+        let last = ago.map(|ago| LastUse {
+            date: now() - ago,
+            service: "s3".into(),
+            region: "eu-west-1".into(),
+        });
+        self.user().last_used.insert(id(key), Ok(last));
+    }
+
+    /// How long ago a key was made.
+    pub(super) fn made(&mut self, key: &str, ago: Duration) {
+        let key = id(key);
+        for listed in self
+            .user()
+            .keys
+            .iter_mut()
+            .filter(|listed| listed.id == key)
+        {
+            listed.created = now() - ago;
+        }
+    }
+
     /// The world after one rotation: K2 in use, K1 the one before.
     pub(super) fn rotated() -> Self {
         let mut world = Self::settled();
@@ -237,7 +265,12 @@ impl World {
     }
 
     pub(super) fn rotation(&self, step: RotationStep) -> String {
-        match rotation(step, &version("v3"), &self.observed, &[]) {
+        let rotating = Rotating {
+            token: &version("v3"),
+            targets: &[],
+            window: WINDOW,
+        };
+        match rotation(step, rotating, &self.observed) {
             Ok(plan) => plan.to_string(),
             Err(obstacle) => format!("{obstacle:?}"),
         }

@@ -58,8 +58,8 @@ async fn without_rotation_or_without_its_label_no_step_is_taken() {
         .by_hand()
         .move_label(SECRET, "AWSPENDING", None);
     for step in RotationStep::ALL {
-        refuses(&scene, &secret, step, &unknown, "no version").await;
-        refuses(&scene, &secret, step, &token, "no version").await;
+        refuses(&scene, &secret, step, &unknown, "held up or ended before").await;
+        refuses(&scene, &secret, step, &token, "held up or ended before").await;
     }
     let labelled = {
         let key = secret.begin();
@@ -125,28 +125,21 @@ async fn what_was_not_made_by_one_stack_is_not_rotated() {
     let token = secret.begin();
     let by_hand = scene.account.by_hand();
     by_hand.tag_secret(SECRET, tag, "Other");
-    refuses(&scene, &secret, RotationStep::Create, &token, "user").await;
+    refuses(
+        &scene,
+        &secret,
+        RotationStep::Create,
+        &token,
+        "the secret of",
+    )
+    .await;
     let elsewhere = "arn:aws:cloudformation:eu-west-1:111122223333:stack/mine/1-2-3";
     by_hand.tag_secret(SECRET, "publisher-s3-access:stack-id", elsewhere);
     by_hand.tag_user(USER, "publisher-s3-access:stack-id", elsewhere);
     by_hand.tag_user(USER, tag, "Other");
-    refuses(
-        &scene,
-        &secret,
-        RotationStep::Create,
-        &token,
-        "no stack of this account",
-    )
-    .await;
+    refuses(&scene, &secret, RotationStep::Create, &token, "the user of").await;
     by_hand.strip_secret_tags(SECRET);
-    refuses(
-        &scene,
-        &secret,
-        RotationStep::Create,
-        &token,
-        "no stack of this account",
-    )
-    .await;
+    refuses(&scene, &secret, RotationStep::Create, &token, "the user of").await;
 }
 
 #[tokio::test(start_paused = true)]

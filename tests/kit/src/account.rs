@@ -10,6 +10,7 @@ pub mod by_hand;
 pub mod cloudformation;
 pub mod iam;
 pub mod invariants;
+pub mod messages;
 mod port;
 pub mod rotation;
 pub mod s3;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use publisher_s3_access::cloud::{
-    CloudError, Denial, Denied, ErrorKind, PolicyKind, Result, TagMap,
+    CloudError, Denial, Denied, ErrorKind, Message, PolicyKind, Result, TagMap,
 };
 use publisher_s3_access::names::UserName;
 use tokio::time::Instant;
@@ -63,6 +64,8 @@ pub struct State {
     unstored_allowed: usize,
     /// Whose key in use has to work at every instant.
     watched: Option<UserName>,
+    /// What people were told.
+    messages: Vec<Message>,
     log: Vec<String>,
     violations: Vec<String>,
 }
@@ -78,6 +81,8 @@ pub struct Lags {
     pub key: Duration,
     /// A fresh key is not listed, and a deleted one still is.
     pub key_list: Duration,
+    /// The use of a key is not shown yet.
+    pub last_use: Duration,
     /// A policy just put does not count yet; the one before does.
     pub policy: Duration,
     /// What is missing is denied to removing calls, as it is to a role whose conditions read tags.
@@ -161,6 +166,7 @@ impl Account {
             buckets: Buckets::default(),
             unstored_allowed: 1,
             watched: None,
+            messages: Vec::new(),
             log: Vec::new(),
             violations: Vec::new(),
         };

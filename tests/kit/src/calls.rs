@@ -31,6 +31,7 @@ macro_rules! every_call {
             create_key(user: &$a UserName) -> CreatedKey;
             delete_key(user: &$a UserName, key: &$a AccessKeyId) -> ();
             key_owner(key: &$a AccessKeyId) -> Option<String>;
+            last_used(key: &$a AccessKeyId) -> Option<LastUse>;
             list_attachments(user: &$a UserName, kind: AttachmentKind) -> Vec<Attachment>;
             detach(user: &$a UserName, attachment: &$a Attachment) -> ();
             find_secret(secret: &$a SecretName) -> Option<Secret>;

@@ -332,6 +332,18 @@ fn injected(operation: &'static str, kind: ErrorKind) -> CloudError {
     }
 }
 
+impl<C: Notifier> Notifier for Faulty<C> {
+    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<()> {
+        self.through("publish", self.inner.publish(topic, message))
+            .await
+    }
+
+    async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions> {
+        self.through("subscriptions", self.inner.subscriptions(topic))
+            .await
+    }
+}
+
 /// Implements the port by sending every call through [`Faulty::through`].
 macro_rules! through {
     ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {

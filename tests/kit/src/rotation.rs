@@ -1,16 +1,20 @@
-//! The rotation function as Lambda runs it, and Secrets Manager as it calls it.
+//! The maintenance function as Lambda runs it, and Secrets Manager and EventBridge as they call it.
 
+use std::collections::BTreeMap;
 use std::future::ready;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use publisher_s3_access::cloud::{Cloud, VersionId};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use publisher_s3_access::cloud::{Cloud, Notifier, VersionId};
 use publisher_s3_access::deadline::Deadline;
+use publisher_s3_access::maintenance::{MaintenanceError, Settings, maintain};
 use publisher_s3_access::plan::RotationStep;
-use publisher_s3_access::rotate::{RotationError, Settings, rotate};
 use publisher_s3_access::settings::Invocation;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::account::messages::topic;
 use super::account::{ACCOUNT, Account, REGION};
 use super::faults::Faulty;
 use super::function::TIMEOUT;
@@ -19,25 +23,60 @@ use super::function::TIMEOUT;
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_secs(300);
 
+/// How often it rotates, unless a test says so.
+pub const ROTATION_DAYS: u64 = 30;
+
+/// A day.
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// A secret that is rotated.
 pub struct Rotated {
     account: Account,
     pub name: &'static str,
     arn: String,
+    variables: BTreeMap<&'static str, String>,
 }
 
 /// How an invocation ended; `None` if the process died.
-pub type Ended = Option<Result<(), RotationError>>;
+pub type Ended = Option<Result<(), MaintenanceError>>;
 
 impl Rotated {
     /// The secret of this name, with rotation enabled.
     pub fn new(account: &Account, name: &'static str) -> Self {
         account.by_hand().enable_rotation(name);
+        Self::without_schedule(account, name).with("ROTATION_DAYS", ROTATION_DAYS.to_string())
+    }
+
+    /// The same without rotation: the function only checks and tells.
+    pub fn without_schedule(account: &Account, name: &'static str) -> Self {
+        let tags = account.secret_tags(name).expect("the secret is there");
+        let user = name.trim_start_matches("publisher/");
+        let arn = account.secret_arn(name);
+        let variables = BTreeMap::from([
+            ("STACK_ID", tags["publisher-s3-access:stack-id"].clone()),
+            ("LOGICAL_ID", tags["publisher-s3-access:logical-id"].clone()),
+            ("SECRET_ARN", arn.clone()),
+            ("TOPIC_ARN", topic().0),
+            ("USER_NAME", user.to_owned()),
+            ("BUCKETS", "reads".to_owned()),
+            (
+                "PERMISSIONS_BOUNDARY",
+                account.boundary(user).unwrap_or_default(),
+            ),
+        ]);
         Self {
             account: account.clone(),
-            arn: account.secret_arn(name),
             name,
+            arn,
+            variables,
         }
+    }
+
+    /// With another value of a variable.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.insert(name, value.into());
+        self
     }
 
     /// The same secret in a copy of the account.
@@ -46,7 +85,27 @@ impl Rotated {
             account: account.clone(),
             name: self.name,
             arn: self.arn.clone(),
+            variables: self.variables.clone(),
         }
+    }
+
+    /// What EventBridge sends once a day.
+    pub fn daily(&self) -> Value {
+        json!({"check": {"time": text(self.account.time())}})
+    }
+
+    /// What Secrets Manager sends when `AWSCURRENT` has moved.
+    pub fn label_moved(&self) -> Value {
+        json!({
+            "version": "0",
+            "detail-type": "Secret Label Updated",
+            "source": "aws.secretsmanager",
+            "account": ACCOUNT,
+            "region": REGION,
+            "time": text(self.account.time()),
+            "resources": [self.arn],
+            "detail": {"labelUpdated": "AWSCURRENT"},
+        })
     }
 
     /// The event of a step.
@@ -55,7 +114,7 @@ impl Rotated {
     }
 
     /// One step.
-    pub async fn step<C: Cloud>(
+    pub async fn step<C: Cloud + Notifier>(
         &self,
         cloud: &Faulty<C>,
         step: RotationStep,
@@ -64,21 +123,33 @@ impl Rotated {
         self.invoke(cloud, &self.event(step, token)).await
     }
 
-    /// Runs the function once. One that is not over at its deadline fails the test.
-    pub async fn invoke<C: Cloud>(&self, cloud: &Faulty<C>, event: &Value) -> Ended {
+    /// Runs the function once.
+    pub async fn invoke<C: Cloud + Notifier>(&self, cloud: &Faulty<C>, event: &Value) -> Ended {
+        let ended = self.ask(cloud, event).await;
+        ended.map(|ended| ended.map(drop))
+    }
+
+    /// Runs the function once: what it answers. One that is not over at its deadline fails the test.
+    pub async fn ask<C: Cloud + Notifier>(
+        &self,
+        cloud: &Faulty<C>,
+        event: &Value,
+    ) -> Option<Result<Value, MaintenanceError>> {
         let settings = self.settings();
         let started = Instant::now();
         cloud.revive();
         let event = event.to_string();
-        self.account.note(format_args!("-- {}", event));
-        let run = rotate(&event, Deadline::after(TIMEOUT), &settings, ready(cloud));
+        self.account.note(format_args!("-- {event}"));
+        let aws = ready((cloud, cloud));
+        let run = maintain(&event, Deadline::after(TIMEOUT), &settings, aws);
         let ended = cloud.until_killed(run).await;
         if started.elapsed() >= TIMEOUT {
-            self.account.violated("Lambda killed the rotation function");
+            self.account
+                .violated("Lambda killed the maintenance function");
         }
         let how = match &ended {
             None => "died".to_owned(),
-            Some(Ok(())) => "well".to_owned(),
+            Some(Ok(answer)) => format!("well: {answer}"),
             Some(Err(reason)) => reason.to_string(),
         };
         self.account.note(format_args!("-- ended: {how}"));
@@ -86,7 +157,7 @@ impl Rotated {
     }
 
     /// All steps with this token, once; the reason if one of them fails.
-    pub async fn steps<C: Cloud>(
+    pub async fn steps<C: Cloud + Notifier>(
         &self,
         cloud: &Faulty<C>,
         token: &VersionId,
@@ -101,14 +172,18 @@ impl Rotated {
         Ok(())
     }
 
-    /// A rotation from its beginning, repeated as Secrets Manager does; the last reason if it gives up.
-    pub async fn rotate<C: Cloud>(&self, cloud: &Faulty<C>) -> Result<VersionId, String> {
+    /// The next rotation on schedule, repeated as Secrets Manager does; the last reason if it gives up.
+    pub async fn rotate<C: Cloud + Notifier>(
+        &self,
+        cloud: &Faulty<C>,
+    ) -> Result<VersionId, String> {
+        sleep(DAY * 30).await;
         let token = self.begin();
         self.go_on(cloud, &token).await.map(|()| token)
     }
 
     /// The attempts of one rotation.
-    pub async fn go_on<C: Cloud>(
+    pub async fn go_on<C: Cloud + Notifier>(
         &self,
         cloud: &Faulty<C>,
         token: &VersionId,
@@ -132,16 +207,17 @@ impl Rotated {
     }
 
     fn settings(&self) -> Settings {
-        let variable = |name: &str| match name {
-            "SECRET_ARN" => Some(self.arn.clone()),
-            "BUCKETS" => Some("reads".to_owned()),
-            _ => None,
-        };
-        let function_arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotation");
+        let variable = |name: &str| self.variables.get(name).cloned();
+        let function_arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:maintenance");
         let invocation = Invocation {
             id: "invocation",
             function_arn: &function_arn,
         };
         Settings::read(variable, invocation).expect("the settings are whole")
     }
+}
+
+fn text(time: SystemTime) -> String {
+    let seconds = DateTime::from_secs(DateTime::from(time).secs());
+    seconds.fmt(Format::DateTime).expect("a date of our time")
 }

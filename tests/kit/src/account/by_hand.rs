@@ -1,7 +1,9 @@
 //! What a person does behind the stack's back, and ways to look at what is there.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
+use publisher_s3_access::buckets::BucketUri;
 use publisher_s3_access::cloud::{
     Attachment, AttachmentKind, KeyStatus, Rotation, TagMap, VersionId,
 };
@@ -46,6 +48,18 @@ impl Account {
     pub fn stored_key(&self, secret: &str) -> Option<StoredKey> {
         let state = self.state();
         state.secrets.named(secret)?.key_under(Label::Current)
+    }
+
+    /// A key with its secret half, as whoever made it has it.
+    pub fn whole_key(&self, id: &str) -> Option<StoredKey> {
+        let state = self.state();
+        let (user, key) = state.iam.key(id)?;
+        Some(StoredKey {
+            id: key.id.clone(),
+            secret: key.secret.as_str().into(),
+            user: user.name.clone(),
+            serial: 1,
+        })
     }
 
     /// The id of the key that `AWSCURRENT` of this secret names, if it names one.
@@ -339,6 +353,24 @@ impl Person<'_> {
         self.secret("disable rotation".to_owned(), secret, |secret, _| {
             secret.rotation = Rotation::Off;
         });
+    }
+
+    /// Has Secrets Manager say by when it rotates the secret next.
+    pub fn schedule_rotation(&self, secret: &str, next: Option<SystemTime>) {
+        self.secret("schedule rotation".to_owned(), secret, |secret, _| {
+            secret.next_rotation = next;
+        });
+    }
+
+    /// Reads with a key, as Publisher does; whether it works.
+    pub fn reads(&self, key: &StoredKey, bucket: &BucketUri) -> bool {
+        let reads = self.0.can_list(key, bucket);
+        if reads {
+            let mut state = self.0.state();
+            let at = state.at();
+            state.iam.record_use(&key.id, "s3", at);
+        }
+        reads
     }
 
     /// Leaves out of the secret's description whether it is rotated.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Creation, ErrorKind, Key, KeyStatus, NewUser, TagMap, User,
+    Attachment, AttachmentKind, Creation, ErrorKind, Key, KeyStatus, LastUse, NewUser, TagMap, User,
 };
 use publisher_s3_access::secret::AccessKeyId;
 use serde_json::Value;
@@ -55,8 +55,18 @@ pub struct IamKey {
     pub created: SystemTime,
     pub made: Instant,
     pub deleted: Option<Instant>,
+    /// Its uses, as IAM has recorded them.
+    pub uses: Vec<Used>,
     /// Made or orphaned by a person: nobody's run is to blame that it is unstored.
     pub persons: bool,
+}
+
+/// A use of a key.
+#[derive(Clone)]
+pub struct Used {
+    /// When it can be seen.
+    pub shown: Instant,
+    pub last: LastUse,
 }
 
 impl Iam {
@@ -146,6 +156,24 @@ impl Iam {
         Ok(())
     }
 
+    /// Records the use of a key that works.
+    pub fn record_use(&mut self, id: &AccessKeyId, service: &str, at: At) {
+        let keys = self.users.values_mut().flat_map(|user| &mut user.keys);
+        for key in keys.filter(|key| key.id == *id) {
+            // Only the latest of those that can be seen is ever shown.
+            let seen = key.uses.iter().filter(|used| used.shown <= at.now).count();
+            key.uses.drain(..seen.saturating_sub(1));
+            key.uses.push(Used {
+                shown: at.now + at.lags.last_use,
+                last: LastUse {
+                    date: at.time,
+                    service: service.to_owned(),
+                    region: super::REGION.to_owned(),
+                },
+            });
+        }
+    }
+
     /// The user and the key with this id, deleted ones apart.
     pub fn key(&self, id: &str) -> Option<(&IamUser, &IamKey)> {
         self.users().find_map(|user| {
@@ -187,6 +215,14 @@ pub fn check_user_tags(present: &TagMap, added: &TagMap) -> Effect<TagMap> {
     all.extend(added.clone());
     check_tags(&all, "InvalidInput")?;
     Ok(all)
+}
+
+impl IamKey {
+    /// The latest use that IAM shows.
+    pub fn last_used(&self, at: At) -> Option<LastUse> {
+        let mut shown = self.uses.iter().rev().filter(|used| used.shown <= at.now);
+        shown.next().map(|used| used.last.clone())
+    }
 }
 
 impl IamUser {
@@ -252,6 +288,7 @@ impl IamUser {
             created: at.time,
             made: at.now,
             deleted: None,
+            uses: Vec::new(),
             persons: false,
         });
         self.keys.last_mut()

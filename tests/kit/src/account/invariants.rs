@@ -350,6 +350,7 @@ fn fingerprint_of_secret(secret: &StoredSecret) -> String {
         rotation,
         tags_set: _,
         changed: _,
+        next_rotation: _,
     } = secret;
     let mut text = format!(
         "{name} {arn} {tags:?} {description} {kms_key:?} {deleted_until:?} {replicas:?} {rotation:?}"

@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use publisher_s3_access::buckets::{BucketName, BucketUri};
 use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, ListedObject, NewSecret, NewUser,
-    ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User, Version,
-    VersionId,
+    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, LastUse, ListedObject, NewSecret,
+    NewUser, ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User,
+    Version, VersionId,
 };
 use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::iam::{IamUser, check_user_tags, no_such_user, removing_missing};
 use super::secrets::{StoredSecret, no_such_secret};
-use super::{Account, At, By, Effect, check_tags};
+use super::{Account, At, By, Effect, check_tags, denied};
 
 impl Cloud for Account {
     fn now(&self) -> SystemTime {
@@ -190,6 +190,22 @@ impl Cloud for Account {
                 .key(key.as_str())
                 .map(|(user, _)| user.name.clone()))
         })
+        .await
+    }
+
+    async fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>> {
+        self.act(
+            "iam:GetAccessKeyLastUsed",
+            key,
+            By::Role,
+            |state, at| match state.iam.key(key.as_str()) {
+                Some((_, key)) => Ok(key.last_used(at)),
+                None => Err(denied(
+                    "iam:GetAccessKeyLastUsed",
+                    "because no identity-based policy allows it",
+                )),
+            },
+        )
         .await
     }
 
@@ -475,7 +491,9 @@ impl Cloud for Account {
 
     async fn caller_of(&self, key: &StoredKey) -> Result<String> {
         self.act("sts:GetCallerIdentity", &key.id, By::Other, |state, at| {
-            Ok(state.authenticate(key, "InvalidClientTokenId", at)?.arn())
+            let arn = state.authenticate(key, "InvalidClientTokenId", at)?.arn();
+            state.iam.record_use(&key.id, "sts", at);
+            Ok(arn)
         })
         .await
     }
@@ -491,7 +509,12 @@ impl Cloud for Account {
             "s3:ListBucket",
             format_args!("{bucket} {region} {}", key.id),
             By::Other,
-            |state, at| state.list_objects(key, region, bucket.bucket.as_str(), prefix, at),
+            |state, at| {
+                let name = bucket.bucket.as_str();
+                let objects = state.list_objects(key, region, name, prefix, at)?;
+                state.iam.record_use(&key.id, "s3", at);
+                Ok(objects)
+            },
         )
         .await
     }
@@ -507,7 +530,11 @@ impl Cloud for Account {
             "s3:GetObject",
             format_args!("{bucket}/{object} {region} {}", key.id),
             By::Other,
-            |state, at| state.read_byte(key, region, bucket.as_str(), object, at),
+            |state, at| {
+                let read = state.read_byte(key, region, bucket.as_str(), object, at)?;
+                state.iam.record_use(&key.id, "s3", at);
+                Ok(read)
+            },
         )
         .await
     }

@@ -35,6 +35,7 @@ pub struct StoredSecret {
     pub versions: BTreeMap<VersionId, StoredVersion>,
     pub replicas: Vec<String>,
     pub rotation: Rotation,
+    pub next_rotation: Option<SystemTime>,
     pub tags_set: Instant,
     pub changed: Instant,
 }
@@ -112,6 +113,7 @@ impl Secrets {
             versions: BTreeMap::new(),
             replicas: Vec::new(),
             rotation: Rotation::Unsaid,
+            next_rotation: None,
             tags_set: at.now,
             changed: at.now,
         };
@@ -227,6 +229,7 @@ impl StoredSecret {
                 .collect(),
             replicas: self.replicas.clone(),
             rotation: self.rotation,
+            next_rotation: self.next_rotation,
         }
     }
 

@@ -232,6 +232,22 @@ impl Stack {
         result
     }
 
+    /// What the template's rules say against the parameters: CloudFormation then makes nothing.
+    pub fn refusals(&self) -> Vec<String> {
+        let rules = self.template.section("Rules").values();
+        let holds = |rule: &&Value| {
+            let condition = rule.get("RuleCondition");
+            condition.is_none_or(|condition| self.condition(condition))
+        };
+        let assertions = rules
+            .filter(holds)
+            .flat_map(|rule| rule["Assertions"].as_array().expect("assertions"));
+        assertions
+            .filter(|assertion| !self.condition(&assertion["Assert"]))
+            .map(|assertion| text(&assertion["AssertDescription"]).to_owned())
+            .collect()
+    }
+
     fn condition(&self, condition: &Value) -> bool {
         if let Some(name) = condition.as_str() {
             return self.condition(&self.template.section("Conditions")[name]);
@@ -244,6 +260,9 @@ impl Stack {
         }
         if let Some(all) = condition["Fn::And"].as_array() {
             return all.iter().all(|condition| self.condition(condition));
+        }
+        if let Some(any) = condition["Fn::Or"].as_array() {
+            return any.iter().any(|condition| self.condition(condition));
         }
         let compared = &condition["Fn::Equals"];
         assert!(

@@ -1,10 +1,10 @@
-//! The function that Secrets Manager calls to rotate the key: joins Lambda, the library and AWS.
+//! The function that rotates the key, checks and tells: joins Lambda, the library and AWS.
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use publisher_s3_access::aws::Aws;
 use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::logging;
-use publisher_s3_access::rotate::{Settings, rotate};
+use publisher_s3_access::maintenance::{Settings, maintain};
 use publisher_s3_access::settings::Invocation;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
@@ -19,15 +19,18 @@ async fn main() -> Result<(), Error> {
             function_arn: &context.invoked_function_arn,
         };
         let deadline = Deadline::at(context.deadline());
-        let cloud = aws.get_or_init(Aws::load);
-        let taken = match Settings::read(variable, invocation) {
-            Ok(settings) => rotate(payload.get(), deadline, &settings, cloud).await,
+        let clients = async {
+            let (cloud, topics) = aws.get_or_init(Aws::load_with_topics).await;
+            (cloud, topics)
+        };
+        let done = match Settings::read(variable, invocation) {
+            Ok(settings) => maintain(payload.get(), deadline, &settings, clients).await,
             Err(unusable) => Err(unusable),
         };
-        // The result is the answer: Secrets Manager reads whether the invocation failed.
-        taken.map_err(|unrotated| Diagnostic {
-            error_type: "RotationError".to_owned(),
-            error_message: unrotated.to_string(),
+        // The result is the answer: Secrets Manager and Lambda read whether the invocation failed.
+        done.map_err(|undone| Diagnostic {
+            error_type: "MaintenanceError".to_owned(),
+            error_message: undone.to_string(),
         })
     };
     lambda_runtime::run(service_fn(invoke)).await

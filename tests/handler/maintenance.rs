@@ -11,8 +11,19 @@ use crate::support::server::{Reaction, Request};
 const SECRET: &str =
     "arn:aws:secretsmanager:us-east-1:012345678912:secret:publisher/publisher-connectors-AbCdEf";
 
+const VARIABLES: [(&str, &str); 5] = [
+    (
+        "STACK_ID",
+        "arn:aws:cloudformation:us-east-1:012345678912:stack/publisher/0a1b2c3d",
+    ),
+    ("LOGICAL_ID", "S3Access"),
+    ("SECRET_ARN", SECRET),
+    ("USER_NAME", "publisher-connectors"),
+    ("BUCKETS", "a-bucket"),
+];
+
 fn sample(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events/rotation");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events/maintenance");
     let text = std::fs::read_to_string(folder.join(name)).expect("a sample");
     serde_json::from_str(&text).expect("JSON")
 }
@@ -23,7 +34,7 @@ fn run(
     aws: impl Fn(&Request) -> Reaction + Send + Sync + 'static,
     variables: &[(&str, &str)],
 ) -> Outcome {
-    let binary = env!("CARGO_BIN_EXE_rotation");
+    let binary = env!("CARGO_BIN_EXE_maintenance");
     let no_sink = |_: &Request| Reaction::status(500);
     Function::start_binary(binary, events, seconds, no_sink, aws, variables).outcome(events.len())
 }
@@ -42,7 +53,7 @@ fn assert_errors(outcome: &Outcome, expected: &str) {
     for (kind, body) in &outcome.reports {
         assert_eq!(kind, "error");
         assert!(body.contains(expected), "{expected}: {body}");
-        assert!(body.contains("RotationError"), "{body}");
+        assert!(body.contains("MaintenanceError"), "{body}");
         assert!(!body.contains(CANARY), "{body}");
     }
     assert!(!outcome.lines.is_empty(), "it is logged as well");
@@ -54,35 +65,32 @@ fn assert_errors(outcome: &Outcome, expected: &str) {
 
 #[test]
 fn whatever_cannot_be_read_is_an_error_and_the_next_event_is_handled() {
-    let variables = [("SECRET_ARN", SECRET), ("BUCKETS", "a-bucket")];
     let mut odd = sample("create-secret.json");
     odd["Step"] = json!(CANARY);
     odd["RotationToken"] = json!(CANARY);
     let events = ["null", "5", "[]", &odd.to_string()].map(str::to_owned);
-    let outcome = run(&events, 120, denied, &variables);
-    assert_errors(&outcome, "the event is not a step of a rotation");
+    let outcome = run(&events, 120, denied, &VARIABLES);
+    assert_errors(&outcome, "none that this function serves");
 }
 
 #[test]
 fn what_aws_refuses_is_an_error_in_its_words() {
-    let variables = [("SECRET_ARN", SECRET), ("BUCKETS", "a-bucket")];
     let mut event = sample("documented-spelling.json");
     event["RotationToken"] = json!(CANARY);
-    let outcome = run(&[event.to_string()], 120, denied, &variables);
+    let outcome = run(&[event.to_string()], 120, denied, &VARIABLES);
     assert_errors(&outcome, "InvalidRequestException");
 }
 
 #[test]
 fn a_function_without_its_settings_says_what_is_missing() {
     let event = sample("test-secret.json").to_string();
-    assert_errors(&run(&[event], 120, denied, &[]), "SECRET_ARN");
+    assert_errors(&run(&[event], 120, denied, &[]), "STACK_ID");
 }
 
 #[test]
 fn when_aws_hangs_the_error_comes_before_the_deadline() {
-    let variables = [("SECRET_ARN", SECRET), ("BUCKETS", "a-bucket")];
     let event = sample("finish-secret.json").to_string();
-    let outcome = run(&[event], 4, |_| Reaction::Silence, &variables);
+    let outcome = run(&[event], 4, |_| Reaction::Silence, &VARIABLES);
     assert_errors(&outcome, "did not end in time");
     assert!(outcome.took < Duration::from_secs(30), "{:?}", outcome.took);
 }

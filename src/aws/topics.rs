@@ -1,0 +1,58 @@
+//! SNS: messages to people.
+
+use aws_config::SdkConfig;
+use aws_sdk_sns::Client;
+
+use super::error::{incomplete_response, map_sdk_error};
+use super::retry;
+use crate::cloud::{Message, Notifier, Result, Subscriptions, TopicArn};
+
+/// The calls to SNS.
+#[derive(Debug)]
+pub struct Topics(Client);
+
+impl Topics {
+    /// Over the given configuration, with the time limits and repetition of every other client.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        let config = config
+            .to_builder()
+            .timeout_config(retry::timeouts())
+            .retry_config(retry::retries())
+            .build();
+        Self(Client::new(&config))
+    }
+}
+
+impl Notifier for Topics {
+    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<()> {
+        const OPERATION: &str = "sns:Publish";
+        let call = self
+            .0
+            .publish()
+            .topic_arn(&topic.0)
+            .subject(message.subject())
+            .message(message.body());
+        let answer = call.send().await.map_err(map_sdk_error(OPERATION))?;
+        answer
+            .message_id
+            .filter(|id| !id.is_empty())
+            .map(drop)
+            .ok_or_else(|| incomplete_response(OPERATION, "the message's id"))
+    }
+
+    async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions> {
+        const OPERATION: &str = "sns:GetTopicAttributes";
+        let call = self.0.get_topic_attributes().topic_arn(&topic.0);
+        let answer = call.send().await.map_err(map_sdk_error(OPERATION))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let count = |name: &str| {
+            let number = attributes.get(name).and_then(|text| text.parse().ok());
+            number.ok_or_else(|| incomplete_response(OPERATION, "how many have subscribed"))
+        };
+        Ok(Subscriptions {
+            confirmed: count("SubscriptionsConfirmed")?,
+            pending: count("SubscriptionsPending")?,
+        })
+    }
+}

@@ -1,0 +1,379 @@
+//! What the function is invoked with, by whom.
+
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde_json::{Map, Value};
+
+use super::MaintenanceError;
+use crate::cloud::{SecretArn, VersionId};
+use crate::plan::RotationStep;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Secrets Manager wants a step of a rotation.
+    Rotation(RotationRequest),
+    /// Secrets Manager has moved `AWSCURRENT`. Holds when, as it says.
+    NewKey {
+        /// When.
+        time: String,
+    },
+    /// Somebody wants to know whether all is well.
+    Check(Asked),
+}
+
+/// One step of a rotation, as Secrets Manager asks for it
+/// ([form](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)).
+///
+/// `RotationToken`, which an event may also carry, lets a function write with a role of another account. This one writes
+/// with its own, so it is not read; and as it is sensitive, it is kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotationRequest {
+    /// The step.
+    pub step: RotationStep,
+    /// The version that becomes the one in use.
+    pub token: VersionId,
+}
+
+/// Who asks for a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A person, who is answered, and nobody is told: `{"check": {}}`.
+    ByHand,
+    /// The schedule: `{"check": {"time": "2026-11-24T06:00:00Z"}}`. It is always the same time of day, so that two checks
+    /// are apart by whole days, however late either runs.
+    OnSchedule(SystemTime),
+}
+
+impl Event {
+    /// Reads an event that is about this secret.
+    ///
+    /// # Errors
+    /// What of the event cannot be read, or that it is about something else. Its values are not shown.
+    pub fn parse(text: &str, secret: &SecretArn) -> Result<Self, MaintenanceError> {
+        let members: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| refused("it is no JSON object"))?;
+        let has = |name: &str| members.contains_key(name);
+        if has("Step") || has("SecretId") || has("ClientRequestToken") {
+            return rotation(&members, secret).map(Self::Rotation);
+        }
+        if has("check") {
+            return check(&members).map(Self::Check);
+        }
+        if has("detail-type") || has("source") {
+            return new_key(&members, secret);
+        }
+        Err(refused(
+            "it has neither `Step`, `SecretId` and `ClientRequestToken`, nor `check`, nor `source` and `detail-type`",
+        ))
+    }
+}
+
+/// Members that are not known are ignored: Secrets Manager may add some.
+fn rotation(
+    members: &Map<String, Value>,
+    ours: &SecretArn,
+) -> Result<RotationRequest, MaintenanceError> {
+    let member = |name: &str| {
+        let value = members.get(name).and_then(Value::as_str);
+        value.ok_or_else(|| refused(&format!("`{name}` is missing or no text")))
+    };
+    let step = RotationStep::named(member("Step")?).ok_or_else(|| {
+        refused("`Step` is none of `createSecret`, `setSecret`, `testSecret` and `finishSecret`")
+    })?;
+    let secret = member("SecretId")?;
+    let token = member("ClientRequestToken")?;
+    let of_a_token = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !(32..=64).contains(&token.len()) || !token.chars().all(of_a_token) {
+        return Err(refused(
+            "`ClientRequestToken` is no version id of 32 to 64 letters, digits and hyphens",
+        ));
+    }
+    about(secret, ours)?;
+    Ok(RotationRequest {
+        step,
+        token: VersionId(token.to_owned()),
+    })
+}
+
+fn about(secret: &str, ours: &SecretArn) -> Result<(), MaintenanceError> {
+    if secret == ours.0 {
+        return Ok(());
+    }
+    Err(MaintenanceError(format!(
+        "the event is about another secret than `{ours}`, the only one that this function serves (`SECRET_ARN`)"
+    )))
+}
+
+fn check(members: &Map<String, Value>) -> Result<Asked, MaintenanceError> {
+    const FORM: &str = "a check is `{\"check\": {}}`, or `{\"check\": {\"time\": \"2026-11-24T06:00:00Z\"}}` on schedule";
+    let asked = members.get("check").and_then(Value::as_object);
+    let asked = asked.filter(|_| members.len() == 1);
+    let asked = asked.ok_or_else(|| refused(FORM))?;
+    match (asked.len(), asked.get("time").and_then(Value::as_str)) {
+        (0, _) => Ok(Asked::ByHand),
+        (1, Some(time)) => {
+            let time = DateTime::from_str(time, Format::DateTime).ok();
+            let time = time.and_then(|time| SystemTime::try_from(time).ok());
+            time.map(Asked::OnSchedule).ok_or_else(|| refused(FORM))
+        }
+        (_, _) => Err(refused(FORM)),
+    }
+}
+
+/// Secrets Manager's
+/// [event](https://docs.aws.amazon.com/secretsmanager/latest/userguide/event-detail-secret-label-updated-secretsmanager.html)
+/// of a label that has moved, which needs no trail of `CloudTrail`.
+fn new_key(members: &Map<String, Value>, ours: &SecretArn) -> Result<Event, MaintenanceError> {
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    if (text("source"), text("detail-type"))
+        != (Some("aws.secretsmanager"), Some("Secret Label Updated"))
+    {
+        return Err(refused(
+            "it is EventBridge's, but not `Secret Label Updated` of `aws.secretsmanager`",
+        ));
+    }
+    let resources = members.get("resources").and_then(Value::as_array);
+    let [Value::String(secret)] = resources.map(Vec::as_slice).unwrap_or_default() else {
+        return Err(refused("its `resources` do not name one secret"));
+    };
+    about(secret, ours)?;
+    let label = members
+        .get("detail")
+        .and_then(|detail| detail.get("labelUpdated"));
+    if label.and_then(Value::as_str) != Some("AWSCURRENT") {
+        return Err(refused("its `detail.labelUpdated` is not `AWSCURRENT`"));
+    }
+    let time = text("time").and_then(|time| DateTime::from_str(time, Format::DateTime).ok());
+    let time = time.and_then(|time| time.fmt(Format::DateTime).ok());
+    let time = time.ok_or_else(|| refused("its `time` is no time"))?;
+    Ok(Event::NewKey { time })
+}
+
+fn refused(why: &str) -> MaintenanceError {
+    MaintenanceError(format!(
+        "the event is none that this function serves: {why}"
+    ))
+}
+
+impl RotationStep {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Set, Self::Test, Self::Finish];
+
+    /// Its name in events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "createSecret",
+            Self::Set => "setSecret",
+            Self::Test => "testSecret",
+            Self::Finish => "finishSecret",
+        }
+    }
+
+    /// The step of this name. AWS's documentation also spells it `create_secret`, and so on.
+    fn named(name: &str) -> Option<Self> {
+        let name = name.replace('_', "");
+        Self::ALL
+            .into_iter()
+            .find(|step| step.name().eq_ignore_ascii_case(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TOKEN: &str = "01234567-89ab-cdef-0123-456789abcdef";
+    const SECRET: &str = "arn:aws:secretsmanager:us-east-1:012345678912:secret:publisher/publisher-connectors-AbCdEf";
+
+    fn parse(event: &Value) -> Result<Event, MaintenanceError> {
+        Event::parse(&event.to_string(), &SecretArn(SECRET.to_owned()))
+    }
+
+    fn step() -> Value {
+        json!({"Step": "createSecret", "SecretId": SECRET, "ClientRequestToken": TOKEN})
+    }
+
+    fn label_moved() -> Value {
+        json!({
+            "version": "0",
+            "id": "1",
+            "detail-type": "Secret Label Updated",
+            "source": "aws.secretsmanager",
+            "account": "012345678912",
+            "time": "2026-11-24T06:00:00Z",
+            "region": "us-east-1",
+            "resources": [SECRET],
+            "detail": {"labelUpdated": "AWSCURRENT"},
+        })
+    }
+
+    #[track_caller]
+    fn refusal(event: &Value) -> String {
+        parse(event).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn both_spellings_of_every_step_are_read() {
+        for (spellings, step) in [
+            (["createSecret", "create_secret"], RotationStep::Create),
+            (["setSecret", "set_secret"], RotationStep::Set),
+            (["testSecret", "test_secret"], RotationStep::Test),
+            (["finishSecret", "finish_secret"], RotationStep::Finish),
+        ] {
+            for spelling in spellings {
+                let mut event = self::step();
+                event["Step"] = json!(spelling);
+                let token = VersionId(TOKEN.to_owned());
+                let request = RotationRequest { step, token };
+                assert_eq!(parse(&event), Ok(Event::Rotation(request)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sample_is_refused_if_and_only_if_its_name_says_so() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events/maintenance");
+        let samples: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert!(samples.len() > 12);
+        for sample in samples {
+            let text = std::fs::read_to_string(sample.path()).unwrap();
+            let bad = sample.file_name().to_string_lossy().starts_with("bad-");
+            let event = serde_json::from_str(&text).unwrap();
+            assert_eq!(parse(&event).is_err(), bad, "{sample:?}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_step_that_are_not_known_do_no_harm() {
+        let mut event = step();
+        event["RotationToken"] = json!("sensitive");
+        event["New"] = json!({"deep": [null]});
+        assert_eq!(parse(&event), parse(&step()));
+    }
+
+    #[test]
+    fn what_a_step_lacks_or_has_of_another_type_is_named() {
+        for name in ["Step", "SecretId", "ClientRequestToken"] {
+            for value in [Value::Null, json!(5), json!(["createSecret"]), json!({})] {
+                let mut event = step();
+                event[name] = value;
+                assert!(refusal(&event).contains(name), "{event}");
+            }
+            let mut event = step();
+            event.as_object_mut().unwrap().remove(name);
+            assert!(refusal(&event).contains(name), "{event}");
+        }
+    }
+
+    #[test]
+    fn only_the_two_forms_of_a_check_are_checks() {
+        assert_eq!(
+            parse(&json!({"check": {}})),
+            Ok(Event::Check(Asked::ByHand))
+        );
+        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_500_000);
+        assert_eq!(
+            parse(&json!({"check": {"time": "2026-11-24T06:00:00Z"}})),
+            Ok(Event::Check(Asked::OnSchedule(time)))
+        );
+        for event in [
+            json!({"check": null}),
+            json!({"check": true}),
+            json!({"check": []}),
+            json!({"check": "canary"}),
+            json!({"check": {"time": null}}),
+            json!({"check": {"time": "canary"}}),
+            json!({"check": {"time": "2026-11-24T06:00:00Z", "canary": 1}}),
+            json!({"check": {"canary": 1}}),
+            json!({"check": {}, "canary": 1}),
+        ] {
+            let refusal = refusal(&event);
+            assert!(refusal.contains("a check is"), "{event}: {refusal}");
+            assert!(!refusal.contains("canary"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_new_key_is_read_from_secrets_managers_own_event_of_the_own_secret() {
+        let time = "2026-11-24T06:00:00Z".to_owned();
+        assert_eq!(parse(&label_moved()), Ok(Event::NewKey { time }));
+        for (member, value, why) in [
+            ("source", json!("canary"), "aws.secretsmanager"),
+            (
+                "detail-type",
+                json!("Scheduled Event"),
+                "Secret Label Updated",
+            ),
+            ("resources", json!(["canary"]), "another secret"),
+            ("resources", json!([]), "resources"),
+            ("resources", json!([SECRET, SECRET]), "resources"),
+            (
+                "detail",
+                json!({"labelUpdated": "AWSPREVIOUS"}),
+                "labelUpdated",
+            ),
+            ("detail", json!(null), "labelUpdated"),
+            ("time", json!("canary"), "time"),
+        ] {
+            let mut event = label_moved();
+            event[member] = value;
+            let refusal = refusal(&event);
+            assert!(refusal.contains(why), "{event}: {refusal}");
+            assert!(!refusal.contains("canary"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused_without_being_shown() {
+        for text in [
+            "",
+            "null",
+            "[]",
+            "canary",
+            "\"canary\"",
+            "{\"canary\": 1",
+            "{\"canary\": 1}",
+        ] {
+            let refusal = Event::parse(text, &SecretArn(SECRET.to_owned()))
+                .unwrap_err()
+                .to_string();
+            assert!(
+                refusal.contains("none that this function serves"),
+                "{text}: {refusal}"
+            );
+            assert!(!refusal.contains("canary"), "{refusal}");
+        }
+        for (name, value, why) in [
+            ("Step", "", "Step"),
+            ("Step", "canary", "Step"),
+            ("Step", "rotate", "Step"),
+            ("SecretId", "canary", "another secret"),
+            ("ClientRequestToken", "", "ClientRequestToken"),
+            (
+                "ClientRequestToken",
+                "0123456789012345678901234567890\n",
+                "ClientRequestToken",
+            ),
+            (
+                "ClientRequestToken",
+                "canary_canary_canary_canary_canary",
+                "ClientRequestToken",
+            ),
+        ] {
+            let mut event = step();
+            event[name] = json!(value);
+            let refusal = refusal(&event);
+            assert!(refusal.contains(why), "{value}: {refusal}");
+            assert!(!refusal.contains("canary"), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a check finds: one sentence each, what is wrong and what to do. Pure: the same look gives the same findings, and
+//! how often each is told follows from its age.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Settings, message};
+use crate::cloud::{Key, KeyStatus, Rotation};
+use crate::observe::{Observed, ObservedSecret, ObservedUser};
+use crate::plan::{Plan, Refusal, Step};
+use crate::proof::ProofError;
+use crate::secret::Label;
+use crate::waits::{DAY, OVERDUE, PASTE_WITHIN, REMIND_DAYS};
+
+/// What is wrong and what to do, in one sentence without its full stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) text: String,
+    pub(super) told: Told,
+}
+
+/// How often it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Every day: access is broken, or not what the stack says.
+    Daily,
+    /// On its first day and every seventh after, counted from this moment.
+    Since(SystemTime),
+}
+
+impl Finding {
+    /// Whether it is told by the check of this moment.
+    pub(super) fn is_due(&self, now: SystemTime) -> bool {
+        match self.told {
+            Told::Daily => true,
+            Told::Since(begun) => {
+                let age = now.duration_since(begun).unwrap_or_default();
+                (age.as_secs() / DAY.as_secs()).is_multiple_of(REMIND_DAYS)
+            }
+        }
+    }
+}
+
+/// What the next update would repair, or why it would be refused.
+pub(super) fn of_plan(plan: &Result<Plan, Refusal>) -> Option<Finding> {
+    let text = match plan {
+        Ok(plan) => {
+            let changes = plan.steps().filter(|step| step.changes_something());
+            let changes: Vec<String> = changes.map(Step::to_string).collect();
+            if changes.is_empty() {
+                return None;
+            }
+            format!(
+                "something was changed outside the stack, or an earlier run was cut off: update the stack with another \
+                 `Revision`, which would {}",
+                changes.join(" and ")
+            )
+        }
+        // It goes by, and the key in use is judged by the proof.
+        Err(Refusal::RotationUnderWay(_)) => return None,
+        Err(refusal) => format!("the next update would be refused: {refusal}"),
+    };
+    let told = Told::Daily;
+    Some(Finding { text, told })
+}
+
+/// What the key cannot read.
+pub(super) fn of_proof(proof: &Result<(), ProofError>) -> Option<Finding> {
+    let text = proof.as_ref().err()?.to_string();
+    let told = Told::Daily;
+    Some(Finding { text, told })
+}
+
+/// What time has brought.
+pub(super) fn of_age(settings: &Settings, observed: &Observed) -> Vec<Finding> {
+    let pair = &observed.pair;
+    let (Some(user), Some(secret)) = (&pair.user, &pair.secret) else {
+        return Vec::new();
+    };
+    let now = observed.now;
+    let found = [
+        previous_in_use(user, secret),
+        too_old(settings, user, secret, now),
+        overdue(secret, now),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// The key that the version with this label holds, as IAM lists it.
+pub(super) fn listed<'a>(
+    user: &'a ObservedUser,
+    secret: &ObservedSecret,
+    label: Label,
+) -> Option<&'a Key> {
+    let stored = secret.key_of(secret.labelled(label)?)?;
+    user.keys.iter().find(|key| key.id == stored.id)
+}
+
+fn previous_in_use(user: &ObservedUser, secret: &ObservedSecret) -> Option<Finding> {
+    let current = listed(user, secret, Label::Current)?;
+    let previous = listed(user, secret, Label::Previous)?;
+    if previous.status != KeyStatus::Active || previous.id == current.id {
+        return None;
+    }
+    let last = user.last_used.get(&previous.id)?.as_ref().ok()?.as_ref()?;
+    let from = current.created + PASTE_WITHIN;
+    (last.date > from).then(|| Finding {
+        text: format!(
+            "key `{}` was {}, though key `{}` has replaced it since {}: paste the key from the secret into DNAstack \
+             Publisher, unless that was done in the last 7 days and links signed before still live",
+            previous.id,
+            message::used(last),
+            current.id,
+            message::date(current.created),
+        ),
+        told: Told::Since(from),
+    })
+}
+
+fn too_old(
+    settings: &Settings,
+    user: &ObservedUser,
+    secret: &ObservedSecret,
+    now: SystemTime,
+) -> Option<Finding> {
+    if settings.max_key_age_days == 0 || secret.secret.rotation == Rotation::Enabled {
+        return None;
+    }
+    let current = listed(user, secret, Label::Current)?;
+    let old_from = current.created + days(settings.max_key_age_days);
+    (now >= old_from).then(|| Finding {
+        text: format!(
+            "key `{}` was made on {} and is older than {} days (`MaxKeyAgeDays`): raise `KeySerial` and paste the new key \
+             into DNAstack Publisher, or set `RotationDays`",
+            current.id,
+            message::date(current.created),
+            settings.max_key_age_days,
+        ),
+        told: Told::Since(old_from),
+    })
+}
+
+fn overdue(secret: &ObservedSecret, now: SystemTime) -> Option<Finding> {
+    if secret.secret.rotation != Rotation::Enabled {
+        return None;
+    }
+    let next = secret.secret.next_rotation?;
+    (now >= next + OVERDUE).then(|| Finding {
+        text: format!(
+            "a rotation is overdue since {}: the function's log says why it failed, or was held up; rotate the secret at \
+             once when that is mended",
+            message::date(next)
+        ),
+        told: Told::Since(next + OVERDUE),
+    })
+}
+
+fn days(days: u16) -> Duration {
+    DAY * u32::from(days)
+}

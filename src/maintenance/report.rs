@@ -1,0 +1,109 @@
+//! What a check answers to a person: JSON without anything that is secret.
+
+use serde_json::{Value, json};
+
+use super::findings::Finding;
+use super::{Settings, message};
+use crate::cloud::{Key, KeyStatus, Subscriptions};
+use crate::observe::{KeyUse, Observed};
+use crate::secret::{AccessKeyId, Label};
+use crate::waits::DAY;
+
+/// Whether access is as the stack says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It is.
+    Healthy,
+    /// It is not.
+    Unhealthy,
+    /// The stack is at work: nothing can be said.
+    AtWork,
+}
+
+impl Health {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::AtWork => "stack at work",
+        }
+    }
+}
+
+/// The report. `subscriptions` is `None` where nobody is told or it may not be looked at.
+pub(super) fn report(
+    settings: &Settings,
+    observed: &Observed,
+    health: Health,
+    findings: &[Finding],
+    subscriptions: Option<Subscriptions>,
+) -> Value {
+    let keys = observed.pair.user.iter().flat_map(|user| &user.keys);
+    json!({
+        "healthy": health == Health::Healthy,
+        "state": health.name(),
+        "user": settings.desired.user.as_str(),
+        "secret": settings.desired.user.secret_name().to_string(),
+        "checked": message::date(observed.now),
+        "findings": findings.iter().map(|finding| &finding.text).collect::<Vec<_>>(),
+        "keys": keys.map(|key| described(observed, key)).collect::<Vec<_>>(),
+        "subscriptions": subscriptions.map(|Subscriptions { confirmed, pending }| {
+            json!({"confirmed": confirmed, "pending": pending})
+        }),
+    })
+}
+
+fn described(observed: &Observed, key: &Key) -> Value {
+    let Key {
+        id,
+        status,
+        created,
+    } = key;
+    let age = observed.now.duration_since(*created).unwrap_or_default();
+    let label = label_of(observed, id);
+    let uses = observed.pair.user.as_ref().map(|user| &user.last_used);
+    let last = uses.and_then(|uses| uses.get(id));
+    json!({
+        "id": id.as_str(),
+        "label": label,
+        "active": *status == KeyStatus::Active,
+        "ageDays": age.as_secs() / DAY.as_secs(),
+        "lastUse": last_use(last, label == Some(Label::Current.as_str())),
+    })
+}
+
+/// The label of the version that holds the key.
+fn label_of(observed: &Observed, id: &AccessKeyId) -> Option<&'static str> {
+    let secret = observed.pair.secret.as_ref()?;
+    let holds = |label: &Label| {
+        let key = secret
+            .labelled(*label)
+            .and_then(|version| secret.key_of(version));
+        key.is_some_and(|key| key.id == *id)
+    };
+    let labels = [
+        Label::Current,
+        Label::Previous,
+        Label::Pending,
+        Label::Candidate,
+    ];
+    labels.into_iter().find(holds).map(Label::as_str)
+}
+
+fn last_use(last: Option<&KeyUse>, in_use: bool) -> Value {
+    match last {
+        Some(Ok(Some(last))) => {
+            let mut value = json!({
+                "date": message::date(last.date),
+                "service": last.service,
+                "region": last.region,
+            });
+            if in_use {
+                value["note"] = json!("often the daily check's own use");
+            }
+            value
+        }
+        Some(Ok(None)) => json!("never, as far as AWS knows"),
+        Some(Err(_)) | None => json!("unknown"),
+    }
+}

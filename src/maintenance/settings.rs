@@ -1,0 +1,290 @@
+//! What the template and Lambda tell the function.
+
+use serde_json::{Map, Value};
+
+use super::MaintenanceError;
+use crate::cloud::{SecretArn, TopicArn};
+use crate::names::{SecretName, UserName};
+use crate::ownership::{Owner, StackId};
+use crate::properties::{Desired, Previous};
+use crate::settings::{self, BodyLogging, Invocation};
+use crate::waits::ProofTimeouts;
+
+/// The function's settings in one invocation. It serves one resource of one stack.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The resource, from `STACK_ID` and `LOGICAL_ID`.
+    pub owner: Owner,
+    /// The resource's properties, from one variable each.
+    pub desired: Desired,
+    /// The same as what was there before: a check is an update to what is there already.
+    pub previous: Previous,
+    /// The secret, from `SECRET_ARN`.
+    pub secret: SecretArn,
+    /// Who is told, from `TOPIC_ARN`; `None`: nobody.
+    pub topic: Option<TopicArn>,
+    /// `ROTATION_DAYS`; 0: no schedule.
+    pub rotation_days: u16,
+    /// `MAX_KEY_AGE_DAYS`; 0: a key may grow as old as it likes.
+    pub max_key_age_days: u16,
+    /// The partition's DNS suffix, from `URL_SUFFIX`.
+    pub url_suffix: String,
+    /// The release that the template was made for, from `RELEASE`.
+    pub release: Option<String>,
+    /// How long a proof waits for IAM.
+    pub proof_timeouts: ProofTimeouts,
+    /// Lambda's id of this invocation.
+    pub invocation_id: String,
+    /// The log group that this invocation writes to; empty if unknown.
+    pub log_group: String,
+    /// The log stream in it; empty if unknown.
+    pub log_stream: String,
+}
+
+/// Which variable holds which property. `Tags` are missing, for a variable holds no list of pairs; so is `Revision`, which
+/// asks an update to look and says nothing of what is there.
+const PROPERTIES: [(&str, &str, Shape); 9] = [
+    ("BUCKETS", "Buckets", Shape::List),
+    ("BUCKET_KMS_KEY_ARNS", "BucketKmsKeyArns", Shape::List),
+    ("USER_NAME", "UserName", Shape::Scalar),
+    ("POLICY_NAME", "PolicyName", Shape::Scalar),
+    ("PERMISSIONS_BOUNDARY", "PermissionsBoundary", Shape::Scalar),
+    ("SECRET_KMS_KEY_ID", "SecretKmsKeyId", Shape::Scalar),
+    ("SECRET_RECOVERY_DAYS", "SecretRecoveryDays", Shape::Scalar),
+    ("KEY_SERIAL", "KeySerial", Shape::Scalar),
+    ("VERIFY_ACCESS", "VerifyAccess", Shape::Scalar),
+];
+
+/// How a variable holds its property.
+#[derive(Clone, Copy)]
+enum Shape {
+    Scalar,
+    /// Separated by commas.
+    List,
+}
+
+impl Settings {
+    /// Reads the settings; `variable` gives the value of an environment variable.
+    ///
+    /// # Errors
+    /// The variable that makes work impossible, and what it must be.
+    pub fn read(
+        variable: impl Fn(&str) -> Option<String>,
+        invocation: Invocation<'_>,
+    ) -> Result<Self, MaintenanceError> {
+        let settings::Settings {
+            url_suffix,
+            log_stream,
+            invocation_id,
+            body_logging,
+            proof_timeouts,
+            release,
+            ..
+        } = settings::Settings::read(&variable, invocation);
+        if body_logging == BodyLogging::On {
+            return Err(MaintenanceError(
+                "`LOG_SENSITIVE_BODIES` would log the new key: remove it from the function's environment"
+                    .to_owned(),
+            ));
+        }
+        let text = |name: &str| variable(name).filter(|text| !text.is_empty());
+        let owner = owner(text)?;
+        let properties = properties(text);
+        let desired = Desired::parse(&properties, owner.stack.partition()).map_err(|error| {
+            MaintenanceError(format!("the function's environment does not fit: {error}"))
+        })?;
+        let secret = SecretArn(text("SECRET_ARN").unwrap_or_default());
+        if user_of(&secret, &owner.stack).as_ref() != Some(&desired.user) {
+            return Err(refused(
+                "SECRET_ARN",
+                &format!(
+                    "must be the full ARN of secret `{}` in the stack's account and region",
+                    desired.user.secret_name()
+                ),
+            ));
+        }
+        let days = |name: &str, allowed: fn(u16) -> bool, rule: &str| match text(name) {
+            None => Ok(0),
+            Some(text) => match text.parse() {
+                Ok(days) if allowed(days) => Ok(days),
+                Ok(_) | Err(_) => Err(refused(name, rule)),
+            },
+        };
+        Ok(Self {
+            previous: Previous::read(&properties),
+            desired,
+            owner,
+            secret,
+            topic: text("TOPIC_ARN").map(TopicArn),
+            rotation_days: days(
+                "ROTATION_DAYS",
+                |days| days == 0 || (15..=365).contains(&days),
+                "must be 0 or 15 to 365",
+            )?,
+            max_key_age_days: days("MAX_KEY_AGE_DAYS", |days| days <= 3650, "must be 0 to 3650")?,
+            url_suffix,
+            release,
+            proof_timeouts,
+            invocation_id,
+            log_group: text("AWS_LAMBDA_LOG_GROUP_NAME").unwrap_or_default(),
+            log_stream,
+        })
+    }
+}
+
+fn refused(name: &str, rule: &str) -> MaintenanceError {
+    MaintenanceError(format!("`{name}` {rule}"))
+}
+
+fn owner(text: impl Fn(&str) -> Option<String>) -> Result<Owner, MaintenanceError> {
+    let stack = text("STACK_ID").and_then(|id| StackId::parse(&id));
+    let stack = stack.ok_or_else(|| refused("STACK_ID", "must be the id of the stack"))?;
+    let logical_id = text("LOGICAL_ID");
+    let logical_id =
+        logical_id.ok_or_else(|| refused("LOGICAL_ID", "must be the resource's logical id"))?;
+    Ok(Owner { stack, logical_id })
+}
+
+/// The properties as CloudFormation would send them. What is empty was left out.
+fn properties(text: impl Fn(&str) -> Option<String>) -> Value {
+    let mut properties = Map::new();
+    for (variable, property, shape) in PROPERTIES {
+        let Some(text) = text(variable) else { continue };
+        let value = match shape {
+            Shape::Scalar => Value::String(text),
+            Shape::List => text.split(',').map(str::trim).collect(),
+        };
+        properties.insert(property.to_owned(), value);
+    }
+    Value::Object(properties)
+}
+
+/// Reads the ARN of one of our secrets: its name and the six characters that Secrets Manager appends.
+fn user_of(SecretArn(arn): &SecretArn, stack: &StackId) -> Option<UserName> {
+    let (partition, region, account) = (stack.partition(), stack.region(), stack.account());
+    let place = format!("arn:{partition}:secretsmanager:{region}:{account}:secret:");
+    let (name, suffix) = arn.strip_prefix(&place)?.rsplit_once('-')?;
+    let whole = suffix.len() == 6 && suffix.bytes().all(|b| b.is_ascii_alphanumeric());
+    let name = SecretName::parse(name).ok()?;
+    whole.then(|| name.user())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Verification;
+
+    const STACK: &str = "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/publisher/1111";
+    const SECRET: &str =
+        "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:publisher/publisher-a-b-AbC123";
+    const WHOLE: [(&str, &str); 5] = [
+        ("STACK_ID", STACK),
+        ("LOGICAL_ID", "S3Access"),
+        ("SECRET_ARN", SECRET),
+        ("USER_NAME", "publisher-a-b"),
+        ("BUCKETS", "a-bucket"),
+    ];
+
+    /// The settings of a whole environment in which these variables are other ones.
+    fn read(changes: &[(&str, &str)]) -> Result<Settings, MaintenanceError> {
+        let variable = |name: &str| {
+            let mut all = changes.iter().chain(&WHOLE);
+            Some(all.find(|(key, _)| *key == name)?.1.to_owned())
+        };
+        let invocation = Invocation {
+            id: "id",
+            function_arn: "arn:aws-cn:lambda:cn-north-1:123456789012:function:maintenance",
+        };
+        Settings::read(variable, invocation)
+    }
+
+    #[track_caller]
+    fn refusal(changes: &[(&str, &str)]) -> String {
+        read(changes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_environment_holds_the_resource_with_its_properties() {
+        let settings = read(&[
+            (
+                "BUCKETS",
+                "a-bucket, s3://another/with/a/folder,arn:aws-cn:s3:::third",
+            ),
+            ("BUCKET_KMS_KEY_ARNS", ""),
+            ("VERIFY_ACCESS", "false"),
+            ("KEY_SERIAL", "7"),
+            ("ROTATION_DAYS", "30"),
+            ("MAX_KEY_AGE_DAYS", "90"),
+            ("TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:t"),
+        ])
+        .unwrap();
+        let buckets = settings.desired.buckets.iter().map(ToString::to_string);
+        assert_eq!(
+            buckets.collect::<Vec<_>>(),
+            [
+                "s3://a-bucket/",
+                "s3://another/with/a/folder/",
+                "s3://third/"
+            ]
+        );
+        assert_eq!(settings.desired.user.as_str(), "publisher-a-b");
+        assert_eq!(settings.desired.verification, Verification::Skip);
+        assert_eq!(settings.desired.key_serial.get(), 7);
+        assert_eq!(
+            settings.previous.buckets.as_ref(),
+            Some(&settings.desired.buckets)
+        );
+        assert_eq!(
+            (settings.rotation_days, settings.max_key_age_days),
+            (30, 90)
+        );
+        assert!(settings.topic.is_some());
+        let plain = read(&[]).unwrap();
+        assert_eq!((plain.rotation_days, plain.topic), (0, None));
+    }
+
+    #[test]
+    fn a_secret_that_is_elsewhere_or_not_the_users_is_refused() {
+        for (from, to) in [
+            (SECRET, ""),
+            ("aws-cn", "aws"),
+            ("cn-north-1", "cn-northwest-1"),
+            ("123456789012", "210987654321"),
+            ("secretsmanager", "ssm"),
+            ("publisher/", ""),
+            ("publisher/", "publisher/x/"),
+            ("publisher-a-b", "publisher-a-c"),
+            ("-AbC123", ""),
+            ("-AbC123", "-AbC12"),
+            ("-AbC123", "-AbC12*"),
+        ] {
+            let arn = SECRET.replacen(from, to, 1);
+            assert_ne!(arn, SECRET);
+            let refusal = refusal(&[("SECRET_ARN", &arn)]);
+            assert!(refusal.contains("SECRET_ARN"), "{arn}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_breaks_a_rule_is_named() {
+        for (name, value, told) in [
+            ("STACK_ID", "", "STACK_ID"),
+            ("STACK_ID", "publisher", "STACK_ID"),
+            ("LOGICAL_ID", "", "LOGICAL_ID"),
+            ("BUCKETS", "", "Buckets"),
+            ("BUCKETS", "a-bucket,", "Buckets[1]"),
+            ("BUCKETS", "a-bucket,Not A Bucket", "Buckets[1]"),
+            ("VERIFY_ACCESS", "no", "VerifyAccess"),
+            ("KEY_SERIAL", "0", "KeySerial"),
+            ("ROTATION_DAYS", "14", "ROTATION_DAYS"),
+            ("ROTATION_DAYS", "366", "ROTATION_DAYS"),
+            ("ROTATION_DAYS", "-1", "ROTATION_DAYS"),
+            ("MAX_KEY_AGE_DAYS", "3651", "MAX_KEY_AGE_DAYS"),
+            ("MAX_KEY_AGE_DAYS", "x", "MAX_KEY_AGE_DAYS"),
+            ("LOG_SENSITIVE_BODIES", "", "LOG_SENSITIVE_BODIES"),
+        ] {
+            let refusal = refusal(&[(name, value)]);
+            assert!(refusal.contains(told), "{name}={value}: {refusal}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The guard of a scheduled rotation: it does not end a key that is in use. What a person asks for is not held up:
+//! `KeySerial`, a repair and a deletion never come here.
+
+use std::time::{Duration, SystemTime};
+
+use super::Keys;
+use crate::cloud::{CloudError, ErrorKind, Key, KeyStatus, LastUse};
+use crate::secret::AccessKeyId;
+
+/// A key that a rotation would end and may not: the rotation is held up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldUp {
+    /// The key.
+    pub key: AccessKeyId,
+    /// Why it is protected.
+    pub why: Protection,
+}
+
+/// Why a rotation may not end a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// It was used a short while ago.
+    Used(LastUse),
+    /// IAM knows no use of it, and it is young. Holds when it was made.
+    Young(SystemTime),
+    /// When it was last used cannot be read.
+    Unreadable(Box<CloudError>),
+}
+
+/// What a key that IAM knows no use of is worth.
+#[derive(Clone, Copy)]
+pub(super) enum Unused {
+    /// It was given to somebody, who may be about to use it.
+    MayBeAwaited,
+    /// No version ever held it: it is an orphan unless somebody uses it.
+    IsOrphan,
+}
+
+impl Keys<'_> {
+    /// Lets a rotation end these keys, each of which has stood for so long at least since its last use.
+    pub(super) fn guard<'k>(
+        &self,
+        going: impl IntoIterator<Item = &'k Key>,
+        unused: Unused,
+        window: Duration,
+    ) -> Result<(), HeldUp> {
+        for key in going {
+            // What is inactive serves nobody.
+            let protection = match key.status {
+                KeyStatus::Active => self.protection(key, unused, window),
+                KeyStatus::Inactive => None,
+            };
+            if let Some(why) = protection {
+                let key = key.id.clone();
+                return Err(HeldUp { key, why });
+            }
+        }
+        Ok(())
+    }
+
+    fn protection(&self, key: &Key, unused: Unused, window: Duration) -> Option<Protection> {
+        // A date in the future is a clock that differs: that was a moment ago.
+        let since = |date: SystemTime| self.now.duration_since(date).unwrap_or_default();
+        match (self.last_used.and_then(|uses| uses.get(&key.id)), unused) {
+            (Some(Ok(Some(last))), _) => {
+                (since(last.date) <= window).then(|| Protection::Used(last.clone()))
+            }
+            (Some(Ok(None)), Unused::MayBeAwaited) => {
+                (since(key.created) < window).then_some(Protection::Young(key.created))
+            }
+            (Some(Ok(None)), Unused::IsOrphan) => None,
+            (Some(Err(error)), _) => Some(Protection::Unreadable(Box::new(error.clone()))),
+            (None, _) => Some(Protection::Unreadable(Box::new(CloudError::unanswered(
+                "iam:GetAccessKeyLastUsed",
+                ErrorKind::Indeterminate,
+                "it was not asked",
+            )))),
+        }
+    }
+}
