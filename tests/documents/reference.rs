@@ -175,7 +175,7 @@ fn every_sample_event_is_listed_and_every_listed_one_exists() {
         let name = |file: fs::DirEntry| format!("{below}{}", file.file_name().to_string_lossy());
         files.map(name).collect::<BTreeSet<_>>()
     };
-    let files = &samples("") | &samples("rotation/");
+    let files = &samples("") | &samples("maintenance/");
     assert_eq!(listed, files);
 }
 
