@@ -157,7 +157,7 @@ check-workflows: $(LINT)/installed ## actionlint and zizmor have nothing to say 
 	@$(LINT)/bin/zizmor --quiet --offline --no-progress --pedantic .github
 
 .PHONY: check-rust
-check-rust: $(INSTALLED) ## Unit and integration tests
+check-rust: $(INSTALLED) $(LINT)/installed ## Unit and integration tests
 	@$(CARGO) test --workspace --locked
 
 .PHONY: check-end-to-end

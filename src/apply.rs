@@ -1,4 +1,4 @@
-//! Apply: takes the steps of a plan, one stage after the other. It makes no choice but to stop.
+//! Apply: takes the steps of a plan, stage by stage. Its only decision is to stop.
 
 mod key;
 
@@ -17,10 +17,10 @@ use crate::run::Run;
 use crate::secret::StoredKey;
 use crate::waits::while_iam_lags;
 
-/// For how many days a secret can be restored where it may not be deleted at once: Secrets Manager's least.
+/// The recovery period of a secret that may not be deleted at once, in days: the shortest that Secrets Manager has.
 const LEAST_RECOVERY_DAYS: u8 = 7;
 
-/// Where user and secret are, once a plan was applied to its end.
+/// Where the user and the secret are after the whole plan.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Applied {
     /// The user's ARN, if there is a user.
@@ -32,16 +32,16 @@ pub struct Applied {
 /// How a round ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Round<T> {
-    /// All is as wanted.
+    /// Everything is as wanted.
     Done(T),
-    /// The world is not as planned for, or not settled: observe again. Holds why.
+    /// AWS is not as planned, or has not settled: observe again. Holds why.
     Again(String),
 }
 
 /// Why a plan stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The rest is a person's to do.
+    /// A person has to do the rest.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A call failed.
@@ -52,20 +52,20 @@ pub enum ApplyError {
         /// Why.
         error: Box<CloudError>,
     },
-    /// The key does not read what it should.
+    /// The key cannot read what it should.
     #[error("{0}")]
     Unproven(String),
     /// There was not enough time left to make, store and prove a key.
     #[error("too little time was left to make, store and prove a key; it is safe to try again")]
     OutOfTime,
-    /// The plan asks for what cannot be: a step needs what no step before it makes.
+    /// The plan is impossible: a step needs something that no step before it makes.
     #[error(
         "the function has a defect: it planned to {0}; nothing more was done; please report it"
     )]
     Defect(String),
 }
 
-/// What a step brought.
+/// What came of a step.
 enum Effect {
     None,
     User(String),
@@ -89,7 +89,7 @@ struct Execution<'a, C> {
 /// Logs a plan, takes its steps, and says how the round ended.
 ///
 /// # Errors
-/// The first failure; what was begun beside it has ended, and what comes after it is not begun.
+/// The first failure. Steps beside it have ended, and later steps were not begun.
 pub async fn apply<C: Cloud>(
     run: &Run<'_, C>,
     plan: Plan,
@@ -122,10 +122,10 @@ pub async fn apply<C: Cloud>(
 }
 
 impl<C: Cloud> Execution<'_, C> {
-    /// Takes the steps of a stage side by side, and says why to observe again, if so.
+    /// Takes the steps of a stage side by side. Returns why to observe again, if that is needed.
     ///
-    /// Every call is awaited even if another one fails: one that is cut off has an unknown effect. A proof only reads: it
-    /// is cut off as soon as a step beside it says that it is for nothing.
+    /// Every call is awaited even if another one fails, because a call that is cut off has an unknown effect. A proof
+    /// only reads, so it is cut off as soon as a step beside it makes it pointless.
     async fn take_stage(&mut self, stage: &[Step]) -> Result<Option<String>, ApplyError> {
         let is_proof = |step: &&Step| matches!(step, Step::Prove(_));
         let (proofs, calls): (Vec<&Step>, Vec<&Step>) = stage.iter().partition(is_proof);
@@ -172,7 +172,7 @@ impl<C: Cloud> Execution<'_, C> {
             self.withdraw(&proof.key_under_test).await;
         }
         match (failure, again) {
-            // What failed may have failed for what is seen by observing again, such as a request that nobody wants.
+            // Observing again may show why it failed, such as a request that nobody wants any more.
             (Some(ApplyError::Failed { .. }) | None, Some(why)) => Ok(Some(why)),
             (Some(failure), _) => Err(failure),
             (None, None) => Ok(None),
@@ -223,7 +223,7 @@ impl<C: Cloud> Execution<'_, C> {
         }
     }
 
-    /// Makes the call of a step, again while IAM may lag.
+    /// Makes the call of a step, and repeats it while IAM may lag.
     async fn call_patiently(&self, step: &Step) -> Result<Effect, ApplyError> {
         let ended = (|| self.call(step))
             .retry(while_iam_lags())
@@ -231,7 +231,7 @@ impl<C: Cloud> Execution<'_, C> {
             .await;
         match ended {
             Ok(effect) => Ok(effect),
-            // Without an answer it may have happened: looking again tells.
+            // Without an answer, the call may have taken effect. Observing again shows it.
             Err(CallError::Cloud(error))
                 if matches!(error.kind, ErrorKind::Conflict | ErrorKind::Indeterminate)
                     || overtaken(step, &error) =>
@@ -247,7 +247,7 @@ impl<C: Cloud> Execution<'_, C> {
     }
 }
 
-/// Whether IAM may take its time until this step is seen everywhere.
+/// Whether IAM may take a while to show this step everywhere.
 fn lags(step: &Step) -> bool {
     matches!(
         step,
@@ -259,13 +259,13 @@ fn lags(step: &Step) -> bool {
     )
 }
 
-/// A label that is not where it was has been moved by another run.
+/// Another run has moved a label that is not where it was.
 fn overtaken(step: &Step, error: &CloudError) -> bool {
     matches!(step, Step::Promote { .. } | Step::DropLabel { .. })
         && matches!(error.kind, ErrorKind::Rejected | ErrorKind::NotFound)
 }
 
-/// Why the call of a step brought nothing.
+/// Why the call of a step failed.
 enum CallError {
     Cloud(CloudError),
     /// The plan is wrong.
@@ -329,7 +329,7 @@ impl<C: Cloud> Execution<'_, C> {
             Step::RemoveReplicas { secret, regions } => {
                 cloud.remove_replicas(secret, regions).await?;
             }
-            // More than one call: taken apart before.
+            // `take` splits these into their calls.
             Step::MakeKey(_) | Step::Prove(_) => return Err(CallError::Defect),
         }
         Ok(Effect::None)
@@ -359,8 +359,9 @@ impl<C: Cloud> Execution<'_, C> {
         })
     }
 
-    /// Deletes the secret at once, or restorable for 7 days where a policy of the organization forbids the other
-    /// (`secretsmanager:ForceDeleteWithoutRecovery`). A role that is merely fresh is waited for first.
+    /// Deletes the secret at once. If a policy of the organization forbids that
+    /// (`secretsmanager:ForceDeleteWithoutRecovery`), deletes it with a recovery period of 7 days. Waits first for a
+    /// role that is merely fresh.
     async fn delete_secret(
         &self,
         secret: &SecretArn,
@@ -375,14 +376,14 @@ impl<C: Cloud> Execution<'_, C> {
             {
                 warn!(%secret, %error, "the secret may not be deleted at once; it stays restorable for 7 days");
                 let later = cloud.delete_secret(secret, Some(LEAST_RECOVERY_DAYS));
-                // The first denial says what is missing where the second call is denied as well.
+                // If the second call is denied as well, the first denial says what is missing.
                 later.await.map_err(|_| error)
             }
             done => done,
         }
     }
 
-    /// The secret, which a step before this one has made or observed.
+    /// The secret, observed or made by an earlier step.
     fn secret(&self) -> Result<&SecretArn, CallError> {
         self.secret.as_ref().ok_or(CallError::Defect)
     }
@@ -393,7 +394,7 @@ fn is_explicit(error: &CloudError) -> bool {
     error.denial.as_ref().is_some_and(|denial| denial.explicit)
 }
 
-/// Whether waiting cannot help: both ways to delete the secret were tried.
+/// Whether waiting cannot help, because both ways to delete the secret were tried.
 fn is_final(step: &Step, error: &CloudError) -> bool {
     matches!(step, Step::DeleteSecret { .. }) && is_explicit(error)
 }

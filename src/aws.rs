@@ -1,7 +1,7 @@
 //! The port over AWS's SDK: the only module that names it.
 //!
-//! What the trait guarantees is decided in the modules below, call by call; here is only how the clients are made and
-//! which of them answers what. The same rules hold for all: every error passes [`error`], what AWS asks to repeat is repeated
+//! The modules below fulfil the trait's guarantees, call by call. This file only makes the clients and says which of
+//! them answers what. The same rules hold for all: every error passes [`error`], what AWS asks to repeat is repeated
 //! ([`retry`]), and half an answer is none ([`complete`]).
 
 mod buckets;
@@ -46,8 +46,8 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Reads region, endpoints and credentials where every SDK reads them: of a function, from its environment. Sends
-    /// nothing; the credentials are fetched with the first call.
+    /// Reads region, endpoints and credentials where every SDK reads them, which in a function is its environment.
+    /// Sends nothing: the first call fetches the credentials.
     pub async fn load() -> Self {
         Self::new(&aws_config::load_defaults(BehaviorVersion::latest()).await)
     }
@@ -58,7 +58,7 @@ impl Aws {
         (Self::new(&config), Topics::new(&config))
     }
 
-    /// Over the given configuration, with time limits and repetition set as this crate needs them.
+    /// Uses the given configuration, with this crate's time limits and retries.
     pub fn new(config: &SdkConfig) -> Self {
         let config = config
             .to_builder()

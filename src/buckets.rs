@@ -1,4 +1,4 @@
-//! The buckets and folders to be read, and the grants they come to.
+//! The buckets and folders to read, and the grants that they amount to.
 
 mod name;
 mod prefix;
@@ -15,13 +15,13 @@ use crate::names::{Partition, Rule};
 pub struct BucketUri {
     /// The bucket.
     pub bucket: BucketName,
-    /// The folder; without one the whole bucket is meant.
+    /// The folder; `None` means the whole bucket.
     pub prefix: Option<Prefix>,
 }
 
 impl BucketUri {
     /// Parses `bucket`, `s3://bucket`, `s3://bucket/prefix/` or `arn:PARTITION:s3:::bucket/prefix/`, the trailing `/`
-    /// being optional. The partition of an ARN is the caller's to classify ([`Partition::admits`]).
+    /// being optional. The caller checks the partition of an ARN ([`Partition::admits`]).
     ///
     /// # Errors
     /// The rule the text breaks.
@@ -115,8 +115,8 @@ impl Buckets {
         self.0.iter()
     }
 
-    /// What the entries come to, bucket by bucket in order of first appearance: an entry inside a whole bucket or
-    /// inside a shorter prefix grants nothing of its own.
+    /// What the entries amount to, bucket by bucket in order of first appearance. An entry inside a whole bucket or
+    /// inside a shorter prefix adds nothing.
     #[must_use]
     pub fn grants(&self) -> Vec<Grant<'_>> {
         let mut grants: Vec<Grant<'_>> = Vec::new();
@@ -158,6 +158,6 @@ impl<'a> IntoIterator for &'a Buckets {
 pub struct Grant<'a> {
     /// The bucket.
     pub bucket: &'a BucketName,
-    /// The folders, none inside another; without any the whole bucket is granted.
+    /// The folders, none inside another. Empty grants the whole bucket.
     pub folders: Vec<&'a Prefix>,
 }

@@ -2,13 +2,13 @@
 //! tests, by an in-memory account.
 //!
 //! # Guarantees of every implementation
-//! - *Absent is success on removal*: deleting what is not there answers `Ok`.
+//! - *Absent is success on removal*: deleting a missing thing answers `Ok`.
 //! - *Present is an answer on creation*, not an error: [`Creation::AlreadyExists`].
 //! - A missing thing is `None` on reading.
 //! - No error carries a secret, the response URL or a raw body: [`CloudError`] is made from code, message and
 //!   request id at the call site.
-//! - Repetition that AWS itself advises (throttling, 5xx, `ConcurrentModification`, …) is over when a call returns;
-//!   only [`Cloud::create_key`] is sent exactly once, because it is not idempotent.
+//! - A call that returns has made all the retries that AWS advises (throttling, 5xx, `ConcurrentModification`, …). Only
+//!   [`Cloud::create_key`] is sent exactly once, because it is not idempotent.
 //!
 //! # What callers may assume
 //! - Reads may lag behind writes for some seconds (IAM is eventually consistent).
@@ -40,10 +40,10 @@ use crate::buckets::{BucketName, BucketUri};
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 
-/// What an AWS call gives: our error, never the SDK's.
+/// The result of an AWS call, with our error and never the SDK's.
 pub type Result<T> = std::result::Result<T, CloudError>;
 
-/// The calls. See the module's text for what every one of them guarantees.
+/// The calls. The module's text says what each of them guarantees.
 pub trait Cloud {
     /// The time now, for judging ages; the planner has no clock of its own.
     fn now(&self) -> SystemTime;
@@ -51,7 +51,7 @@ pub trait Cloud {
     // --- IAM: the user -----------------------------------------------------------------------------------------
     /// `iam:GetUser`: the user with its tags and boundary. IAM compares names ignoring case.
     fn find_user(&self, user: &UserName) -> impl Future<Output = Result<Option<User>>>;
-    /// `iam:CreateUser` with boundary and tags in the one call, so that no untagged user can exist.
+    /// `iam:CreateUser` with boundary and tags in one call, so that no untagged user can exist.
     fn create_user(&self, user: &NewUser) -> impl Future<Output = Result<Creation<User>>>;
     /// `iam:TagUser`: adds or overwrites.
     fn tag_user(&self, user: &UserName, tags: &TagMap) -> impl Future<Output = Result<()>>;
@@ -63,7 +63,7 @@ pub trait Cloud {
         user: &UserName,
         boundary: &PolicyArn,
     ) -> impl Future<Output = Result<()>>;
-    /// `iam:DeleteUser`; fails with [`ErrorKind::Conflict`] while anything hangs on the user.
+    /// `iam:DeleteUser`; fails with [`ErrorKind::Conflict`] while anything is attached to the user.
     fn delete_user(&self, user: &UserName) -> impl Future<Output = Result<()>>;
 
     // --- IAM: inline policies ----------------------------------------------------------------------------------
@@ -92,26 +92,26 @@ pub trait Cloud {
     // --- IAM: access keys --------------------------------------------------------------------------------------
     /// `iam:ListAccessKeys`, all pages; empty where the user is missing.
     fn list_keys(&self, user: &UserName) -> impl Future<Output = Result<Vec<Key>>>;
-    /// `iam:CreateAccessKey`, sent exactly once and checked for wholeness. On [`ErrorKind::Indeterminate`] a key may exist
-    /// whose secret half nobody has.
+    /// `iam:CreateAccessKey`, sent exactly once, with the answer checked to be whole. After
+    /// [`ErrorKind::Indeterminate`], a key may exist whose secret half nobody has.
     fn create_key(&self, user: &UserName) -> impl Future<Output = Result<CreatedKey>>;
     /// `iam:DeleteAccessKey`.
     fn delete_key(&self, user: &UserName, key: &AccessKeyId) -> impl Future<Output = Result<()>>;
-    /// `iam:GetAccessKeyLastUsed`: the name of the user that has this key now, of whatever name; `None` if no user
-    /// of this account has it.
+    /// `iam:GetAccessKeyLastUsed`: the name of the user that has this key now; `None` if no user of this account has
+    /// it.
     fn key_owner(&self, key: &AccessKeyId) -> impl Future<Output = Result<Option<String>>>;
     /// `iam:GetAccessKeyLastUsed`: when and by what the key was last used, some hours late; `None` if IAM knows no use.
     /// Unlike [`Self::key_owner`] it fails for a key that this account does not have.
     fn last_used(&self, key: &AccessKeyId) -> impl Future<Output = Result<Option<LastUse>>>;
 
-    // --- IAM: what people hang on a user -----------------------------------------------------------------------
-    /// What of this kind hangs on the user, all pages; empty where the user is missing.
+    // --- IAM: what people attach to a user -----------------------------------------------------------------------
+    /// What of this kind is attached to the user, all pages; empty if the user is missing.
     fn list_attachments(
         &self,
         user: &UserName,
         kind: AttachmentKind,
     ) -> impl Future<Output = Result<Vec<Attachment>>>;
-    /// Takes one off. Group memberships cannot be taken off with a role that is safe: they are never passed here.
+    /// Removes one. Group memberships are never passed here, because a role that could remove them would not be safe.
     fn detach(&self, user: &UserName, attachment: &Attachment) -> impl Future<Output = Result<()>>;
 
     // --- Secrets Manager ---------------------------------------------------------------------------------------
@@ -127,8 +127,8 @@ pub trait Cloud {
         version: &VersionId,
     ) -> impl Future<Output = Result<Option<SecretString>>>;
     /// `secretsmanager:CreateSecret` without a value, with tags. A name whose secret is pending deletion is
-    /// [`Creation::AlreadyExists`]; one that is not yet free after a forced deletion is waited for, for half a minute at
-    /// most, and then answered [`ErrorKind::Conflict`].
+    /// [`Creation::AlreadyExists`]; one that is not free yet after a forced deletion is waited for, up to half a
+    /// minute, and then answered [`ErrorKind::Conflict`].
     fn create_secret(
         &self,
         secret: &NewSecret,
@@ -155,8 +155,8 @@ pub trait Cloud {
         value: &SecretString,
         label: Label,
     ) -> impl Future<Output = Result<PutVersion>>;
-    /// `secretsmanager:UpdateSecretVersionStage`: moves a label; `from` must hold it, `to` = `None` takes it off.
-    /// A label that is not where `from` says is [`ErrorKind::Rejected`].
+    /// `secretsmanager:UpdateSecretVersionStage`: moves a label; `from` must hold it, and `to` = `None` removes it. A
+    /// label that is not where `from` says is [`ErrorKind::Rejected`].
     fn move_label(
         &self,
         secret: &SecretArn,
@@ -170,8 +170,8 @@ pub trait Cloud {
         secret: &SecretArn,
         regions: &[String],
     ) -> impl Future<Output = Result<()>>;
-    /// `secretsmanager:DeleteSecret`: at once for `None`, else restorable for so many days. A secret that is already
-    /// pending deletion is success.
+    /// `secretsmanager:DeleteSecret`: at once for `None`, else restorable for that many days. A secret that is already
+    /// pending deletion counts as success.
     fn delete_secret(
         &self,
         secret: &SecretArn,
@@ -194,9 +194,9 @@ pub trait Cloud {
     fn bucket_region(&self, bucket: &BucketName) -> impl Future<Output = Result<Option<String>>>;
 
     // --- with the user's own key -------------------------------------------------------------------------------
-    /// `sts:GetCallerIdentity` with this key: the ARN of whose key it is.
+    /// `sts:GetCallerIdentity` with this key: the ARN of its user.
     fn caller_of(&self, key: &StoredKey) -> impl Future<Output = Result<String>>;
-    /// `s3:ListObjectsV2` with this key: the first 100 objects under the prefix at most, in S3's order.
+    /// `s3:ListObjectsV2` with this key: up to 100 objects under the prefix, in S3's order.
     fn list_objects(
         &self,
         key: &StoredKey,
@@ -216,11 +216,11 @@ pub trait Cloud {
 /// Tags as AWS gives them: key to value.
 pub type TagMap = BTreeMap<String, String>;
 
-/// What came of a creating call.
+/// What came of a call that creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation<T> {
     /// This call made it.
     Created(T),
-    /// It was there before; whose it is, observing again tells.
+    /// It was there before. Observing again tells whose it is.
     AlreadyExists,
 }

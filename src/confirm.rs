@@ -1,13 +1,13 @@
 //! Whether CloudFormation's own word confirms a request.
 //!
-//! Whoever may invoke the function can forge an event, and Lambda may deliver a real one late or twice. So an event is only
-//! a hint: what CloudFormation says of the resource and its stack decides. Pure: asking, and asking again, is
-//! [`Run`](crate::run::Run)'s.
+//! Whoever may invoke the function can forge an event, and Lambda may deliver a real one late or twice. So an event is
+//! only a hint, and CloudFormation's own view of the resource and its stack decides. This module is pure:
+//! [`Run`](crate::run::Run) asks, and asks again.
 
 use crate::cloud::{CloudError, StackOperation, StackResource, StackView};
 use crate::names::{PhysicalId, UserName};
 
-/// What is to be confirmed.
+/// What CloudFormation has to confirm.
 #[derive(Clone, Copy, Debug)]
 pub enum Question<'a> {
     /// A Create or an Update.
@@ -16,7 +16,7 @@ pub enum Question<'a> {
     Removal(&'a UserName),
 }
 
-/// What CloudFormation's word comes to.
+/// What CloudFormation's word means for the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmation {
     /// Go on.
@@ -27,7 +27,7 @@ pub enum Confirmation {
     Unwanted(ResourceNow),
     /// Change nothing. Holds what CloudFormation says.
     Contradicted(String),
-    /// The stack went forward at an earlier look and rolls back now: stop.
+    /// The stack went forward at an earlier look, and rolls back now: stop.
     TurnedBack,
     /// CloudFormation did not answer.
     Unanswered(CloudError),
@@ -71,12 +71,12 @@ fn change(view: &StackView, logical_id: &str) -> Confirmation {
         physical_id: PhysicalId::parse(physical_id),
     };
     match status {
-        // Retained: it left the stack, and somebody chose to keep it as it is.
+        // Retained: the resource left the stack, and somebody chose to keep it as it is.
         "DELETE_SKIPPED" => Confirmation::Contradicted(now.sentence(logical_id)),
         "CREATE_FAILED" => Confirmation::Unwanted(now),
         status if status.starts_with("DELETE_") => Confirmation::Unwanted(now),
         status if status.ends_with("_COMPLETE") => Confirmation::Answered(now),
-        // An export to another stack sends no request. A status that AWS may add one day reads as its ending says.
+        // An export to another stack sends no request. The ending decides for a status that AWS may add one day.
         status if status.ends_with("_IN_PROGRESS") && !status.starts_with("EXPORT_") => {
             Confirmation::Confirmed
         }
@@ -136,7 +136,7 @@ impl Confirmation {
         *self == Self::Confirmed
     }
 
-    /// The resource, where nobody wants it any more.
+    /// The resource, if nobody wants it any more.
     pub fn unwanted(&self) -> Option<&ResourceNow> {
         if let Self::Unwanted(now) = self {
             Some(now)
@@ -147,7 +147,7 @@ impl Confirmation {
 }
 
 impl ResourceNow {
-    /// What CloudFormation says, in one sentence without its full stop.
+    /// What CloudFormation says, as one sentence without a full stop.
     pub fn sentence(&self, logical_id: &str) -> String {
         let Self {
             status,

@@ -1,4 +1,4 @@
-//! How the time of an invocation is shared out between work and answer.
+//! How the time of an invocation is divided between work and answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::waits::{ANSWER, ASSUMED, REST};
 
-/// When an invocation ends, and what of it belongs to what. Where little is left, each part shrinks with it.
+/// When an invocation ends, and how its time is divided. If little is left, each part shrinks with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
     started: Instant,
@@ -14,7 +14,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// From the deadline that Lambda gives.
+    /// Takes the deadline that Lambda gives.
     #[must_use]
     pub fn at(end: SystemTime) -> Self {
         match end.duration_since(SystemTime::now()) {
@@ -23,7 +23,7 @@ impl Deadline {
         }
     }
 
-    /// So long from now.
+    /// Ends after this time, from now on.
     #[must_use]
     pub fn after(left: Duration) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Deadline {
         self.started
     }
 
-    /// When the work must have ended: a quarter of the time, at most 20 seconds, is kept for the answer.
+    /// When the work must have ended. A quarter of the time, at most 20 seconds, is kept for the answer.
     #[must_use]
     pub fn of_work(&self) -> Instant {
         self.started + self.left - ANSWER.min(self.left / 4)

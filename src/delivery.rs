@@ -1,4 +1,4 @@
-//! Gets the answer to CloudFormation, or says that it could not.
+//! Delivers the answer to CloudFormation, or says that it could not.
 
 mod https;
 
@@ -14,10 +14,10 @@ use crate::reply::Reply;
 use crate::response_url::ResponseUrl;
 use crate::waits::{PUT, between_puts};
 
-/// Where answers are put to.
+/// Where answers are put.
 pub trait Sink {
-    /// Puts `body` to the URL as it is, once: no redirect is followed, nothing is repeated, no `Content-Type` is sent
-    /// (it would be part of an old signature). Gives the HTTP status.
+    /// Puts `body` to the URL once. Follows no redirect, repeats nothing, and sends no `Content-Type`, which would be
+    /// part of an old signature. Returns the HTTP status.
     fn put(&self, url: &ResponseUrl, body: &str) -> impl Future<Output = Result<u16, PutError>>;
 }
 
@@ -35,8 +35,8 @@ pub enum PutError {
     Request,
 }
 
-/// The answer did not arrive, and repeating the invocation may cure that. Lambda's log shows the `Debug` form, which is
-/// as harmless as the other.
+/// The answer did not arrive, and another invocation may cure that. Lambda's log shows the `Debug` form, which is as
+/// harmless as `Display`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer could not be delivered to `{host}`: {last}")]
 pub struct DeliveryError {
@@ -50,7 +50,7 @@ enum Attempt {
     /// Repetition may cure it.
     #[error("HTTP status {0}")]
     Status(u16),
-    /// Repetition gives the same: the URL has expired, or was never good.
+    /// Repetition does not help: the URL has expired, or was never valid.
     #[error("HTTP status {0}")]
     Refused(u16),
     #[error("{0}")]
@@ -60,7 +60,7 @@ enum Attempt {
 }
 
 impl Attempt {
-    /// Redirects are not followed: S3 sends them while a bucket is young, and repeats the right answer later.
+    /// Redirects are not followed. S3 sends them while a bucket is new, and accepts the same request later.
     fn of_status(status: u16) -> Result<(), Self> {
         match status {
             200..=299 => Ok(()),
@@ -78,10 +78,10 @@ impl Attempt {
     }
 }
 
-/// Puts the answer, again and again with growing, jittered pauses until `deadline`.
+/// Puts the answer, and repeats that with growing, jittered pauses until `deadline`.
 ///
-/// `Ok` if it was delivered, or was refused in a way that no repetition cures: then another invocation could do no
-/// better, and its work would be for nothing.
+/// `Ok` if it was delivered, or refused in a way that no repetition cures. Another invocation could do no better then,
+/// and its work would be wasted.
 ///
 /// # Errors
 /// It was not delivered, and a later invocation may succeed.

@@ -4,20 +4,23 @@
 //! # The flow
 //! ```text
 //! event ─ Envelope ─► Request ─► observe ─► plan (pure) ─► apply ─► Outcome ─► Reply ─► one PUT
+//!                                   ▲                        │
+//!                                   └──── settle, again ◄────┘
 //! ```
-//! [`handle`] is that line: it reads whom to answer and what to do ([`event`]), has it done ([`reconcile`]), and gives one
-//! answer ([`reply`]) in time ([`deadline`]) and to the right address ([`delivery`]). CloudFormation is the coordinator:
-//! every step can be repeated, and what one invocation leaves undone the next one finds by looking.
+//! [`handle`] is that line. CloudFormation is the coordinator: every step can be repeated, and the next invocation finds by
+//! looking what this one leaves undone.
 //!
 //! # Modules, in reading order
-//! - [`event`], [`properties`] with [`names`] and [`buckets`], [`settings`]: what comes in, parsed once; [`property_error`] says
-//!   what is wrong with it.
-//! - [`reconcile`]: [`observe`], [`plan`], [`apply`] and [`proof`], until nothing is left to do; [`ownership`] tells what
-//!   may be touched, [`policy`] and [`secret`] what is made.
-//! - [`cloud`]: what is needed of AWS, in our own words; [`aws`] does it with the SDK.
-//! - [`reply`], [`delivery`], [`deadline`], [`logging`]: what goes out.
-//! - [`maintenance`]: the other function, which rotates the key, checks once a day and tells; it observes, plans and
-//!   applies likewise.
+//! 1. What comes in, parsed once: [`event`] with [`response_url`], [`properties`] with [`names`], [`buckets`] and
+//!    [`property_error`], [`settings`].
+//! 2. What Create, Update and Delete do: [`reconcile`]. Each goes through [`settle`], the one loop, with a [`run`] as its
+//!    context; [`confirm`] judges whether CloudFormation still waits.
+//! 3. One round: [`observe`], [`plan`], [`apply`] with [`proof`]. [`ownership`] says what may be touched; [`policy`] and
+//!    [`secret`] say what is made.
+//! 4. What is needed of AWS, in our own words: [`cloud`]; [`aws`] implements it with the SDK.
+//! 5. What goes out, and when: [`outcome`], [`reply`], [`delivery`]; [`deadline`], [`waits`]; `guard`, [`logging`].
+//! 6. [`maintenance`]: the other function, which rotates the key, checks it once a day and notifies; it observes, plans and
+//!    applies likewise.
 
 // Callers first: each module uses only modules below it, which `tests/architecture.rs` holds.
 pub mod delivery;
@@ -65,11 +68,11 @@ use reconcile::reconcile;
 use reply::Reply;
 use settings::Settings;
 
-/// Handles one event, given as its JSON text, and answers it exactly once before the deadline: on success, on every error,
-/// on a panic, on an event of any form, and when AWS hangs. `cloud` is awaited with the work, so that a failure to start
-/// is answered as well.
+/// Handles one event, given as JSON text, and answers it exactly once before the deadline: on success, on every error,
+/// on a panic, on an event of any form, and when AWS hangs. Awaits `cloud` as part of the work, so that a failure to
+/// start is answered too.
 ///
-/// `Ok` once the answer is delivered, or where repetition cannot get it delivered.
+/// `Ok` once the answer is delivered, or if no repetition could deliver it.
 ///
 /// # Errors
 /// The answer did not arrive; Lambda then invokes again.
@@ -87,7 +90,7 @@ pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
             return Ok(());
         }
     };
-    // At the highest level, so that no setting takes the ids off a line.
+    // At the highest level, so that no setting removes the ids from a line.
     let span = error_span!(
         "request",
         invocation_id = settings.invocation_id,
@@ -103,7 +106,7 @@ pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
     answer.instrument(span).await
 }
 
-/// What is answered. Work that is too slow is dropped, hence stopped, before its failure is answered.
+/// Decides the answer. Work that is too slow is dropped, and so stopped, before its failure is answered.
 async fn decide<'c, C: Cloud + 'c>(
     event: &str,
     envelope: &Envelope,
@@ -124,7 +127,7 @@ async fn decide<'c, C: Cloud + 'c>(
             "CloudFormation no longer waits for this answer"
         );
     }
-    // On the heap: nested in its callers, its type would be too deep for the compiler.
+    // On the heap, because its type, nested in its callers, would be too deep for the compiler.
     let work = Box::pin(async { reconcile(cloud.await, &request, settings, deadline).await });
     let id = request.failure_id();
     match catch_panic(async { timeout_at(deadline.of_work(), work).await }).await {

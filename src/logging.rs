@@ -1,4 +1,4 @@
-//! Logs: JSON, one object a line, and never more from other crates than warnings.
+//! Logs: JSON, one object a line, and only warnings and errors from other crates.
 
 use std::panic::{self, PanicHookInfo};
 
@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The targets of our own events begin with it.
+/// What the targets of our own events begin with.
 const OWN: &str = env!("CARGO_CRATE_NAME");
 
 /// Sends logs to standard output, and panics to the logs. `variable` gives the value of an environment variable: the
@@ -18,7 +18,7 @@ const OWN: &str = env!("CARGO_CRATE_NAME");
 /// A second call changes nothing.
 pub fn install(variable: impl Fn(&str) -> Option<String>) {
     let level = own_level(&variable);
-    // Fails where a subscriber is installed already: that one stays.
+    // Fails if a subscriber is installed already, which then stays.
     if tracing_subscriber::registry()
         .with(lines(level, std::io::stdout))
         .try_init()
@@ -45,8 +45,8 @@ where
         .with_filter(filter(level))
 }
 
-/// Our own events up to `level`, everybody else's only as warnings: at finer levels the Lambda runtime logs the raw event
-/// and the HTTP client whole requests.
+/// Our own events up to `level`, and warnings from everyone else. At finer levels, the Lambda runtime logs the raw
+/// event and the HTTP client logs whole requests.
 fn filter(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
@@ -55,14 +55,14 @@ fn filter(level: LevelFilter) -> Targets {
 
 fn own_level(variable: impl Fn(&str) -> Option<String>) -> LevelFilter {
     match variable("AWS_LAMBDA_LOG_LEVEL") {
-        // The one level of Lambda that `tracing` does not have.
+        // Lambda's one level that `tracing` lacks.
         Some(level) if level.eq_ignore_ascii_case("FATAL") => LevelFilter::ERROR,
         Some(level) => level.parse().unwrap_or(LevelFilter::INFO),
         None => LevelFilter::INFO,
     }
 }
 
-/// Logs where a panic happened. Its message is left out: it may hold anything that was at hand, secrets included.
+/// Logs where a panic happened. Leaves out its message, which may contain anything, including secrets.
 fn log_panic(info: &PanicHookInfo<'_>) {
     match info.location() {
         Some(at) => error!(

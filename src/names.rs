@@ -1,7 +1,7 @@
 //! Names, ARNs and settings as types that hold only valid values.
 //!
-//! Each type is parsed once, at the edge, by its `parse`; the error is a [`Rule`]: the rule the text breaks, in words
-//! a person can act on. Code behind the edge never checks a name again.
+//! Each type is parsed once, at the edge, by its `parse`. The error is a [`Rule`]: the rule that the text breaks, in
+//! words a person can act on. Code behind the edge never checks a name again.
 
 mod iam;
 mod kms;
@@ -18,7 +18,7 @@ pub use tags::{Tag, TagKey, TagValue, Tags};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The rule that a refused value breaks: one line without a full stop, to stand behind "refused: ".
+/// The rule that a refused value breaks: one line without a full stop, to follow "refused: ".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule(Cow<'static, str>);
 
@@ -40,8 +40,7 @@ impl From<String> for Rule {
     }
 }
 
-/// Declares a newtype over text with the traits that every name here has. Its `parse` is written by hand: that is the
-/// part that differs.
+/// Declares a newtype over text with the traits that every name here has. Each writes its own `parse`.
 macro_rules! text_newtype {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
@@ -84,7 +83,7 @@ fn only(text: &str, what: &str, allowed: impl Fn(char) -> bool) -> Result<(), Ru
     }
 }
 
-/// A character that cannot break a line of text: what is neither a letter, a digit nor visible ASCII is escaped.
+/// A character that cannot break a line of text: anything but letters, digits and visible ASCII is escaped.
 pub(crate) struct Printable(pub(crate) char);
 
 impl fmt::Display for Printable {

@@ -1,4 +1,4 @@
-//! Observe: what there is, read side by side, before anything is decided.
+//! Observe: reads what exists, side by side, before anything is decided.
 
 mod pair;
 mod rotation;
@@ -43,7 +43,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// A pair about which CloudFormation was not asked.
+    /// A pair, without asking CloudFormation.
     pub fn unasked<C: Cloud>(run: &Run<'_, C>, pair: Pair) -> Self {
         Self {
             now: run.cloud.now(),
@@ -63,7 +63,7 @@ pub enum BucketRegion {
     In(String),
     /// There is no such bucket.
     NoSuchBucket,
-    /// It could not be found out; holds why.
+    /// The region could not be found; holds why.
     Unknown(String),
 }
 
@@ -77,7 +77,7 @@ impl BucketRegion {
 /// Observes what a Create or Update has to know. While CloudFormation does not confirm the request, it is asked again, and
 /// then everything is observed anew.
 ///
-/// Two rounds of calls at most: what needs nothing, side by side; then what the first answers name.
+/// At most two rounds of calls: first those that need nothing, side by side, then those that need the first answers.
 ///
 /// # Errors
 /// A call failed.
@@ -230,8 +230,8 @@ pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result
     }
 }
 
-/// Observes what a removal has to know: the pair with everything that is attached to the user. The secret's values are
-/// read only where the user's own tags do not tell whose it is.
+/// Observes what a removal has to know: the pair with everything that is attached to the user. Reads the secret's
+/// values only if the user's own tags do not tell whose it is.
 ///
 /// # Errors
 /// A call failed.
@@ -284,7 +284,7 @@ async fn user<C: Cloud>(
         try_join_all(kinds.iter().map(|kind| cloud.list_attachments(name, *kind))),
     );
     let (found, (policies, keys, attachments)) = join(cloud.find_user(name), lists).await;
-    // The lists mean something only for a user that is there; without one their errors mean nothing either.
+    // The lists, and their errors, mean something only if the user exists.
     let Some(user) = found? else { return Ok(None) };
     let documents = policies?
         .into_iter()
@@ -314,7 +314,7 @@ async fn secret<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Option<Ob
     let Some(secret) = found? else {
         return Ok(None);
     };
-    // A secret that is pending deletion may refuse to list its versions; it is restored first.
+    // A secret that is pending deletion may refuse to list its versions. It is restored first.
     let versions = match secret.state {
         SecretState::Live => versions?,
         SecretState::PendingDeletion => Vec::new(),
@@ -329,7 +329,7 @@ async fn secret<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Option<Ob
     }))
 }
 
-/// The secret with what its labelled versions hold. A stranger's is never read.
+/// The secret with what its labelled versions hold. Never reads a stranger's.
 async fn secret_with_values<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,
@@ -347,8 +347,8 @@ async fn secret_with_values<C: Cloud>(
     Ok(observed)
 }
 
-/// Reads what the labelled versions hold. A secret whose KMS key is disabled, denied or gone cannot be read, whoever asks
-/// and however often: it is then evidence of nothing.
+/// Reads what the labelled versions hold. A secret whose KMS key is disabled, denied or gone cannot be read, however
+/// often one tries. It then proves nothing.
 async fn read_values<C: Cloud>(run: &Run<'_, C>, secret: &mut ObservedSecret) -> Result<()> {
     let refused =
         |error: &CloudError| matches!(error.kind, ErrorKind::Denied | ErrorKind::Rejected);
@@ -358,7 +358,7 @@ async fn read_values<C: Cloud>(run: &Run<'_, C>, secret: &mut ObservedSecret) ->
     match read.await {
         Ok(stored) => secret.stored = stored,
         Err(error) if refused(&error) => {
-            warn!(%error, "the secret cannot be read and is evidence of nothing");
+            warn!(%error, "the secret cannot be read, so it proves nothing");
             secret.unreadable = Some(error);
         }
         Err(error) => return Err(error),
@@ -394,7 +394,8 @@ async fn stored<C: Cloud>(
         .collect())
 }
 
-/// Before a user counts as gone: is its key on a user of another name? Renaming moves keys and policies along.
+/// Before a user counts as gone, checks whether a user of another name has its key. Renaming a user moves its keys and
+/// policies too.
 async fn find_renamed<C: Cloud>(run: &Run<'_, C>, pair: &mut Pair) -> Result<()> {
     if let Pair {
         user: None,

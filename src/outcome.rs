@@ -1,11 +1,11 @@
-//! What a request is answered with.
+//! The outcome of a request, before it becomes a reply.
 
 use std::collections::BTreeMap;
 
 /// What came of a request.
 pub type Outcome = Result<Success, Failure>;
 
-/// What a fulfilled request is answered with.
+/// The answer to a fulfilled request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Success {
     /// The physical id.
@@ -14,10 +14,10 @@ pub struct Success {
     pub attributes: BTreeMap<&'static str, String>,
 }
 
-/// What a failed request is answered with.
+/// The answer to a failed request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The physical id: what a Delete that follows has to clean.
+    /// The physical id: what a following Delete has to clean up.
     pub id: String,
     /// What went wrong and what to do, in one line.
     pub reason: String,

@@ -1,4 +1,4 @@
-//! Whose a user or a secret is: read from its tags, proved by nothing else.
+//! Who owns a user or a secret: its tags say so, and nothing else does.
 
 use std::fmt;
 
@@ -75,7 +75,7 @@ impl StackId {
         &self.name
     }
 
-    /// Whether the other id is of a stack with the same name in the same place, at another time.
+    /// Whether the other id is of a stack with the same name, account and region, created at another time.
     fn is_previous_stack_of(&self, other: &Self) -> bool {
         self.partition == other.partition
             && self.region == other.region
@@ -91,7 +91,7 @@ impl fmt::Display for StackId {
     }
 }
 
-/// The resource that speaks: one logical id of one stack.
+/// The resource of a request: one logical id of one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Its stack.
@@ -100,12 +100,12 @@ pub struct Owner {
     pub logical_id: String,
 }
 
-/// How a user or secret stands to an [`Owner`].
+/// What a user or secret is to an [`Owner`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// Made by this resource.
     Ours,
-    /// Made by the same logical id of a stack of the same name that no longer lives.
+    /// Made by the same logical id of a previous stack of the same name.
     PreviousStack,
     /// Carries no ownership tags.
     Untagged,

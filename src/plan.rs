@@ -1,7 +1,8 @@
-//! Plan: what there is and what is wanted → the steps between. Pure: no I/O, no clock, no choice left to [`crate::apply`].
+//! Plan: decides the steps from what exists to what is wanted. Pure: no I/O, no clock, and no decision left to
+//! [`crate::apply`].
 //!
-//! The steps of a stage are independent and run side by side; a stage begins when the one before has ended. Every step
-//! can be repeated. Printed, a plan is the audit log.
+//! The steps of a stage are independent and run side by side. A stage begins when the previous one has ended. Every
+//! step can be repeated. A printed plan is the audit log.
 
 mod goal;
 mod keys;

@@ -1,4 +1,4 @@
-//! The user's inline policy: read the buckets, decrypt their objects, nothing else.
+//! The user's inline policy: it allows reading the buckets, decrypting their objects, and nothing else.
 
 mod bucket_owner;
 
@@ -20,9 +20,9 @@ pub const INLINE_POLICY_LIMIT: usize = 2048;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyDocument(String);
 
-/// Writes the policy that reads `buckets`, whose objects `kms` keys encrypt.
+/// Writes the policy for reading `buckets`, whose objects the `kms` keys encrypt.
 ///
-/// `s3:ListBucket` is asked about the bucket and `s3:GetObject` about the object, so each stands on its own resources.
+/// IAM checks `s3:ListBucket` against the bucket and `s3:GetObject` against the object, so each has its own resources.
 /// `url_suffix` is the partition's DNS suffix (`AWS::URLSuffix`); `kms:ViaService` ends in it.
 #[must_use]
 pub fn document(
@@ -37,8 +37,8 @@ pub fn document(
     PolicyDocument(json!({ "Version": "2012-10-17", "Statement": statements }).to_string())
 }
 
-/// One statement for all whole buckets, and one for each set of folders: a condition holds for its whole statement, so
-/// buckets share one only where their folders are the same.
+/// One statement for all whole buckets, and one for each set of folders. A condition holds for its whole statement, so
+/// buckets share a statement only if their folders are the same.
 fn list_statements(buckets: &Buckets, partition: &Partition) -> Vec<Value> {
     let mut by_folders: Vec<(Vec<&Prefix>, Vec<String>)> = Vec::new();
     for grant in buckets.grants() {
@@ -64,7 +64,7 @@ fn list_statements(buckets: &Buckets, partition: &Partition) -> Vec<Value> {
     by_folders.into_iter().map(statement).collect()
 }
 
-/// Objects carry their folder in their own ARN: one statement holds them all.
+/// An object's ARN contains its folder, so one statement covers all objects.
 fn get_statement(buckets: &Buckets, partition: &Partition) -> Value {
     let mut arns = Vec::new();
     for grant in buckets.grants() {
@@ -82,7 +82,7 @@ fn get_statement(buckets: &Buckets, partition: &Partition) -> Value {
     allow("s3:GetObject", &arns)
 }
 
-/// One statement for each region: a key decrypts only for S3 in its own region.
+/// One statement for each region, because a key decrypts only for S3 in its own region.
 fn decrypt_statements(kms: &[KmsKeyArn], url_suffix: &str) -> Vec<Value> {
     let mut by_region: Vec<(&str, Vec<String>)> = Vec::new();
     for key in kms {
@@ -105,8 +105,8 @@ fn decrypt_statements(kms: &[KmsKeyArn], url_suffix: &str) -> Vec<Value> {
     by_region.into_iter().map(statement).collect()
 }
 
-/// The names by which KMS knows S3 in a region. Whether they end in the partition's own suffix is documented for no
-/// partition but `aws`, so both endings are allowed elsewhere.
+/// The names by which KMS knows S3 in a region. AWS documents the ending only for the partition `aws`, so other
+/// partitions get both endings.
 fn via_s3(region: &str, url_suffix: &str) -> Value {
     const COMMON: &str = "amazonaws.com";
     let service = |suffix: &str| format!("s3.{region}.{suffix}");
@@ -186,14 +186,15 @@ impl PolicyDocument {
     }
 }
 
-/// The length of a policy's text as IAM counts it for its quota: white space is free.
+/// The length of a policy as IAM counts it for its quota, without white space.
 #[must_use]
 pub fn counted_length(policy: &str) -> usize {
     policy.chars().filter(|c| !c.is_ascii_whitespace()).count()
 }
 
-/// Whether an observed policy (JSON, percent-decoded) grants what `wanted` does, as far as its form shows: the order of
-/// statements and lists, a list of one, repetitions and statement ids do not matter. Text that is not JSON differs.
+/// Whether an observed policy (JSON, percent-decoded) grants what `wanted` does, as far as its form shows. The order of
+/// statements and lists, lists of one, repetitions and statement ids do not matter. Text that is not JSON counts as
+/// different.
 #[must_use]
 pub fn same_meaning(wanted: &PolicyDocument, observed: &str) -> bool {
     match (
@@ -205,7 +206,7 @@ pub fn same_meaning(wanted: &PolicyDocument, observed: &str) -> bool {
     }
 }
 
-/// Brings a policy into one form: names sorted, every value in a list, lists sorted without repetitions, no `Sid`.
+/// Normalizes a policy: names sorted, every value in a list, lists sorted without repetitions, no `Sid`.
 fn normal(policy: Value) -> Value {
     match policy {
         Value::Object(members) => {

@@ -1,7 +1,7 @@
-//! The proof: the key was seen to read the bucket.
+//! The proof: shows that the key reads the buckets.
 //!
-//! With the key itself: AWS knows it as our user's, and it lists and reads every bucket, all side by side. What counts is
-//! that access is allowed, not that there is something to read.
+//! It signs with the key itself. AWS must know the key as our user's, and the key must list and read every bucket, all
+//! side by side. Access has to be allowed; there need not be anything to read.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use crate::run::Run;
 use crate::secret::StoredKey;
 use crate::waits::{ProofTimeouts, WITHDRAW, while_a_proof_waits};
 
-/// Why a proof did not hold, and what to do: one line.
+/// Why a proof failed, and what to do: one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// The key does not read what it should; says what to change.
+    /// The key cannot read what it should. Says what to change.
     #[error("{0}")]
     Refuted(String),
     /// AWS did not answer: nothing is known of the key.
@@ -76,7 +76,7 @@ pub async fn prove<C: Cloud>(
         match read {
             Ok(Decryption::Proved) => {}
             Ok(Decryption::Unproved) => {
-                warn!(bucket = %target.bucket, "nothing here shows that the key decrypts: there are only empty or archived objects, or none");
+                warn!(bucket = %target.bucket, "decryption was not proved: there are only empty or archived objects, or none");
             }
             Err(Unread { what, error }) => {
                 if error.kind == ErrorKind::Denied {
@@ -109,8 +109,8 @@ struct Attempt<'a, C> {
 }
 
 impl<C: Cloud> Attempt<'_, C> {
-    /// Lists the bucket, and reads the first object whose reading proves something. One that turns out to be archived, or
-    /// gone, proves nothing: the next one is read.
+    /// Lists the bucket, and reads the first object that proves something. If that turns out to be archived or gone,
+    /// reads the next one.
     async fn read(&self, target: &Target) -> std::result::Result<Decryption, Unread> {
         let Target { bucket, region } = target;
         let (cloud, key) = (self.run.cloud, self.key);
@@ -123,7 +123,7 @@ impl<C: Cloud> Attempt<'_, C> {
             })?;
         let telling = |object: &&ListedObject| object.size > 0 && !object.archived;
         let (telling, others): (Vec<_>, Vec<_>) = objects.iter().partition(telling);
-        // Without a telling object, another one still shows that reading is allowed.
+        // If no object can prove decryption, another one still shows that reading is allowed.
         let fallback = if telling.is_empty() {
             others.first()
         } else {
@@ -152,7 +152,7 @@ impl<C: Cloud> Attempt<'_, C> {
         Ok(Decryption::Unproved)
     }
 
-    /// Makes a call with the key, again while AWS may not know the key or its policies everywhere.
+    /// Makes a call with the key, and repeats it while AWS may not know the key or its policies everywhere.
     async fn until_accepted<T>(&self, call: impl AsyncFn() -> Result<T>) -> Result<T> {
         (|| call())
             .retry(while_a_proof_waits())
@@ -160,8 +160,8 @@ impl<C: Cloud> Attempt<'_, C> {
             .await
     }
 
-    /// Whether waiting may help. IAM agrees slowly on the key, on the user's own policy and on its boundary; the policies
-    /// of others are there at once or not at all.
+    /// Whether waiting may help. The key, the user's own policy and its boundary become visible slowly. The policies of
+    /// others are visible at once or not at all.
     fn may_pass(&self, error: &CloudError) -> bool {
         let ProofTimeouts {
             known,
@@ -186,7 +186,7 @@ impl<C: Cloud> Attempt<'_, C> {
         self.started.elapsed() < patience && !self.is_over()
     }
 
-    /// Whether the rest of the time is needed to remove a key that failed its proof.
+    /// Whether the remaining time is needed to remove a key that failed its proof.
     fn is_over(&self) -> bool {
         self.run
             .deadline
@@ -196,10 +196,10 @@ impl<C: Cloud> Attempt<'_, C> {
     }
 }
 
-/// The longest pause between two attempts, jitter included: what ends before it would end too late.
+/// The longest pause between two attempts, including jitter. A proof must stop this early, or it would end too late.
 const LONGEST_PAUSE: Duration = Duration::from_secs(6);
 
-/// The bucket may be of another account, which then has to allow the user too. The answer has no room for how.
+/// Logs what the bucket's owner has to allow, if the bucket is in another account. The answer has no room for that.
 fn tell_owner(Target { bucket, .. }: &Target, user_arn: &str) {
     if let Some(statements) = statements_for_owner(bucket, user_arn) {
         warn!(
@@ -210,7 +210,7 @@ fn tell_owner(Target { bucket, .. }: &Target, user_arn: &str) {
     }
 }
 
-/// Says what could not be done and what to change.
+/// Says what the key could not do, and what to change.
 fn explain(target: &Target, what: &str, error: &CloudError) -> ProofError {
     let bucket = &target.bucket;
     let name = &bucket.bucket;
@@ -231,7 +231,7 @@ fn explain(target: &Target, what: &str, error: &CloudError) -> ProofError {
     ProofError::because(error, reason)
 }
 
-/// What to change where a policy stood in the way.
+/// What to change, if a policy stood in the way.
 fn cure_of(denial: &Denial) -> String {
     let Denial { by, explicit, of } = denial;
     if let Denied::KmsKey(key) = of {

@@ -1,6 +1,6 @@
-//! The resource's properties: strictly as desired state, leniently as what was there before.
+//! The resource's properties: parsed strictly as desired state, and leniently as previous state.
 //!
-//! Every scalar comes as a string from CloudFormation and as a real bool or number from some emulators; both are taken.
+//! CloudFormation sends every scalar as a string, and some emulators send real booleans and numbers. Both are accepted.
 
 mod known;
 mod previous;
@@ -29,7 +29,7 @@ pub struct Desired {
     pub buckets: Buckets,
     /// `BucketKmsKeyArns`, without duplicates.
     pub bucket_kms_keys: Vec<KmsKeyArn>,
-    /// `PermissionsBoundary`; `None` keeps on Update what is there.
+    /// `PermissionsBoundary`; on Update, `None` keeps the present one.
     pub boundary: Option<PolicyArn>,
     /// `SecretKmsKeyId`; `None` is the AWS-managed key.
     pub secret_kms_key: Option<SecretKmsKey>,
@@ -46,7 +46,7 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// Parses the properties of a Create or Update. `partition` is the stack's: ARNs of another one are refused.
+    /// Parses the properties of a Create or Update. `partition` is the stack's, and ARNs of another one are refused.
     ///
     /// # Errors
     /// The first property that is unknown, missing or breaks a rule.
@@ -109,7 +109,7 @@ impl Desired {
     }
 }
 
-/// Parses a scalar property if it is there.
+/// Parses a scalar property, if it is set.
 fn optional<T>(
     properties: &Map<String, Value>,
     name: &str,

@@ -21,9 +21,9 @@ pub struct PropertyError {
 /// A value cut and escaped, so that it can neither break nor flood the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Shown {
-    /// The property itself is at fault: missing, unknown, or too much in sum.
+    /// The property itself is at fault: missing, unknown, or too long in total.
     Nothing,
-    /// This value of it is.
+    /// This value of it is at fault.
     Value(String),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Shown {
 }
 
 impl PropertyError {
-    /// Refuses a property without showing a value; `rule` goes on after "property `Name` ".
+    /// Refuses a property without showing a value. `rule` follows "property `Name` ".
     #[must_use]
     pub fn of(property: &str, rule: impl Into<Rule>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Reconcile: makes one pair of user and secret what a request asks for, and removes what nobody wants any more.
+//! Reconcile: brings one pair of user and secret to what a request asks for, and removes what nobody wants any more.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,10 @@ use crate::waits::between_rounds;
 /// The attributes for `Fn::GetAtt`.
 type Attributes = BTreeMap<&'static str, String>;
 
-/// Fulfils one request. The work ends at `deadline.of_work()`; no key is made shortly before it.
+/// Fulfils one request. The caller stops the work at `deadline.of_work()`, and no key is made shortly before that.
 ///
 /// # Errors
-/// The reason for a FAILED answer, with the id that it carries.
+/// The reason for a FAILED answer, with its physical id.
 pub async fn reconcile<C: Cloud>(
     cloud: &C,
     request: &Request,
@@ -58,7 +58,7 @@ async fn create<C: Cloud>(run: &Run<'_, C>, settings: &Settings, desired: &Desir
             reason: error.to_string(),
         });
     };
-    // The pair is nobody's where CloudFormation names this one, or has no id of ours yet.
+    // The pair is unwanted if CloudFormation names it, or has no id of ours yet.
     let nobodys = |now: &ResourceNow| {
         let named = now.physical_id.user();
         named.is_none_or(|named| named == desired.user)
@@ -103,8 +103,8 @@ async fn update<C: Cloud>(
         }
         Err(error) => return Err(failure(error.to_string())),
     };
-    // A pair that the previous properties name, and that is neither the event's nor wanted: a replacement that never
-    // answered. CloudFormation does not know its id and will never delete it.
+    // If the previous properties name a pair that is neither the event's nor wanted, it comes from a replacement that
+    // never answered. CloudFormation does not know its id, and will never delete it.
     if let Some(name) = &previous.user
         && Some(name) != current.as_ref()
         && *name != desired.user
@@ -156,7 +156,7 @@ async fn delete<C: Cloud>(
     }
 }
 
-/// Makes the pair what is wanted.
+/// Brings the pair to the goal.
 async fn provision<C: Cloud>(
     run: &Run<'_, C>,
     settings: &Settings,
@@ -198,15 +198,15 @@ fn unconfirmed(observed: &Observed) -> RunError {
     RunError::Unconfirmed(Box::new(observed.confirmation.clone()))
 }
 
-/// The plan for a request that was answered before: nothing, where all is as it asks. A proof changes nothing either, and
-/// is left out.
+/// The plan for a request that was answered before: empty, if everything is as it asks. A proof changes nothing either,
+/// and is left out.
 fn answer_again(goal: &Goal<'_>, observed: &Observed) -> Option<Plan> {
     let Confirmation::Answered(_) = &observed.confirmation else {
         return None;
     };
     let plan = plan::provision(goal, observed).ok()?;
     plan.changes_nothing().then(|| {
-        info!("this request was answered before, and all is as it asks");
+        info!("this request was answered before, and everything is as it asks");
         Plan::nothing(End::Done)
     })
 }
@@ -235,8 +235,8 @@ fn removal<C: Cloud>(
     Ok(plan)
 }
 
-/// Removes what a request that CloudFormation does not confirm has left: the `unwanted` pair, and what this invocation
-/// itself made and nobody took into use. Gives the reason for the answer.
+/// Removes what an unconfirmed request has left: the `unwanted` pair, and what this invocation made and nobody uses.
+/// Returns the reason for the answer.
 async fn clean_up<C: Cloud>(
     run: &Run<'_, C>,
     confirmation: &Confirmation,
@@ -276,7 +276,7 @@ async fn clean_up<C: Cloud>(
     }
 }
 
-/// Removes the keys that this invocation made and nobody took into use.
+/// Removes the keys that this invocation made and nobody uses.
 async fn withdraw_keys<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<(), RunError> {
     let withdrawn = settle(
         run,
@@ -290,8 +290,8 @@ async fn withdraw_keys<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<()
     withdrawn.await.map(|_| ())
 }
 
-/// Removes the new half of a replacement that failed. If that fails too, the answer names it, for CloudFormation deletes
-/// what the answer names.
+/// Removes the new half of a failed replacement. If that fails too, the answer names the new half, because
+/// CloudFormation deletes what the answer names.
 async fn withdraw_replacement<C: Cloud>(
     run: &Run<'_, C>,
     user: &UserName,
@@ -332,7 +332,7 @@ fn sentence<C: Cloud>(run: &Run<'_, C>, confirmation: &Confirmation) -> String {
     }
 }
 
-/// All attributes, on every success: a missing one fails `Fn::GetAtt`.
+/// All attributes, on every success, because a missing one fails `Fn::GetAtt`.
 fn attributes(
     goal: &Goal<'_>,
     observed: &Observed,
@@ -349,7 +349,7 @@ fn attributes(
     let region = observed.region(goal.owner, &first.bucket);
     let found = observed.regions.get(&first.bucket);
     if let Some(unknown) = found.filter(|found| !found.is_known()) {
-        warn!(bucket = %first.bucket, ?unknown, region, "the bucket's region is not known; the stack's is answered");
+        warn!(bucket = %first.bucket, ?unknown, region, "the bucket's region is unknown; answering with the stack's");
     }
     Ok(BTreeMap::from([
         ("BucketUri", first.to_string()),

@@ -7,18 +7,18 @@ use serde::Serialize;
 use crate::event::Envelope;
 use crate::outcome::{Failure, Outcome, Success};
 
-/// CloudFormation's limit on an answer, in bytes. A longer one is dropped with `Response object is too long`.
+/// CloudFormation's limit on an answer, in bytes. CloudFormation drops a longer one with `Response object is too long`.
 pub const LIMIT: usize = 4096;
 
-/// Stands where a long reason was cut.
+/// Marks where a long reason was cut.
 const CUT: &str = " […] ";
 
-/// An answer, ready to be put to the response URL.
+/// An answer, ready to put to the response URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply(String);
 
 /// [The answer's fields](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html). None
-/// is ever null: what CloudFormation makes of a null is not documented.
+/// is ever null, because the documentation does not say what CloudFormation makes of a null.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Body<'a> {
@@ -41,8 +41,8 @@ enum Status {
 }
 
 impl Reply {
-    /// Writes the answer. A failure's reason becomes one line that ends in the log stream, cut in its middle where it is
-    /// too long; attributes that are too long make a success a failure.
+    /// Writes the answer. A failure's reason becomes one line that ends in the log stream. A long reason is cut in its
+    /// middle. Attributes that are too long turn a success into a failure.
     #[must_use]
     pub fn new(envelope: &Envelope, outcome: &Outcome, log_stream: &str) -> Self {
         let Failure { id, reason } = match outcome {
@@ -105,12 +105,12 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Writing text into memory has no way to fail.
+/// Writing text into memory cannot fail.
 fn json(body: &Body<'_>) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }
 
-/// Control characters and line ends, Unicode's included, become spaces; runs of them one.
+/// Control characters and line ends, including Unicode's, become spaces, and each run of them becomes one.
 fn one_line(text: &str) -> String {
     let breaks = |c: char| c.is_whitespace() || c.is_control();
     text.split(breaks)
@@ -131,8 +131,8 @@ fn with_log_stream(reason: &str, log_stream: &str) -> String {
     }
 }
 
-/// Cuts the middle out of a text that takes more than `room` bytes in JSON. Its tail is kept because it holds the
-/// innermost cause, AWS's request id and the log stream.
+/// Cuts the middle out of a text that takes more than `room` bytes in JSON. Keeps the tail, which holds the innermost
+/// cause, AWS's request id and the log stream.
 fn fitted(text: &str, room: usize) -> String {
     if escaped_length(text.chars()) <= room {
         return text.to_owned();

@@ -8,7 +8,7 @@ use aws_smithy_types::date_time::Format;
 use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
 
-/// The DNS suffixes of AWS's partitions, as the SDK's endpoint rules list them. Services take the hosts below them.
+/// The DNS suffixes of AWS's partitions, as the SDK's endpoint rules list them. Services use hosts below them.
 const AWS_SUFFIXES: [&str; 7] = [
     "amazonaws.com",
     "amazonaws.com.cn",
@@ -34,7 +34,7 @@ struct Origin {
 }
 
 impl Origin {
-    /// `None` if the scheme is not HTTP's or something is missing.
+    /// `None` if the scheme is not HTTP or HTTPS, or something is missing.
     fn of(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?;
         let default_port = match scheme {
@@ -52,11 +52,11 @@ impl Origin {
 
 impl ResponseOrigins {
     /// Admits `https` hosts of AWS, those under `url_suffix` included, and the comma-separated `extra` origins such as
-    /// `http://localhost:4566`. What is no origin admits nothing.
+    /// `http://localhost:4566`. Text that is not an origin admits nothing.
     #[must_use]
     pub fn new(url_suffix: &str, extra: &str) -> Self {
         let mut suffixes = AWS_SUFFIXES.map(str::to_owned).to_vec();
-        // A suffix of one label would admit half of the internet.
+        // A suffix of one label would admit half of the Internet.
         if url_suffix.contains('.') && !url_suffix.starts_with('.') {
             suffixes.push(url_suffix.to_ascii_lowercase());
         }
@@ -79,14 +79,14 @@ impl ResponseOrigins {
     }
 }
 
-/// The pre-signed URL that an answer is put to. Whoever has it can answer in our place, so it never prints.
+/// The pre-signed URL for the answer. Whoever has it can answer in our place, so it never prints.
 #[derive(Clone)]
 pub struct ResponseUrl {
     url: SecretString,
     host: String,
 }
 
-/// Why a URL cannot be answered to.
+/// Why a URL cannot take an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseUrlError {
     /// It is no URL.
@@ -101,14 +101,15 @@ pub enum ResponseUrlError {
 }
 
 impl ResponseUrl {
-    /// Takes a URL as CloudFormation gave it; it is never taken apart and put together again, for its escapes are signed.
+    /// Takes a URL as CloudFormation gave it. It is never taken apart and put together again, because its escapes are
+    /// signed.
     ///
     /// # Errors
     /// Why no answer can go there.
     pub fn parse(url: &str, origins: &ResponseOrigins) -> Result<Self, ResponseUrlError> {
         let uri: Uri = url.parse().map_err(|_| ResponseUrlError::Unreadable)?;
         let origin = Origin::of(&uri).ok_or(ResponseUrlError::Unreadable)?;
-        // What stands before an `@` may be a password, and no signature needs it.
+        // Text before an `@` may be a password, and no signature needs it.
         let credentials = uri
             .authority()
             .is_some_and(|authority| authority.as_str().contains('@'));
@@ -130,10 +131,10 @@ impl ResponseUrl {
         self.url.expose_secret()
     }
 
-    /// For how long nobody has waited for the answer any more, at the time `now`, when CloudFormation `waits` so long;
-    /// `None` if it still does, or the URL does not tell.
+    /// How long ago, at the time `now`, CloudFormation stopped waiting for the answer, if it `waits` this long. `None`
+    /// if it still waits, or the URL does not tell.
     ///
-    /// Signature version 4 tells when the URL was made, version 2 when it ceases to work.
+    /// Signature version 4 tells when the URL was made, and version 2 tells when it stops working.
     #[must_use]
     pub fn overdue(&self, now: SystemTime, waits: Duration) -> Option<Duration> {
         let (_, query) = self.expose().split_once('?')?;

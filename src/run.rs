@@ -1,4 +1,4 @@
-//! One invocation at work: what stays the same throughout it, what it has made so far, and how it waits for AWS to agree.
+//! One invocation at work: its context, what it has made so far, and how it waits for AWS to settle.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub struct Run<'a, C> {
     pub made: Made,
     /// Until when an IAM write may not be visible everywhere.
     lags_until: Cell<Instant>,
-    /// How long was waited for CloudFormation to say "go on".
+    /// How long the invocation has waited for CloudFormation to say "go on".
     view_waited: Cell<Duration>,
     /// Whether CloudFormation has said "go on".
     confirmed: Cell<bool>,
@@ -51,18 +51,18 @@ pub enum Serves {
     AnyStack,
 }
 
-/// What an invocation has made. Where its request turns out to be unwanted, this is removed, and nothing else.
+/// What an invocation has made. If its request turns out to be unwanted, exactly this is removed.
 #[derive(Debug, Default)]
 pub struct Made {
-    /// What there was of the pair before the first step; `None` before it was observed.
+    /// What existed of the pair before the first step; `None` until it is observed.
     pub found: Cell<Option<Found>>,
-    /// Whether user or secret were made.
+    /// Whether the user or the secret was made.
     pub user_or_secret: Cell<bool>,
     /// The keys, with the version that each was to be stored in.
     pub keys: RefCell<Vec<(VersionId, AccessKeyId)>>,
 }
 
-/// What there was of a pair before the first step.
+/// What existed of a pair before the first step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// Neither user nor secret.
@@ -101,24 +101,24 @@ impl<'a, C: Cloud> Run<'a, C> {
         }
     }
 
-    /// Whether a call may have failed only because IAM has not seen yet what it needs: nothing has happened then, and it is
-    /// worth repeating. At first that is the role of a new stack, later what this invocation has written.
+    /// Whether a call may have failed only because IAM does not show everything yet. Nothing has happened then, and
+    /// repeating is worthwhile. At first, the role of a new stack lags; later, what this invocation has written.
     pub fn may_lag(&self, error: &CloudError) -> bool {
         matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied) && self.is_lagging()
     }
 
-    /// Whether IAM may not have seen everything yet.
+    /// Whether IAM may not show everything yet.
     pub fn is_lagging(&self) -> bool {
         Instant::now() < self.lags_until.get()
     }
 
-    /// Notes that something was written which IAM shows late.
+    /// Notes a write that IAM may show late.
     pub fn wrote(&self) {
         let until = Instant::now() + IAM_LAG;
         self.lags_until.set(self.lags_until.get().max(until));
     }
 
-    /// Makes a reading call, again while IAM lags and denies it.
+    /// Makes a reading call, and repeats it while IAM lags and denies it.
     ///
     /// # Errors
     /// The last one.
@@ -129,7 +129,7 @@ impl<'a, C: Cloud> Run<'a, C> {
             .await
     }
 
-    /// Looks once how CloudFormation sees the resource and its stack.
+    /// Looks once at the resource and its stack, as CloudFormation shows them.
     pub async fn look(&self) -> StackView {
         let stack = self.owner.stack.as_str();
         let (resource, stack) = join(
@@ -146,8 +146,8 @@ impl<'a, C: Cloud> Run<'a, C> {
         self.confirm(view, Question::Change).await.confirmation
     }
 
-    /// Judges a look. "Go on" is believed at once. Any other answer is asked for again, because CloudFormation's view lags:
-    /// until [`VIEW_LAG`] has been spent so in the whole invocation, or, without an answer, as long as the role may lag.
+    /// Judges a look. Believes "go on" at once. On any other answer, asks again, because CloudFormation's view lags:
+    /// until the whole invocation has spent [`VIEW_LAG`] on that or, without an answer, as long as the role may lag.
     pub async fn confirm(&self, first: StackView, question: Question<'_>) -> Confirmed {
         let (mut view, mut waited) = (first, false);
         let mut pauses = between_looks();
@@ -175,7 +175,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         }
     }
 
-    /// How much longer an answer is asked for again.
+    /// How much longer to ask again.
     fn left_to_wait(&self, confirmation: &Confirmation, question: Question<'_>) -> Duration {
         let until = |end: Instant| end.saturating_duration_since(Instant::now());
         match (confirmation, question) {
@@ -186,7 +186,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 }
                 (ErrorKind::Throttled | ErrorKind::Indeterminate, Question::Change)
                 | (ErrorKind::Denied, _) => until(self.deadline.started() + ROLE_LAG),
-                // AWS refuses the question itself, and would refuse it again.
+                // AWS refuses the question itself, and would do so again.
                 (
                     ErrorKind::NotFound
                     | ErrorKind::UnknownKey
@@ -209,7 +209,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     fn judge(&self, view: &StackView, question: Question<'_>) -> Confirmation {
         let confirmation = question.judge(view, &self.owner.logical_id);
         if let Confirmation::Unanswered(error) = &confirmation {
-            // Once told to go on, silence changes nothing.
+            // After a "go on", silence changes nothing.
             if self.confirmed.get() {
                 warn!(%error, "CloudFormation does not answer; going on as it said before");
                 return Confirmation::Confirmed;
@@ -240,7 +240,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         }
     }
 
-    /// Which way the stack goes. Forward while CloudFormation has not said: a failed proof then counts.
+    /// Which way the stack goes. Forward until CloudFormation says otherwise, so that a failed proof counts.
     pub fn operation(&self) -> StackOperation {
         self.operation.get().unwrap_or(StackOperation::Forward)
     }

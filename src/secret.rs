@@ -38,7 +38,7 @@ pub struct StoredKey {
     pub id: AccessKeyId,
     /// The key's secret half; wiped from memory when dropped.
     pub secret: SecretString,
-    /// The IAM user whose key it is, as the value names it.
+    /// The IAM user that the value names as the key's.
     pub user: String,
     /// The `KeySerial` that the key was made for.
     pub serial: u64,
@@ -66,11 +66,11 @@ impl StoredKey {
             user_name: &self.user,
             key_serial: self.serial,
         };
-        // Serialising strings and numbers into memory has no way to fail.
+        // Serializing strings and numbers into memory cannot fail.
         serde_json::to_string(&value).unwrap_or_default().into()
     }
 
-    /// Reads a version's value; `None` where it is not one of ours (somebody edited it).
+    /// Reads a version's value; `None` if it is not ours because somebody edited it.
     pub fn from_value(value: &SecretString) -> Option<Self> {
         let fields: std::collections::HashMap<String, serde_json::Value> =
             serde_json::from_str(value.expose_secret()).ok()?;
@@ -93,7 +93,7 @@ impl StoredKey {
 pub enum Label {
     /// `AWSCURRENT`: the key in use.
     Current,
-    /// `AWSPREVIOUS`: the key before, active until the next rotation. Secrets Manager moves it by itself.
+    /// `AWSPREVIOUS`: the key before, active until the next rotation. Secrets Manager moves this label by itself.
     Previous,
     /// `PublisherCandidate`: a new key that is stored and not proved yet.
     Candidate,

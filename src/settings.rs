@@ -10,12 +10,12 @@ use crate::waits::ProofTimeouts;
 /// The function's settings in one invocation.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the function runs; `None` if its ARN cannot be read. Events from elsewhere are refused, and all are if
-    /// this is unknown.
+    /// Where the function runs; `None` if its ARN cannot be read. Events from elsewhere are refused, and if this is
+    /// unknown, all are.
     pub home: Option<Home>,
     /// The partition's DNS suffix, `AWS::URLSuffix`.
     pub url_suffix: String,
-    /// What every user name must begin with, because the function's role reaches no other; may be empty.
+    /// The prefix that every user name must have, because the function's role reaches no other; may be empty.
     pub user_name_prefix: String,
     /// Where answers may go.
     pub response_origins: ResponseOrigins,
@@ -47,7 +47,7 @@ pub struct Home {
 /// Whether the AWS SDK logs bodies, which hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyLogging {
-    /// It does not, unless told so.
+    /// It does not, which is the default.
     Off,
     /// `LOG_SENSITIVE_BODIES` is set.
     On,
@@ -74,7 +74,7 @@ impl Settings {
 
     /// Reads the settings; `variable` gives the value of an environment variable.
     ///
-    /// Nothing here fails: a setting that makes work impossible is refused when there is somebody to answer.
+    /// Nothing here fails. A setting that makes work impossible is refused later, when there is somebody to answer.
     #[must_use]
     pub fn read(variable: impl Fn(&str) -> Option<String>, invocation: Invocation<'_>) -> Self {
         let Invocation { id, function_arn } = invocation;
@@ -105,8 +105,8 @@ impl Settings {
     }
 }
 
-/// `KEY_KNOWN_SECONDS` and `POLICY_ALLOWED_SECONDS` shorten a proof where nothing lags, as in tests; unset in the
-/// template.
+/// `KEY_KNOWN_SECONDS` and `POLICY_ALLOWED_SECONDS` shorten a proof in tests, where nothing lags. The template does not
+/// set them.
 fn proof_timeouts(seconds: impl Fn(&str) -> Option<u64>) -> ProofTimeouts {
     let ProofTimeouts {
         known,

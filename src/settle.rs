@@ -1,4 +1,4 @@
-//! The one loop: observe, plan and apply, until a round leaves nothing to look at again.
+//! The one loop: observe, plan and apply, until a round needs no other.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ pub enum RunError {
     /// CloudFormation's word is not "go on".
     #[error("CloudFormation did not confirm this request")]
     Unconfirmed(Box<Confirmation>),
-    /// It could not be observed what is there.
+    /// The observation failed.
     #[error("could not look at what is there: {0}")]
     Unobserved(#[from] CloudError),
     /// A plan stopped.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// The rounds did not come to an end; holds why the last one was not it.
+    /// The rounds ran out. Holds why the last one was not enough.
     #[error("it did not settle: {0}; it is safe to try again")]
     Unsettled(String),
 }
@@ -41,7 +41,7 @@ pub enum RunError {
 /// Observes, plans and applies, with these pauses between the rounds, until a plan is applied to its end.
 ///
 /// # Errors
-/// The first that does not go away by observing again.
+/// The first error that observing again does not cure.
 pub async fn settle<C: Cloud>(
     run: &Run<'_, C>,
     mut pauses: impl Iterator<Item = Duration>,

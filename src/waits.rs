@@ -14,13 +14,13 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 /// How long Lambda lets one invocation run: `Timeout` in the template, which a test compares.
 pub const INVOCATION: Duration = Duration::from_secs(180);
 
-/// The most time that is kept for the answer with its repetitions.
+/// The most time to keep for the answer and its repetitions.
 pub const ANSWER: Duration = Duration::from_secs(20);
 
-/// The most time that is kept between the last attempt to answer and the moment when Lambda kills the process.
+/// The most time to keep between the last attempt to answer and the moment when Lambda kills the process.
 pub const REST: Duration = Duration::from_secs(1);
 
-/// What is assumed to be left when Lambda's deadline cannot be true, because it has passed already.
+/// The time to assume if Lambda's deadline has passed already, so that it cannot be true.
 pub const ASSUMED: Duration = Duration::from_secs(10);
 
 /// How long a new role and its policies may take to become visible everywhere, from the start of the invocation. AWS's CDK
@@ -44,7 +44,7 @@ pub const CONNECT: Duration = Duration::from_secs(3);
 /// See [`CONNECT`].
 pub const READ: Duration = Duration::from_secs(8);
 
-/// The limit of one attempt to put the answer. S3 takes milliseconds; an attempt that takes longer is better begun again.
+/// The limit of one attempt to put the answer. S3 takes milliseconds, so a longer attempt is better begun again.
 pub const PUT: Duration = Duration::from_secs(5);
 
 /// How long making a key and storing it can take: one attempt to make it, and the call that stores it.
@@ -53,21 +53,22 @@ pub const MAKE_AND_STORE: Duration = ATTEMPT.saturating_add(CALL);
 /// What is left before the deadline when a proof gives up: enough to delete the key and to take its label off.
 pub const WITHDRAW: Duration = Duration::from_secs(10);
 
-/// The least time that a proof needs to be worth beginning: 99 of 100 new keys are known everywhere after five seconds.
+/// The shortest proof that is worth beginning: 99 of 100 new keys are known everywhere after five seconds.
 const SHORT_PROOF: Duration = Duration::from_secs(10);
 
-/// No key is made when less time than this is left: it must be stored, proved and, if the proof fails, withdrawn.
+/// No key is made if less time than this is left, because a key must be stored, proved and, if the proof fails,
+/// withdrawn.
 pub const KEY_BUDGET: Duration = MAKE_AND_STORE
     .saturating_add(SHORT_PROOF)
     .saturating_add(WITHDRAW);
 
-/// How long a key may exist that is not stored yet: making and storing it, with a margin.
+/// How long a key may exist before it is stored: making and storing it, with a margin.
 pub const KEY_IN_FLIGHT: Duration = MAKE_AND_STORE.saturating_add(Duration::from_secs(10));
 
 /// How long Secrets Manager's own rotation may be under way before it counts as failed.
 pub const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// How long CloudFormation waits where `ServiceTimeout` does not say.
+/// How long CloudFormation waits without a `ServiceTimeout`.
 pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// A day.
@@ -103,7 +104,7 @@ pub(crate) fn while_iam_lags() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// Pauses between two questions to CloudFormation, which allows few a second for a whole account.
+/// Pauses between two questions to CloudFormation, which allows a whole account only a few a second.
 pub(crate) fn between_looks() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(500))
@@ -113,8 +114,8 @@ pub(crate) fn between_looks() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Pauses between rounds of a request: half a minute in all, so that IAM's lists can settle; jittered, so that two runs
-/// that get in each other's way drift apart.
+/// Pauses between rounds of a request: half a minute in all, so that IAM's lists can settle. Jitter makes two runs
+/// drift apart that get in each other's way.
 pub(crate) fn between_rounds() -> impl Iterator<Item = Duration> {
     rounds().with_max_times(12).build()
 }
@@ -165,14 +166,14 @@ pub(crate) fn until_name_is_free() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// How long a proof waits for what IAM was told.
+/// How long a proof waits for IAM writes to become visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProofTimeouts {
-    /// For a key to be known. Three in four are unknown in their first second, one in a hundred after five.
+    /// For a key to be known. Three in four are unknown in their first second, and one in a hundred after five.
     pub known: Duration,
     /// For the user's own policy and boundary to allow, and for denials that do not say whose they are.
     pub allowed: Duration,
-    /// For the policies of others to allow: bucket, KMS key, organization. They are not IAM's, and lag less.
+    /// For the policies of others to allow: bucket, KMS key, organization. They lag less than IAM's.
     pub allowed_by_others: Duration,
 }
 

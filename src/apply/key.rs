@@ -1,4 +1,4 @@
-//! The steps that are more than one call, because a key must not be left alone between two of them.
+//! The steps that take more than one call, because no key may be left alone between two of them.
 
 use backon::Retryable;
 use tokio::time::{Instant, sleep};
@@ -11,9 +11,9 @@ use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::waits::{IAM_LAG, KEY_BUDGET, while_iam_lags};
 
 impl<C: Cloud> Execution<'_, C> {
-    /// Makes a key and stores it at once: no fallible step stands between the two. If storing is refused, the key is
-    /// deleted at once, because nobody will ever know its secret half. Without a clear answer it is left alone: a version
-    /// holds its value for ever, and one with a dead key could not be used for another.
+    /// Makes a key and stores it at once, with no step between the two that can fail. If Secrets Manager refuses to
+    /// store it, deletes the key, because nobody will ever know its secret half. Without a clear answer, leaves the key
+    /// alone: a version keeps its value forever, so a version with a dead key could not take another one.
     pub(super) async fn make_key(&self, new: &NewKey, step: &Step) -> Result<Effect, ApplyError> {
         let failed = |error| ApplyError::Failed {
             step: step.to_string(),
@@ -36,7 +36,8 @@ impl<C: Cloud> Execution<'_, C> {
             Ok(CreatedKey::LimitReached) => {
                 return Ok(Effect::Again("the user has two keys already".into()));
             }
-            // A key may exist now that nobody knows. IAM's list shows it late; then observing again finds it as an orphan.
+            // A key that nobody knows may exist now. IAM's list shows it late, and observing again then finds it as an
+            // orphan.
             Err(error) if error.kind == ErrorKind::Indeterminate => {
                 sleep(IAM_LAG).await;
                 return Ok(Effect::Again(error.to_string()));
@@ -59,7 +60,7 @@ impl<C: Cloud> Execution<'_, C> {
                 self.discard(&key).await;
                 Ok(Effect::Again("another run was first to store a key".into()))
             }
-            // The version may hold the key by now: observing again tells, and finds it as an orphan if not.
+            // The version may hold the key by now. Observing again shows it, or finds the key as an orphan.
             Err(error) if error.kind == ErrorKind::Indeterminate => {
                 Ok(Effect::Again(error.to_string()))
             }
@@ -70,7 +71,7 @@ impl<C: Cloud> Execution<'_, C> {
         }
     }
 
-    /// `CreateAccessKey`, again only where AWS said that nothing happened: it throttles, or the user may not be visible
+    /// `CreateAccessKey`, repeated only if AWS said that nothing happened: it throttled, or the user may not be visible
     /// yet.
     async fn create_key(&self) -> Result<CreatedKey, CloudError> {
         (|| self.run.cloud.create_key(self.name))
@@ -87,7 +88,7 @@ impl<C: Cloud> Execution<'_, C> {
         left.saturating_duration_since(Instant::now()) >= KEY_BUDGET
     }
 
-    /// Sees that the key just stored still exists: another run may have taken it for an orphan.
+    /// Checks that the key just stored still exists, because another run may have taken it for an orphan.
     pub(super) async fn look_again(&self) -> Result<Effect, CallError> {
         let made = self.made.as_ref().ok_or(CallError::Defect)?;
         let keys = self.run.cloud.list_keys(self.name).await?;
@@ -98,8 +99,8 @@ impl<C: Cloud> Execution<'_, C> {
         Ok(Effect::Again(why))
     }
 
-    /// Moves `AWSCURRENT`, and back again if the key there was deleted meanwhile: another run took it for one that nobody
-    /// wants any more, and may have ended before it could see that it was taken into use.
+    /// Moves `AWSCURRENT`, and moves it back if that key was deleted meanwhile. Another run may have taken the key for
+    /// unwanted, and ended before it could see that the key was in use.
     pub(super) async fn promote(
         &self,
         from: &VersionId,
@@ -123,18 +124,18 @@ impl<C: Cloud> Execution<'_, C> {
         Ok(Effect::Again("the new key was deleted meanwhile".into()))
     }
 
-    /// Deletes a key that shall not live. If that fails too, the next observation finds it as an orphan.
+    /// Deletes an unwanted key. If that fails too, the next observation finds it as an orphan.
     async fn discard(&self, key: &StoredKey) {
         match self.run.cloud.delete_key(self.name, &key.id).await {
-            Ok(()) => info!(key = %key.id, "new key deleted again"),
+            Ok(()) => info!(key = %key.id, "deleted the new key"),
             Err(error) => {
-                error!(key = %key.id, %error, "a new key could not be deleted again; the next event does it");
+                error!(key = %key.id, %error, "could not delete the new key; the next event will");
             }
         }
     }
 
-    /// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be taken off: on a Create it then
-    /// names a dead key, and the Delete that follows removes it.
+    /// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be removed, so after a Create
+    /// it names a dead key until the Delete that follows removes the secret.
     pub(super) async fn withdraw(&self, key_under_test: &KeyUnderTest) {
         let (key, candidate) = match (key_under_test, &self.made) {
             (KeyUnderTest::Made(new), Some(made)) => (
@@ -153,7 +154,7 @@ impl<C: Cloud> Execution<'_, C> {
                 .move_label(secret, Label::Candidate.as_str(), Some(version), None)
                 .await
         {
-            error!(%error, "the candidate's label could not be taken off; the next event does it");
+            error!(%error, "could not remove the candidate's label; the next event will");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! S3: where a bucket is, asked by nobody in particular; and what the user's own key reads of it.
+//! S3: where a bucket is, asked without credentials, and what the user's own key reads of it.
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
@@ -21,7 +21,7 @@ pub(super) struct Buckets(Client);
 /// The header in which S3 says where a bucket is, whatever else it answers.
 const REGION_HEADER: &str = "x-amz-bucket-region";
 
-/// How many objects are listed to find one whose reading proves something.
+/// How many objects to list when looking for one that proves something.
 const LISTED: i32 = 100;
 
 impl Buckets {
@@ -30,8 +30,8 @@ impl Buckets {
         nobody.set_credentials_provider(None);
         let config = aws_sdk_s3::config::Builder::from(&nobody.build())
             .allow_no_auth()
-            // One form for all: a dot in a bucket's name breaks the certificate of the other form, and emulators have
-            // no DNS for it.
+            // Path style for every bucket: a dot in its name breaks the certificate of the other style, and emulators
+            // have no DNS for that.
             .force_path_style(true)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -115,7 +115,7 @@ impl Buckets {
     }
 }
 
-/// S3 says this only after access was allowed.
+/// S3 says this only after it has allowed access.
 fn allowed_all_the_same(error: &CloudError) -> Option<ObjectRead> {
     match error.code.as_deref()? {
         "InvalidRange" => Some(ObjectRead::Empty),
@@ -141,8 +141,8 @@ fn of_user(key: &StoredKey, region: String) -> aws_sdk_s3::config::Builder {
         .credentials_provider(credentials_of(key))
 }
 
-/// Calls in the region given, and where S3 names another one, there, once: a bucket's region is not known for sure right
-/// after it was made, and a deleted name can come back elsewhere.
+/// Calls in the given region. If S3 names another one, calls there once: the region of a new bucket is uncertain at
+/// first, and a deleted name can come back elsewhere.
 async fn where_it_is<T, E, F>(
     region: &str,
     operation: &'static str,

@@ -1,4 +1,4 @@
-//! Answers in XML must have arrived to their end.
+//! XML answers must be complete.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -27,7 +27,7 @@ impl Intercept for CompleteDocument {
     ) -> Result<(), BoxError> {
         let body = context.response().body().bytes().unwrap_or_default();
         let closed = body.trim_ascii_end().ends_with(b"Response>");
-        // An error stays what it is, so that the SDK repeats what it would.
+        // An error passes unchanged, so that the SDK retries it as usual.
         if context.output_or_error().is_ok() && !closed {
             return Err("the document is not closed".into());
         }

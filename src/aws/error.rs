@@ -1,7 +1,7 @@
 //! How an `SdkError` becomes our error: at the call site, once, by [`map_sdk_error`].
 //!
-//! `{:?}` and `DisplayErrorContext` of an `SdkError` print the raw answer, and the raw answer can hold a secret key.
-//! So nothing of it goes on but AWS's code, AWS's message where AWS itself refused, and the request id.
+//! `{:?}` and `DisplayErrorContext` of an `SdkError` print the raw answer, and the raw answer can hold a secret key. So
+//! only AWS's code, the request id and, if AWS itself refused, AWS's message are kept.
 
 use aws_sdk_iam::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -10,7 +10,7 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use crate::cloud::{CloudError, Denial, Denied, ErrorKind, PolicyKind, Result};
 
-/// What a failed `operation` (IAM's name of the action) comes to.
+/// Turns the failure of `operation` (IAM's name of the action) into our error.
 pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
     operation: &'static str,
 ) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
@@ -49,9 +49,9 @@ pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
     }
 }
 
-/// Reads [how IAM words a denial](https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html):
-/// `… because no identity-based policy allows the … action`, `… with an explicit deny in a service control policy`.
-/// KMS's own refusals of a key (`KMS.DisabledException`) stand for a denial as well.
+/// Reads [how IAM words a denial](https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html): `…
+/// because no identity-based policy allows the … action`, `… with an explicit deny in a service control policy`. KMS's
+/// own refusals of a key (`KMS.DisabledException`) count as denials too.
 fn denial(kind: ErrorKind, code: Option<&str>, message: &str) -> Option<Box<Denial>> {
     let kms_refused = code.is_some_and(|code| code.starts_with("KMS."));
     if kind != ErrorKind::Denied && !kms_refused {
@@ -99,7 +99,7 @@ fn dispatch_message(timed_out: bool) -> String {
     format!("{what}; see whether the function reaches AWS and has credentials")
 }
 
-/// An answer that says no. Without a code it is not AWS's own word (a proxy's page, a `200` that does not parse), so it
+/// An answer that says no. Without a code it did not come from AWS (a proxy's page, a `200` that does not parse), so it
 /// proves nothing, and its text is not shown.
 fn service_error(status: u16, answer: &ErrorMetadata) -> (ErrorKind, Option<String>, String) {
     match answer.code() {
@@ -123,7 +123,7 @@ fn service_error(status: u16, answer: &ErrorMetadata) -> (ErrorKind, Option<Stri
     }
 }
 
-/// What AWS's code says, and the HTTP status where the code is not known here.
+/// What AWS's code means, or the HTTP status if this list does not know the code.
 fn kind_of(code: &str, status: u16) -> ErrorKind {
     match code {
         "NoSuchEntity"
@@ -136,7 +136,7 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "AccessDeniedException"
         | "UnauthorizedOperation"
         | "AuthorizationError" => ErrorKind::Denied,
-        // A wrong signature is not among them: it does not come right by waiting.
+        // A wrong signature is not among them: because waiting does not cure it.
         "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClientException" => {
             ErrorKind::UnknownKey
         }
@@ -155,7 +155,7 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "EntityAlreadyExists"
         | "ResourceExistsException"
         | "PreconditionNotMetException" => ErrorKind::Conflict,
-        // Secrets Manager's `LimitExceededException` is a quota, whatever the SDK takes it for.
+        // Secrets Manager's `LimitExceededException` is a quota, although the SDK takes it for throttling.
         "LimitExceeded" | "LimitExceededException" | "ServiceQuotaExceededException" => {
             ErrorKind::LimitExceeded
         }
@@ -175,7 +175,7 @@ pub(super) fn incomplete_response(operation: &'static str, what: &str) -> CloudE
     )
 }
 
-/// What we refuse ourselves, before sending anything.
+/// A call that we refuse ourselves, before sending anything.
 pub(super) fn invalid_request(operation: &'static str, why: &str) -> CloudError {
     CloudError::unanswered(operation, ErrorKind::Rejected, why)
 }
@@ -189,8 +189,9 @@ pub(super) fn none_if_not_found<T>(outcome: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// The outcome of a removal. What is missing is removed. Where permission depends on the thing (its path, its tags) AWS
-/// denies what does not exist, so after a refusal `is_gone` looks; if it cannot tell, the refusal stands.
+/// The outcome of a removal. A missing thing counts as removed. If permission depends on the thing (its path, its
+/// tags), AWS denies access to what does not exist. So after a refusal `is_gone` looks, and if it cannot tell, the
+/// refusal stands.
 pub(super) async fn success_if_gone(
     outcome: Result<()>,
     is_gone: impl Future<Output = Result<bool>>,
@@ -207,7 +208,7 @@ const HEAD: usize = 300;
 /// …this many from the end, where IAM names the policy that stood in the way. In between can be an object's key of 1,024.
 const TAIL: usize = 200;
 
-/// AWS's text in one line of bounded length. It can hold what users typed: control characters become spaces.
+/// AWS's text in one line of bounded length. It can contain what users typed, so control characters become spaces.
 fn one_line(text: &str) -> String {
     let text: Vec<char> = text
         .trim()

@@ -1,4 +1,4 @@
-//! IAM: the user itself. Its policies, keys and what else hangs on it are in the modules below.
+//! IAM: the user itself. Its policies, keys and attachments are in the modules below.
 
 mod attachments;
 mod keys;
@@ -83,7 +83,7 @@ impl Iam {
             Err(error) if error.code.as_deref() == Some("EntityAlreadyExists") => {
                 return Ok(Creation::AlreadyExists);
             }
-            // There is no user yet that could be missing: IAM means the policy, perhaps one just made.
+            // No user exists yet, so IAM means that the policy is missing, perhaps because it was just made.
             Err(mut error) if error.kind == ErrorKind::NotFound => {
                 error.message = format!(
                     "the permissions boundary `{}` does not exist or cannot be attached; make it first, or name another in `PermissionsBoundary`",
@@ -94,7 +94,7 @@ impl Iam {
             Err(error) => return Err(error),
         };
         let user = user.ok_or_else(|| incomplete_response(OPERATION, "the user"))?;
-        // IAM's answer leaves out what it was just told.
+        // IAM's answer leaves out what the request said.
         Ok(Creation::Created(User {
             name: user.user_name,
             arn: user.arn,

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::waits::{ATTEMPT, CALL, CONNECT, READ};
 
-/// The SDK waits for ever by default. AWS's control plane answers within a second or two; what takes longer than this
-/// is lost, and another attempt is the better use of the function's time. All attempts of one operation together stay
-/// well under the function's time for work.
+/// The SDK waits forever by default. AWS's control plane answers within a second or two. A call that takes longer than
+/// this is lost, and another attempt is the better use of the time. All attempts of one operation together stay well
+/// within the function's time for work.
 pub(super) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)
@@ -20,12 +20,12 @@ pub(super) fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Exponential back-off with jitter between at most four attempts: some seconds in all, enough for a burst of throttling.
+/// Exponential backoff with jitter, and at most four attempts: some seconds in all, enough for a burst of throttling.
 pub(super) fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(4)
 }
 
-/// IAM asks for repetition with two codes that the SDK takes as final.
+/// With these two codes IAM asks for a retry, but the SDK takes them as final.
 #[derive(Debug)]
 pub(super) struct RetryIamConflicts;
 
@@ -48,7 +48,7 @@ impl ClassifyRetry for RetryIamConflicts {
     }
 }
 
-/// Secrets Manager names its quotas `LimitExceededException`, which elsewhere means throttling: the SDK would repeat
+/// Secrets Manager names its quotas `LimitExceededException`, which elsewhere means throttling. The SDK would retry
 /// what cannot succeed.
 #[derive(Debug)]
 pub(super) struct NoRetryOnQuota;
@@ -66,7 +66,7 @@ impl ClassifyRetry for NoRetryOnQuota {
 
     fn classify_retry(&self, ctx: &InterceptorContext) -> RetryAction {
         match serde_json::from_slice(answer(ctx)) {
-            // The code can stand behind its name space: `com.amazonaws.secretsmanager#LimitExceededException`.
+            // The code can follow its namespace: `com.amazonaws.secretsmanager#LimitExceededException`.
             Ok(JsonError { code }) if code.ends_with("LimitExceededException") => {
                 RetryAction::RetryForbidden
             }

@@ -1,4 +1,4 @@
-//! Secrets Manager: the secret itself. How it comes and goes, and its versions, are in the modules below.
+//! Secrets Manager: the secret itself. Its creation, its deletion and its versions are in the modules below.
 
 mod creation;
 mod deletion;
@@ -61,7 +61,7 @@ impl Secrets {
         description: &str,
         kms_key: Option<&SecretKmsKey>,
     ) -> Result<()> {
-        // Empty stands for the AWS-managed key; leaving it out would keep the one before.
+        // Empty means the AWS-managed key. Leaving it out would keep the previous key.
         let kms_key = kms_key.map_or("", SecretKmsKey::as_str);
         let call = self
             .0
@@ -100,8 +100,8 @@ impl Secrets {
     }
 }
 
-/// As [`map_sdk_error`], and: a secret on its way out refuses nearly everything with a code it uses for other things too, so
-/// its message decides. It is in the way for now, not for good.
+/// As [`map_sdk_error`]. But a secret that is being deleted refuses nearly everything, with a code that also means
+/// other things, so the message decides. That is a conflict that passes, not a final refusal.
 fn map_secrets_error<E: ProvideErrorMetadata>(
     operation: &'static str,
 ) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
@@ -144,7 +144,7 @@ fn described(answer: DescribeSecretOutput) -> Option<Secret> {
         kms_key: answer
             .kms_key_id
             .filter(|key| !key.is_empty() && key != "alias/aws/secretsmanager"),
-        // A date that cannot be read is taken for one long ago: it only spares waiting.
+        // An unreadable date counts as long ago, which only saves waiting.
         changed: answer
             .last_changed_date
             .or(answer.created_date)

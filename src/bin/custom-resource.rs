@@ -13,7 +13,8 @@ use tokio::sync::OnceCell;
 async fn main() -> Result<(), Error> {
     logging::install(variable);
     let (aws, sink) = (OnceCell::new(), Https::default());
-    // The event stays text until there is somebody to answer: what the runtime cannot decode, nobody would answer.
+    // The event stays text until the envelope is read, because nobody would answer an event that the runtime cannot
+    // decode.
     let invoke = async |LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>| {
         let invocation = Invocation {
             id: &context.request_id,

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use crate::names::{Printable, Rule, text_newtype};
 
-/// Endings that S3 reserves for what is not a bucket to IAM's `s3:ListBucket` and `s3:GetObject`, and what it is.
-/// From "General purpose bucket naming rules" of the S3 User Guide and "access points for Outposts".
+/// Endings that S3 reserves for things that are not buckets to IAM's `s3:ListBucket` and `s3:GetObject`, and what they
+/// are. From "General purpose bucket naming rules" of the S3 User Guide and "access points for Outposts".
 const RESERVED_ENDINGS: [(&str, &str); 6] = [
     (
         "-s3alias",
@@ -33,7 +33,7 @@ const RESERVED_ENDINGS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Beginnings that S3 lets no customer use.
+/// Prefixes that S3 reserves for itself.
 const RESERVED_BEGINNINGS: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
 
 text_newtype! {

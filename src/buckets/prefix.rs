@@ -15,8 +15,8 @@ impl Prefix {
     /// Parses a prefix and adds a missing trailing `/`.
     ///
     /// # Errors
-    /// The rule the text breaks. `*`, `?` and `${` are refused: in a policy they are wildcards and variables. Beyond
-    /// U+00FF IAM takes no character in a policy.
+    /// The rule the text breaks. `*`, `?` and `${` are refused: in a policy they are wildcards and variables. IAM
+    /// accepts no character beyond U+00FF in a policy.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         if text.is_empty() {
             return Err("is an empty prefix; leave it out for the whole bucket".into());

@@ -11,11 +11,11 @@ pub struct CloudError {
     pub kind: ErrorKind,
     /// AWS's error code, if it answered with one.
     pub code: Option<String>,
-    /// AWS's message, or ours where its answer could not be read.
+    /// AWS's message, or ours if its answer could not be read.
     pub message: String,
     /// AWS's request id, if it answered.
     pub request_id: Option<String>,
-    /// Which policy stood in the way, where one did.
+    /// Which policy stood in the way, if one did.
     pub denial: Option<Box<Denial>>,
 }
 
@@ -37,12 +37,12 @@ impl CloudError {
     }
 }
 
-/// Which policy denied a call, as far as AWS's message says.
+/// Which policy denied a call, as far as AWS's message tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// The kind of policy.
     pub by: PolicyKind,
-    /// Whether a `Deny` statement matched; otherwise no `Allow` did.
+    /// Whether a `Deny` statement matched. Otherwise no `Allow` matched.
     pub explicit: bool,
     /// What was denied.
     pub of: Denied,
@@ -59,7 +59,7 @@ pub enum PolicyKind {
     Resource,
     /// A service control policy or resource control policy of the organization.
     Organization,
-    /// AWS does not say, as S3 does not to callers from other accounts.
+    /// AWS does not say. S3 does not tell callers from other accounts.
     Unsaid,
 }
 
@@ -89,15 +89,16 @@ impl fmt::Display for CloudError {
 /// What to make of a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// What it was to act on is missing. Right after a create: not visible yet.
+    /// Its target is missing. Right after a create, it may not be visible yet.
     NotFound,
-    /// `AccessDenied` and its kin. Right after a create, tag or boundary step, or on a fresh role: perhaps not yet.
+    /// `AccessDenied` and its kin. It may pass right after a create, tag or boundary step, or with a fresh role.
     Denied,
     /// The key is not known (yet): `InvalidClientTokenId`, `InvalidAccessKeyId`.
     UnknownKey,
-    /// Throttled, and the adapter's own repetition did not help: nothing happened.
+    /// Throttled, in spite of the adapter's retries: nothing happened.
     Throttled,
-    /// Something else is in the way for now: `DeleteConflict`, `ConcurrentModification`, `EntityTemporarilyUnmodifiable`.
+    /// Something else is in the way at the moment: `DeleteConflict`, `ConcurrentModification`,
+    /// `EntityTemporarilyUnmodifiable`.
     Conflict,
     /// A quota is used up.
     LimitExceeded,

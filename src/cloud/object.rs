@@ -1,4 +1,4 @@
-//! Objects in a bucket, as far as a proof looks at them.
+//! Objects in a bucket, as a proof sees them.
 
 /// An object as S3 lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct ListedObject {
     pub archived: bool,
 }
 
-/// What came of reading an object's first byte, where access was allowed.
+/// What came of reading an object's first byte, once access was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectRead {
     /// The byte was read, and decrypted where the object is encrypted.

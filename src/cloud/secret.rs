@@ -27,16 +27,16 @@ impl fmt::Display for VersionId {
     }
 }
 
-/// A secret to be made, without a value.
+/// A secret to create, without a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSecret {
     /// Its name.
     pub name: SecretName,
-    /// What it says to a person.
+    /// Its description.
     pub description: String,
     /// The key that encrypts it; `None` for the AWS-managed one.
     pub kms_key: Option<SecretKmsKey>,
-    /// All its tags, those of ownership included.
+    /// All its tags, including those of ownership.
     pub tags: TagMap,
 }
 
@@ -47,7 +47,7 @@ pub struct Secret {
     pub arn: SecretArn,
     /// Its tags.
     pub tags: TagMap,
-    /// What it says to a person; empty if nothing.
+    /// Its description; empty if it has none.
     pub description: String,
     /// The key that encrypts it as Secrets Manager shows it; `None` for the AWS-managed one.
     pub kms_key: Option<String>,
@@ -81,8 +81,8 @@ pub enum Rotation {
     Enabled,
     /// Rotation is cancelled, or was never configured.
     Off,
-    /// Secrets Manager leaves it out. That it does so before the test of the first schedule has ended is not documented,
-    /// and not excluded.
+    /// Secrets Manager does not say. It may do so until the test of the first schedule has ended: the documentation
+    /// leaves that open.
     Unsaid,
 }
 
@@ -100,6 +100,6 @@ pub struct Version {
 pub enum PutVersion {
     /// The version holds this value.
     Stored,
-    /// The version exists with another value: another run took the same decision and was first.
+    /// The version exists with another value: another run made the same decision first.
     TokenTaken,
 }

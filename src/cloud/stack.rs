@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{CloudError, TagMap};
 
-/// One look at CloudFormation: the resource and its stack, asked for side by side. Each answer may lag by some seconds
+/// One look at CloudFormation: the resource and its stack, asked for side by side. Each answer may lag some seconds
 /// behind what CloudFormation has sent to the function.
 #[derive(Clone, Debug)]
 pub struct StackView {
@@ -53,18 +53,18 @@ pub struct StackStatus(pub String);
 pub enum StackOperation {
     /// Towards the new template.
     Forward,
-    /// Back to the template before: the properties are those of before.
+    /// Back to the previous template and its properties.
     Rollback,
 }
 
 impl StackStatus {
-    /// Whether an operation is under way. Every status of a stack at work ends so.
+    /// Whether an operation is under way: every status of a stack at work ends in `_IN_PROGRESS`.
     pub fn is_in_progress(&self) -> bool {
         self.0.ends_with("_IN_PROGRESS")
     }
 
     /// Which way the stack goes: `ROLLBACK_…`, `UPDATE_ROLLBACK_…` and `IMPORT_ROLLBACK_…` go back. A rollback that has
-    /// ended is no rollback: a late view may still show the one before this operation.
+    /// ended does not count, because a late view may still show the one before this operation.
     pub fn operation(&self) -> StackOperation {
         if self.0.contains("ROLLBACK") && self.is_in_progress() {
             StackOperation::Rollback

@@ -1,4 +1,4 @@
-//! IAM users, their keys, and what hangs on them.
+//! IAM users, their keys, and what is attached to them.
 
 use std::time::SystemTime;
 
@@ -8,21 +8,21 @@ use super::TagMap;
 use crate::names::{PolicyArn, UserName};
 use crate::secret::AccessKeyId;
 
-/// An IAM user to be made.
+/// An IAM user to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
     /// Its name.
     pub name: UserName,
     /// The managed policy that bounds it.
     pub boundary: Option<PolicyArn>,
-    /// All its tags, those of ownership included.
+    /// All its tags, including those of ownership.
     pub tags: TagMap,
 }
 
 /// An IAM user as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Its name as IAM spells it; the case can differ from what was asked for.
+    /// Its name as IAM spells it. The letter case can differ from what was asked for.
     pub name: String,
     /// Its ARN.
     pub arn: String,
@@ -59,7 +59,7 @@ pub struct LastUse {
 pub enum KeyStatus {
     /// It works.
     Active,
-    /// It was deactivated or has expired; it still counts towards IAM's limit of two.
+    /// It was deactivated or has expired. It still counts towards IAM's limit of two.
     Inactive,
 }
 
@@ -77,7 +77,7 @@ pub enum CreatedKey {
     LimitReached,
 }
 
-/// What people hang on a user, apart from inline policies and access keys.
+/// What people attach to a user, apart from inline policies and access keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AttachmentKind {
     /// An attached managed policy; the id is its ARN.
@@ -109,7 +109,7 @@ impl AttachmentKind {
     ];
 }
 
-/// One thing that hangs on a user.
+/// One thing that is attached to a user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Attachment {
     /// What it is.

@@ -14,8 +14,8 @@ use crate::waits::CONNECT;
 
 /// Puts answers over HTTPS, and over plain HTTP where an extra origin says so.
 ///
-/// The connector adds no header but `host` and `content-length`, follows no redirect and leaves the URL's escapes alone.
-/// It is made with the first answer, because reading the system's root certificates takes time.
+/// The connector adds no header but `host` and `content-length`, follows no redirect and leaves the URL's escapes
+/// alone. The first answer makes it, because reading the system's root certificates takes time.
 #[derive(Debug, Default)]
 pub struct Https {
     connector: OnceCell<Connector>,
@@ -29,7 +29,7 @@ impl Https {
                 .build();
             Connector::builder()
                 .connector_settings(settings)
-                // Lambda freezes the process between invocations: a kept connection would be dead by then.
+                // Lambda freezes the process between invocations, so a kept connection would be dead by the next one.
                 .pool_max_idle_per_host(0)
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
                 .build()
@@ -44,7 +44,7 @@ impl Sink for Https {
         request
             .set_uri(url.expose())
             .map_err(|_| PutError::Request)?;
-        // The error's text may hold the URL, so only its kind is kept.
+        // The error's text may contain the URL, so only its kind is kept.
         match self.connector().call(request).await {
             Ok(response) => Ok(response.status().as_u16()),
             Err(error) if error.is_timeout() => Err(PutError::Timeout),

@@ -13,8 +13,8 @@ use crate::response_url::{ResponseUrl, ResponseUrlError};
 use crate::settings::Settings;
 use crate::waits::SERVICE_TIMEOUT;
 
-/// The ids of an answer are CloudFormation's own and must arrive intact; together they must leave room for a reason in
-/// 4,096 bytes. CloudFormation's are at most about 1,800 bytes long.
+/// The ids of an answer are CloudFormation's own and must arrive intact. Together they must leave room for a reason in
+/// 4,096 bytes. CloudFormation's are about 1,800 bytes long at most.
 const IDS_LIMIT: usize = 3000;
 
 /// Whom to answer, and with which ids.
@@ -22,15 +22,15 @@ const IDS_LIMIT: usize = 3000;
 pub struct Envelope {
     /// Where the answer goes.
     pub url: ResponseUrl,
-    /// `StackId`, empty if it was not there or no text.
+    /// `StackId`; empty if it is missing or not text.
     pub stack_id: String,
-    /// `RequestId`, as above.
+    /// `RequestId`, likewise.
     pub request_id: String,
-    /// `LogicalResourceId`, as above.
+    /// `LogicalResourceId`, likewise.
     pub logical_id: String,
-    /// `PhysicalResourceId`; never there on Create.
+    /// `PhysicalResourceId`; a Create has none.
     pub physical_id: Option<String>,
-    /// `RequestType`, whatever it says.
+    /// `RequestType`, unchecked.
     pub request_type: String,
     /// How the event came.
     pub channel: Channel,
@@ -47,7 +47,7 @@ pub enum Channel {
     Topic,
 }
 
-/// Why nobody can be answered. Repeating the invocation cannot cure it.
+/// Why no answer can be given. Another invocation cannot cure it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// Not a JSON object with a `ResponseURL`.
@@ -61,10 +61,10 @@ pub enum EnvelopeError {
     Ids(usize),
 }
 
-/// The members of a JSON object, undecoded: one that cannot be decoded does not spoil the others.
+/// The members of a JSON object, undecoded, so that a bad one does not spoil the others.
 type Members = HashMap<String, Box<RawValue>>;
 
-/// A member, if it is there and can be decoded.
+/// A member, if it exists and can be decoded.
 fn decoded<T: DeserializeOwned>(members: &Members, name: &str) -> Option<T> {
     serde_json::from_str(members.get(name)?.get()).ok()
 }
@@ -88,7 +88,8 @@ struct TopicMessage {
 }
 
 impl Envelope {
-    /// Reads the event's text. Only the URL is asked for; whatever else is missing or of the wrong type is answered.
+    /// Reads the event's text. Only the URL is required. Anything else that is missing or of the wrong type still gets
+    /// an answer.
     ///
     /// # Errors
     /// Why no answer can be given.
@@ -129,7 +130,7 @@ impl Envelope {
         }
     }
 
-    /// How many bytes the ids take in an answer, escapes included.
+    /// How many bytes the ids take in an answer, including escapes.
     fn ids_length(&self) -> usize {
         let refused = self.refused_id();
         let physical = self.physical_id.as_ref().unwrap_or(&refused);
@@ -139,7 +140,7 @@ impl Envelope {
             .sum()
     }
 
-    /// The physical id of a resource whose Create was refused before its name was known: nothing was made under it.
+    /// The physical id of a resource whose Create was refused before its name was known. Nothing was made under it.
     #[must_use]
     pub fn refused_id(&self) -> String {
         match self.logical_id.as_str() {
@@ -162,8 +163,9 @@ impl Envelope {
 
     /// The answer to an event that is refused as a whole, without an AWS call.
     ///
-    /// A refused Create is followed by a Delete of its [`Envelope::refused_id`], which would be refused for the same
-    /// cause and leave the stack in `DELETE_FAILED`. Nothing was ever made under that id, so it succeeds.
+    /// CloudFormation follows a refused Create with a Delete of its [`Envelope::refused_id`]. Refusing that Delete for
+    /// the same cause would leave the stack in `DELETE_FAILED`. Nothing was ever made under that id, so the Delete
+    /// succeeds.
     ///
     /// # Errors
     /// The failure, in any other case.

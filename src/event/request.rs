@@ -1,4 +1,4 @@
-//! What CloudFormation asks for, every value valid.
+//! What CloudFormation asks for, with only valid values.
 
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use serde_json::{Map, Value};
@@ -29,11 +29,11 @@ pub struct Request {
 pub enum Action {
     /// Make it.
     Create(Desired),
-    /// Change it; a rollback is an Update with old and new properties swapped.
+    /// Change it. A rollback is an Update with old and new properties swapped.
     Update {
         /// Its id so far.
         id: PhysicalId,
-        /// What it shall be.
+        /// What it is to become.
         desired: Desired,
         /// What it was.
         previous: Previous,
@@ -42,7 +42,8 @@ pub enum Action {
     Delete {
         /// Its id.
         id: PhysicalId,
-        /// The user that its id names, or for a foreign id its properties; `None` if they name none that can be ours.
+        /// The user that its id names, or, if the id is foreign, its properties. `None` if neither names one that can
+        /// be ours.
         user: Option<UserName>,
         /// How long its secret can be restored.
         recovery: RecoveryWindow,
@@ -52,17 +53,16 @@ pub enum Action {
 type Untyped = CloudFormationCustomResourceRequest<Value, Value>;
 
 impl Request {
-    /// Reads the whole event, to which `envelope` belongs.
+    /// Reads the whole event; `envelope` was read from it.
     ///
     /// # Errors
-    /// The answer, where no AWS call is needed to know it: a refusal, or success for the removal of what a refusal
-    /// prevented.
+    /// The answer, if it is known without an AWS call: a refusal, or success when a Delete follows a refused Create.
     pub fn parse(event: &str, envelope: &Envelope, settings: &Settings) -> Result<Self, Outcome> {
         serve_only(envelope, settings).map_err(|why| Err(envelope.failure(why)))?;
         let owner = admit(envelope, settings).map_err(|why| envelope.refuse(why))?;
         let event = untyped(event, envelope)
             .map_err(|why| envelope.refuse(format!("the request is malformed: {why}")))?;
-        // A user out of reach was refused when it was asked for; asking for it would only be denied.
+        // A user out of the role's reach was refused from the start, and AWS would only deny the call.
         let reachable = |user: Option<UserName>| user.filter(|user| within_reach(user, settings));
         let action = match event {
             Untyped::Create(event) => {
@@ -100,7 +100,7 @@ impl Request {
         Ok(Self { owner, action })
     }
 
-    /// The id of a failure that says nothing about the work: what a Delete has to clean, or the id as it was.
+    /// The id for a failure without a better one: what a following Delete has to clean up, or the id so far.
     #[must_use]
     pub fn failure_id(&self) -> String {
         match &self.action {
@@ -120,7 +120,7 @@ impl Request {
     }
 }
 
-/// The id that a refused Create would have had, as far as that is known and could have been made.
+/// The id that a refused Create would have had, if it is known and within the role's reach.
 fn refused_create_id(envelope: &Envelope, properties: &Value, settings: &Settings) -> String {
     let user = Deletion::read(properties)
         .user
@@ -131,8 +131,8 @@ fn refused_create_id(envelope: &Envelope, properties: &Value, settings: &Setting
     )
 }
 
-/// The stack that made the function is the only one that it serves. A Delete of another stack is no exception: what a
-/// stack could not create here, it has nothing of here.
+/// The function serves only the stack that made it. A Delete of another stack is no exception: that stack could not
+/// create anything here.
 fn serve_only(envelope: &Envelope, settings: &Settings) -> Result<(), String> {
     match &settings.stack_id {
         Some(served) if *served != envelope.stack_id => Err(format!(
@@ -143,11 +143,11 @@ fn serve_only(envelope: &Envelope, settings: &Settings) -> Result<(), String> {
     }
 }
 
-/// Whose the event is, if it is one that this function may act on.
+/// Whose event it is, if this function may act on it.
 ///
-/// Anybody who may invoke the function can forge an event. A stack can only speak for itself, so one of another account,
-/// region or partition than the function's is refused. The refusal is still answered: the URL is one of AWS's, the
-/// request carries no credentials, and who forged the URL learns nothing that he did not send.
+/// Anybody who may invoke the function can forge an event. A stack of another account, region or partition than the
+/// function's is refused. The refusal is still answered: the URL is one of AWS's, the answer carries no credentials,
+/// and a forger learns nothing that they did not send.
 fn admit(envelope: &Envelope, settings: &Settings) -> Result<Owner, String> {
     if settings.body_logging == BodyLogging::On {
         return Err("the function's environment has `LOG_SENSITIVE_BODIES`, which would log secret keys: remove it".into());
@@ -199,8 +199,8 @@ fn admit(envelope: &Envelope, settings: &Settings) -> Result<Owner, String> {
     })
 }
 
-/// Decodes the event with its properties left as they are. What CloudFormation documents as optional, and what
-/// emulators leave out, send as `null` or in another type, is filled in first.
+/// Decodes the event with its properties left as they are. Fills in first what CloudFormation documents as optional,
+/// and what emulators leave out, send as `null`, or send in another type.
 fn untyped(event: &str, envelope: &Envelope) -> serde_json::Result<Untyped> {
     let mut event: Map<String, Value> = serde_json::from_str(event)?;
     for properties in ["ResourceProperties", "OldResourceProperties"] {
@@ -216,11 +216,11 @@ fn untyped(event: &str, envelope: &Envelope) -> serde_json::Result<Untyped> {
     ] {
         event.insert(field.to_owned(), text.as_str().into());
     }
-    // An empty id, or one that is no text, is none.
+    // An id that is empty or not text counts as missing.
     if envelope.physical_id.is_none() {
         event.remove("PhysicalResourceId");
     }
-    // The envelope has the URL; the resource's type and the function's name decide nothing.
+    // The envelope has the URL. The resource's type and the function's name decide nothing.
     for field in ["ResponseURL", "ResourceType", "ServiceToken"] {
         event.insert(field.to_owned(), "".into());
     }

@@ -10,8 +10,8 @@ fn iam_name_character(c: char) -> bool {
 text_newtype! {
     /// An IAM user name: 1 to 64 of `[A-Za-z0-9_+=.@-]`.
     ///
-    /// IAM also allows a comma; Secrets Manager does not, and the secret is named after the user. Names are unique in an
-    /// account ignoring case, while `==` here is exact.
+    /// IAM also allows a comma. Secrets Manager does not, and the secret is named after the user. Names are unique in
+    /// an account ignoring case, while `==` here is exact.
     UserName
 }
 
@@ -42,7 +42,7 @@ impl UserName {
         SecretName(format!("{}{}", SecretName::PREFIX, self.0))
     }
 
-    /// Whether IAM takes both for the same user: its names are unique ignoring case.
+    /// Whether IAM takes both for the same user, because its names are unique ignoring case.
     #[must_use]
     pub fn eq_ignore_case(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
@@ -61,7 +61,7 @@ text_newtype! {
 }
 
 impl SecretName {
-    /// What the name of every secret made here begins with. A physical id without it was not made here.
+    /// The prefix of every secret made here. A physical id without it was not made here.
     pub const PREFIX: &str = "publisher/";
 
     /// Parses a secret name or physical id.
@@ -149,12 +149,12 @@ impl PolicyArn {
 }
 
 text_newtype! {
-    /// A partition of AWS: `aws`, `aws-cn`, `aws-us-gov`, `aws-iso…`, `aws-eusc`, or one yet to come.
+    /// A partition of AWS: `aws`, `aws-cn`, `aws-us-gov`, `aws-iso…`, `aws-eusc`, or a future one.
     Partition
 }
 
 impl Partition {
-    /// Parses a partition, as it stands in second place of an ARN.
+    /// Parses a partition, the second part of an ARN.
     ///
     /// # Errors
     /// The rule the text breaks: it does not begin with `aws`.
@@ -170,9 +170,9 @@ impl Partition {
         }
     }
 
-    /// Requires that text which is an ARN is an ARN of this partition; other text passes.
+    /// Requires an ARN to be of this partition. Text that is no ARN passes.
     ///
-    /// Partitions share nothing: the same bucket name in another one is another bucket, and IAM refuses foreign ARNs.
+    /// Partitions share nothing: the same name in another one is another bucket, and IAM refuses foreign ARNs.
     ///
     /// # Errors
     /// The rule, which names both partitions.

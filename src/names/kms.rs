@@ -2,7 +2,7 @@
 
 use super::{Arn, Rule, length_within, only, text_newtype};
 
-/// KMS key ids are UUIDs, those of multi-Region keys `mrk-` and 32 hexadecimal digits.
+/// KMS key ids are UUIDs, or `mrk-` and 32 hexadecimal digits for multi-Region keys.
 fn is_key_id(text: &str) -> bool {
     let hex = |part: &str, length: usize| {
         part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit())
@@ -31,7 +31,7 @@ impl KmsKeyArn {
     /// Parses a key's ARN.
     ///
     /// # Errors
-    /// The rule the text breaks. Alias ARNs are refused: in an IAM policy's `Resource` they match no key.
+    /// The rule the text breaks. Alias ARNs are refused, because they match no key in an IAM policy's `Resource`.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 2048)?;
         let arn = Arn::split(text).ok_or(Self::SHAPE)?;
@@ -71,8 +71,8 @@ text_newtype! {
 impl SecretKmsKey {
     const SHAPE: &str = "must be a KMS key id, a key ARN, `alias/NAME` or an alias ARN";
 
-    /// Parses a key reference. `None` is the AWS-managed key `alias/aws/secretsmanager`, which Secrets Manager takes
-    /// when none is given and leaves out when asked.
+    /// Parses a key reference. `None` is the AWS-managed key `alias/aws/secretsmanager`, which Secrets Manager uses by
+    /// default and does not show.
     ///
     /// # Errors
     /// The rule the text breaks.
@@ -115,8 +115,8 @@ impl SecretKmsKey {
 
     /// Whether this is the key that `DescribeSecret` shows as `KmsKeyId`.
     ///
-    /// Secrets Manager shows an id or an ARN whatever it was given, so ids and alias names are compared, and the whole
-    /// text only where both are ARNs. An alias and an id are never the same here: only KMS could tell.
+    /// Secrets Manager shows an id or an ARN, whichever form it was given. So ids and alias names are compared, and the
+    /// whole text only if both are ARNs. An alias and an id never count as the same, because only KMS could tell.
     #[must_use]
     pub fn same_as(&self, described: &str) -> bool {
         let ours = self.0.as_str();
@@ -127,7 +127,7 @@ impl SecretKmsKey {
     }
 }
 
-/// The key's id, or `alias/NAME`, without what an ARN puts before it.
+/// The key's id, or `alias/NAME`, without the front of an ARN.
 fn bare(reference: &str) -> &str {
     let resource = Arn::split(reference).map_or(reference, |arn| arn.resource);
     resource.strip_prefix("key/").unwrap_or(resource)

@@ -15,10 +15,10 @@ fn digits(text: &str) -> Option<u64> {
 /// How long a deleted secret can be restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecoveryWindow {
-    /// Deleted at once and for good: by then its key is dead.
+    /// It is deleted at once and for good. Its key is dead by then.
     #[default]
     None,
-    /// Restorable for 7 to 30 days, Secrets Manager's limits.
+    /// It can be restored for 7 to 30 days, which are Secrets Manager's limits.
     Days(u8),
 }
 
@@ -39,12 +39,12 @@ impl RecoveryWindow {
     }
 }
 
-/// The number whose rise asks for a new access key.
+/// The number to raise for a new access key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeySerial(u64);
 
 impl KeySerial {
-    /// The largest integer that every JSON reader holds exactly, 2⁵³ − 1: the serial also stands in the secret.
+    /// The largest integer that every JSON reader holds exactly, 2⁵³ − 1, because the secret contains the serial too.
     pub const MAX: u64 = (1 << 53) - 1;
 
     /// Parses a positive integer.
@@ -88,7 +88,7 @@ pub enum Verification {
 }
 
 impl Verification {
-    /// Parses `true` or `false`, in any case: some tools print `True`.
+    /// Parses `true` or `false`, in any case, because some tools print `True`.
     ///
     /// # Errors
     /// The rule the text breaks.

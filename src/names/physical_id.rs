@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{SecretName, UserName};
 
-/// A resource's id: what was answered to its Create, or what CloudFormation invented where nobody answered.
+/// A resource's id: what the answer to its Create said, or what CloudFormation invented without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PhysicalId {
     /// Made here: the secret's name.

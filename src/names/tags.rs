@@ -12,7 +12,7 @@ fn tag_character(c: char) -> bool {
 
 const TAG_CHARACTERS: &str = "letters, digits, spaces and `_.:/=+-@`";
 
-/// AWS reserves the prefix in any case, for keys and for values.
+/// AWS reserves this prefix in any letter case, for keys and for values.
 fn not_reserved(text: &str) -> Result<(), Rule> {
     if text.to_lowercase().starts_with("aws:") {
         return Err("begins with `aws:`, which AWS reserves".into());
@@ -26,14 +26,14 @@ text_newtype! {
 }
 
 impl TagKey {
-    /// What the keys of this resource's own ownership tags begin with.
+    /// The prefix of this resource's own ownership tags.
     pub const OWN_PREFIX: &str = "publisher-s3-access:";
 
     /// Parses a customer's tag key.
     ///
     /// # Errors
-    /// The rule the text breaks. The prefixes `aws:` and `publisher-s3-access:` are refused in any case: IAM takes keys
-    /// that differ in case alone for the same.
+    /// The rule the text breaks. The prefixes `aws:` and `publisher-s3-access:` are refused in any case, because IAM
+    /// takes keys that differ only in case for the same.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 128)?;
         not_reserved(text)?;
@@ -87,7 +87,7 @@ pub struct Tag {
 pub struct Tags(Vec<Tag>);
 
 impl Tags {
-    /// AWS allows 50 tags on a user or a secret; the rest is room for ownership tags and for what others add.
+    /// AWS allows 50 tags on a user or a secret. The rest is room for ownership tags and for tags that others add.
     pub const LIMIT: usize = 45;
 
     /// No tags.
@@ -99,7 +99,7 @@ impl Tags {
     /// Adds a tag behind the others.
     ///
     /// # Errors
-    /// The rule it breaks: one too many, or the same key again ignoring case, which IAM refuses.
+    /// The rule that it breaks: one tag too many, or the same key again ignoring case, which IAM refuses.
     pub fn push(&mut self, tag: Tag) -> Result<(), Rule> {
         if self.0.len() == Self::LIMIT {
             return Err(format!("is one tag too many; at most {} are allowed", Self::LIMIT).into());

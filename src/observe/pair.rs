@@ -22,7 +22,7 @@ pub struct Pair {
     pub user: Option<ObservedUser>,
     /// The secret.
     pub secret: Option<ObservedSecret>,
-    /// Where no user has the name: the name of the user that has the secret's current key now (somebody renamed it).
+    /// If somebody renamed the user: its new name, found by the secret's current key.
     pub renamed_to: Option<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct ObservedUser {
     pub policies: BTreeMap<PolicyName, String>,
     /// Its access keys.
     pub keys: Vec<Key>,
-    /// What else is attached to it; looked at only for a removal.
+    /// What else is attached to it, read only for a removal.
     pub attachments: Vec<Attachment>,
     /// When its keys were last used; looked at only where that matters.
     pub last_used: BTreeMap<AccessKeyId, KeyUse>,
@@ -50,17 +50,17 @@ pub struct ObservedSecret {
     pub secret: Secret,
     /// Whose it is.
     pub ownership: Ownership,
-    /// All its versions, the deprecated ones included.
+    /// All its versions, including deprecated ones.
     pub versions: Vec<Version>,
-    /// What the labelled versions hold; `None` where it is no value of ours. A version without a value, as Secrets
-    /// Manager makes at the start of a rotation, is left out.
+    /// What the labelled versions hold; `None` if the value is not ours. Leaves out versions without a value, which
+    /// Secrets Manager makes at the start of a rotation.
     pub stored: BTreeMap<VersionId, Option<StoredKey>>,
-    /// Why what the versions hold could not be read. Then nothing is known of any key: none may count as an orphan.
+    /// Why the versions could not be read. Nothing is known of any key then, so none may count as an orphan.
     pub unreadable: Option<CloudError>,
 }
 
 impl Pair {
-    /// Why what the secret holds could not be read, if so.
+    /// Why the secret could not be read, if so.
     pub fn unreadable(&self) -> Option<&CloudError> {
         self.secret.as_ref()?.unreadable.as_ref()
     }

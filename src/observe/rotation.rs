@@ -1,4 +1,4 @@
-//! What a rotation by Secrets Manager has to know.
+//! What a rotation by Secrets Manager needs to know.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,11 @@
-//! What a request wants the pair to be.
+//! What a request wants the pair to become.
 
 use super::Access;
 use crate::ownership::Owner;
 use crate::policy::PolicyDocument;
 use crate::properties::{Desired, Previous};
 
-/// What is wanted, by whom, and since when.
+/// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal<'a> {
     /// Who asks.
@@ -14,7 +14,7 @@ pub struct Goal<'a> {
     pub desired: &'a Desired,
     /// The policy that grants it.
     pub document: &'a PolicyDocument,
-    /// What it is a change of.
+    /// What it changes.
     pub change: Change<'a>,
     /// The release that the template was made for; `None` if it does not say.
     pub release: Option<&'a str>,
@@ -22,11 +22,11 @@ pub struct Goal<'a> {
     pub access: Access,
 }
 
-/// What a request is a change of.
+/// What a request changes.
 #[derive(Clone, Copy, Debug)]
 pub enum Change<'a> {
-    /// A pair of its own: a Create, or the new half of a replacement.
+    /// Nothing: it makes a new pair, for a Create or as the new half of a replacement.
     Fresh,
-    /// The same pair with other properties.
+    /// The same pair, which had these properties.
     InPlace(&'a Previous),
 }

@@ -1,5 +1,5 @@
-//! The one hard decision, because it crosses two services: a key counts only if the user has it *and* the secret holds
-//! it. Which key stays, which goes, and whether a new one is made.
+//! Decides which key stays, which goes, and whether to make a new one. This is the hard decision, because it crosses
+//! two services: a key counts only if the user has it *and* the secret holds it.
 
 mod clearing;
 mod guard;
@@ -20,7 +20,7 @@ use crate::observe::{KeyUse, ObservedSecret, Pair};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::waits::{IAM_LAG, ROTATION_WINDOW};
 
-/// IAM's limit of keys on a user; inactive ones count. It cannot be raised.
+/// IAM's limit of keys for a user, which cannot be raised. Inactive keys count.
 const KEYS_PER_USER: usize = 2;
 
 /// What becomes of the keys.
@@ -28,7 +28,7 @@ const KEYS_PER_USER: usize = 2;
 pub(super) struct KeyPlan {
     /// What goes first: orphans and failed attempts.
     pub(super) clearing: Vec<Step>,
-    /// What a person should know.
+    /// Notes for a person.
     pub(super) notes: Vec<String>,
     /// What comes of the key in use.
     pub(super) decision: KeyDecision,
@@ -76,7 +76,8 @@ struct Keys<'a> {
 pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan {
     let keys = Keys::of(pair, now);
     let decision = keys.decision(&pair.name.secret_name(), desired.get());
-    // What looks like an orphan may be the key that a rotation is about to store: its version can hold no other one.
+    // An apparent orphan may be the key that a rotation is about to store, and the rotation's version can hold no
+    // other.
     let mut clearing = if keys.awaits_a_key() {
         Vec::new()
     } else {
@@ -132,7 +133,7 @@ impl<'a> Keys<'a> {
         unlisted && self.younger(version, IAM_LAG)
     }
 
-    /// A version whose age is unknown was stored after its list was read: it is young.
+    /// A version of unknown age was stored after the list was read, so it is young.
     fn younger(&self, version: &VersionId, age: Duration) -> bool {
         let stored = self.secret.and_then(|secret| secret.stored_at(version));
         stored.is_none_or(|stored| self.now.duration_since(stored).unwrap_or_default() < age)
@@ -144,9 +145,9 @@ impl<'a> Keys<'a> {
             .filter(|version| Some(*version) != self.labelled(Label::Current))
     }
 
-    /// The version of a rotation by Secrets Manager that has not ended. When one has ended, its label
-    /// [may stay](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html) on its version,
-    /// which is then the one in use, or the one before if the stack has made a key since.
+    /// The version of a rotation by Secrets Manager that has not ended. After a rotation has ended, its label [may
+    /// stay](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html) on its version. That
+    /// version is in use then, or is the previous one if the stack has made a key since.
     fn rotating(&self) -> Option<&'a VersionId> {
         self.beside_current(Label::Pending)
             .filter(|version| Some(*version) != self.labelled(Label::Previous))
@@ -187,7 +188,7 @@ impl<'a> Keys<'a> {
                 key: key.id.clone(),
             };
         }
-        // The serial never falls, so that a number once reached (say, before a rollback) makes no second key.
+        // The serial never falls, so that a number that was reached before, say before a rollback, makes no second key.
         let serial = desired.max(self.highest_serial());
         let replaces = current.clone();
         if let Some(candidate) = self.beside_current(Label::Candidate)
@@ -212,8 +213,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Where `AWSCURRENT` goes back to, if the version that holds it is somebody's edit: its value is none of ours or
-    /// names a key that is not on the user. A key that is merely inactive is a person's decision, and is replaced.
+    /// Where `AWSCURRENT` goes back to, if somebody edited the secret: the value is not ours, or names a key that the
+    /// user does not have. An inactive key was a person's decision, and is replaced instead.
     fn way_back(&self, current: &VersionId) -> Option<(&'a VersionId, &'a StoredKey)> {
         let inactive = self
             .key_in(current)
@@ -241,9 +242,9 @@ impl<'a> Keys<'a> {
             .unwrap_or_default()
     }
 
-    /// The version's id follows from the state in which this is decided: which version is in use and which ones exist.
-    /// Two runs that see the same state give the same id, and Secrets Manager lets only one of them store a value there.
-    /// A failed attempt leaves its version behind, deprecated, so that the next attempt has another id.
+    /// Derives the version's id from the state of this decision: which version is in use and which versions exist. Two
+    /// runs that see the same state derive the same id, and Secrets Manager lets only one of them store a value there.
+    /// A failed attempt leaves a deprecated version behind, so the next attempt gets another id.
     fn new_key(&self, name: &SecretName, label: Label, serial: u64) -> NewKey {
         let mut existing: Vec<&str> = self
             .secret

@@ -1,4 +1,4 @@
-//! The plan that makes a pair what the template says.
+//! The plan that brings a pair to what the template says.
 
 use super::goal::{Change, Goal};
 use super::keys::{KeyDecision, KeyPlan, keys};
@@ -16,10 +16,10 @@ use crate::ownership::{Owner, Ownership};
 use crate::properties::Desired;
 use crate::secret::{AccessKeyId, Label};
 
-/// Plans the way from what is observed to what is wanted.
+/// Plans the steps from what is observed to what is wanted.
 ///
 /// # Errors
-/// What stands in the way that is not ours to change. Nothing is changed then.
+/// What stands in the way and is not ours to change. Nothing is changed then.
 pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> {
     let pair = &observed.pair;
     refuse_wrong_release(goal, observed)?;
@@ -33,7 +33,7 @@ pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> 
         plan.access = Access::Changed;
     }
     if pair.unreadable().is_some() {
-        // A rollback. What is known of the secret stays as it is: writing to it may need the KMS key as well.
+        // A rollback. The secret stays as it is, because writing to it may need the KMS key too.
         plan.notes
             .push("the secret cannot be read: its key stays as it is, unproved".to_owned());
         plan.stages = in_turn(user_steps, Vec::new());
@@ -63,8 +63,8 @@ pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> 
     } = keys(pair, goal.desired.key_serial, observed.now);
     plan.notes.extend(notes);
     if !clearing.is_empty() {
-        // One after the other: a key goes before the label that tells of it. Then all is looked at anew, for another run
-        // may have stored such a key, or taken it into use, since it was observed.
+        // One after the other: a key goes before its label. Then everything is observed again, because another run may
+        // have stored such a key, or taken it into use, in the meantime.
         plan.stages.extend(in_turn(clearing, Vec::new()));
         plan.end = End::ObserveAgain("orphans and failed attempts were cleared".to_owned());
         return Ok(plan);
@@ -84,11 +84,12 @@ pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> 
 
 /// Brings back a secret that is pending deletion.
 fn restore(plan: &mut Plan, user_steps: Vec<Step>, pair: &Pair, secret: &ObservedSecret) {
-    // The user first: once it carries our tags, a Delete that comes now knows the secret as ours too.
+    // The user first: once it carries our tags, a Delete that arrives now recognizes the secret as ours too.
     plan.stages.extend(in_turn(user_steps, Vec::new()));
     let keys = match secret.ownership {
-        // The keys of a previous stack end with it, while its secret still says so: restored, it then holds no key that
-        // works, and whoever looks next makes a new one. A deleted key may be listed for a while, and would look alive.
+        // The keys of a previous stack are deleted while its secret is still pending deletion. The restored secret then
+        // holds no key that works, and the next round makes a new one. IAM may list a deleted key for a while, and it
+        // would look alive.
         Ownership::PreviousStack => all_keys(pair),
         Ownership::Ours | Ownership::Untagged | Ownership::Foreign(_) => Vec::new(),
     };
@@ -109,7 +110,7 @@ pub fn targets(desired: &Desired, owner: &Owner, observed: &Observed) -> Vec<Tar
     desired.buckets.iter().map(target).collect()
 }
 
-/// The end of all keys of the user.
+/// Deletes all keys of the user.
 fn all_keys(pair: &Pair) -> Vec<Step> {
     let keys = pair.user.iter().flat_map(|user| &user.keys);
     keys.map(|key| Step::DeleteKey(key.id.clone())).collect()
@@ -149,13 +150,13 @@ fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(),
             if !room.is_empty() {
                 plan.stages.push(room);
             }
-            // Asking waits for nothing: it joins whatever is last before the key.
+            // Asking needs no other step, so it joins the last stage before the key.
             match plan.stages.last_mut() {
                 Some(stage) => stage.push(Step::AskCloudFormation),
                 None => plan.stages.push(vec![Step::AskCloudFormation]),
             }
             plan.stages.push(vec![Step::MakeKey(new.clone())]);
-            // A proof only reads: it can begin beside the questions whether it is still wanted.
+            // A proof only reads, so it can begin beside the question whether it is still wanted.
             let mut stage = vec![Step::LookAgain, Step::AskCloudFormation];
             if proof.when != ProveWhen::Never {
                 stage.push(proof.step(KeyUnderTest::Made(new.clone())));

@@ -13,10 +13,10 @@ use crate::secret::Label;
 /// Why a plan cannot be made, and what to do: one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A property cannot be accepted, as it turns out beside what is there.
+    /// A property cannot be accepted beside what exists.
     #[error(transparent)]
     Property(#[from] PropertyError),
-    /// The new name is the old one in other letter case.
+    /// The new name is the old one in another letter case.
     #[error(
         "property `UserName`: `{desired}` differs from `{current}` in letter case alone, and IAM takes both for the same \
          name: keep the old spelling or choose another name"
@@ -27,7 +27,7 @@ pub enum Refusal {
         /// The name asked for.
         desired: UserName,
     },
-    /// A user has the name in other letter case.
+    /// A user has the name in another letter case.
     #[error(
         "user `{found}` exists, and IAM takes `{name}` for the same name because only the letter case differs: choose \
          another `UserName`"
@@ -38,7 +38,7 @@ pub enum Refusal {
         /// The name as IAM spells it.
         found: String,
     },
-    /// Somebody renamed the user; keys and policies moved along.
+    /// Somebody renamed the user, which moved its keys and policies too.
     #[error(
         "user `{name}` was renamed to `{renamed}`, which has its key; nothing was changed: run `aws iam update-user \
          --user-name {renamed} --new-user-name {name}` and try again"
@@ -94,7 +94,7 @@ pub enum Refusal {
         /// What its tags say.
         whose: String,
     },
-    /// What the secret holds cannot be read.
+    /// The secret cannot be read.
     #[error(
         "secret `{name}` cannot be read, so nothing is known of its keys; nothing was changed: restore the KMS key that \
          encrypts it (enable it, cancel its deletion, or allow this function's role in its key policy) and try again; if \
@@ -120,7 +120,7 @@ pub enum Refusal {
         pending = Label::Pending
     )]
     RotationUnderWay(VersionId),
-    /// The user is in groups, which a safe role cannot change.
+    /// The user is in groups, and a safe role cannot change groups.
     #[error(
         "user `{name}` is in a group, which this function has no permission to change: run {commands}, then delete again"
     )]
@@ -130,7 +130,7 @@ pub enum Refusal {
         /// The commands that take it out.
         commands: String,
     },
-    /// The function's code is not of the template's release.
+    /// The function's code is of another release than the template.
     #[error(
         "the function's code is release `{code}`, but the template is release `{template}`: upload the archives of \
          `{template}` and update again"
@@ -157,7 +157,7 @@ pub fn letter_case_change(current: &UserName, desired: &UserName) -> Result<(), 
     Ok(())
 }
 
-/// What carries other tags than ours, or none, is never changed.
+/// Refuses to change anything with other tags than ours, or with none.
 pub(super) fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
     let Pair {
         name,
@@ -202,7 +202,8 @@ pub(super) fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal
     }
 }
 
-/// Our secret names a key of a user without tags: somebody stripped them, and only a person can say that this was wrong.
+/// Our secret names a key of an untagged user. Somebody stripped the tags, and only a person can say that this was
+/// wrong.
 pub(super) fn refuse_stripped_tags(
     owner: &Owner,
     name: &UserName,
@@ -226,7 +227,7 @@ pub(super) fn refuse_stripped_tags(
     })
 }
 
-/// A secret that cannot be read is evidence of nothing. A rollback goes through all the same.
+/// Refuses an unreadable secret, which proves nothing. A rollback goes through all the same.
 pub(super) fn refuse_unreadable(observed: &Observed) -> Result<(), Refusal> {
     let error = observed.pair.unreadable();
     match (error, observed.operation) {
@@ -238,8 +239,8 @@ pub(super) fn refuse_unreadable(observed: &Observed) -> Result<(), Refusal> {
     }
 }
 
-/// A proof on a bucket that is not there can only fail: better before anything is made. In a rollback the old bucket may
-/// be gone, and that must not stop it.
+/// Refuses a missing bucket before anything is made, because a proof on it can only fail. In a rollback the old bucket
+/// may be gone, and that must not stop it.
 pub(super) fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), Refusal> {
     let must_hold =
         |step: &Step| matches!(step, Step::Prove(proof) if proof.on_failure == OnFailure::Fail);
@@ -256,8 +257,8 @@ pub(super) fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result
     }
 }
 
-/// The template names the release that it was made for. Code of another one may not know what the template asks for; but
-/// a rollback and a Delete have to go through with whatever code is there.
+/// Refuses code of another release than the template's, because it may not know what the template asks for. A rollback
+/// and a Delete have to go through with any code.
 pub(super) fn refuse_wrong_release(goal: &Goal<'_>, observed: &Observed) -> Result<(), Refusal> {
     match (goal.release, observed.operation) {
         (Some(template), StackOperation::Forward) if template != RELEASE => {

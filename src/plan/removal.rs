@@ -12,11 +12,11 @@ use crate::waits::IAM_LAG;
 
 /// Plans the removal of what is ours of the pair. What is not ours stays, and a note says so.
 ///
-/// Keys go first, so that a removal which stops half-way leaves no credential behind; then what is attached to the user, and
-/// the secret beside it; then the user.
+/// Keys go first, so that a removal that stops half-way leaves no credential. Next go the user's attachments and,
+/// beside them, the secret. The user goes last.
 ///
 /// # Errors
-/// The reason for the answer where a person has to act first: nothing is changed then.
+/// The reason, if a person has to act first. Nothing is changed then.
 pub fn removal(
     owner: &Owner,
     pair: &Pair,
@@ -53,7 +53,7 @@ pub fn removal(
             .unwrap_or_default()
             < IAM_LAG
     {
-        // The secret is at hand as soon as it is made; its user may have been made beside it and not be seen yet.
+        // The secret is visible as soon as it is made. Its user may have been made beside it and not be visible yet.
         plan.end = End::ObserveAgain("the user may not be visible yet".to_owned());
         return Ok(plan);
     }
@@ -78,7 +78,7 @@ pub fn removal(
     Ok(plan)
 }
 
-/// The stages of a removal: what goes before anything else, what goes side by side, and what goes last.
+/// The stages of a removal: what goes first, what goes side by side, and what goes last.
 #[derive(Default)]
 struct Stages {
     before: Vec<Step>,
@@ -142,11 +142,11 @@ impl Stages {
     }
 }
 
-/// The user if it has this very name. IAM finds it in any letter case, but secrets do not, so another spelling is another
-/// pair: an update to it was refused, and must not end this one when it is rolled back.
+/// The user, if it has exactly this name. IAM finds it in any letter case, but Secrets Manager does not, so another
+/// spelling means another pair. An update to that spelling was refused, and its rollback must not remove this pair.
 ///
 /// # Errors
-/// The reason for the answer where somebody renamed the user: then the secret still has the name it had.
+/// The reason, if somebody renamed the user. The secret still has the old name then.
 fn spelt_so<'a>(
     name: &UserName,
     user: Option<&'a ObservedUser>,
@@ -166,8 +166,8 @@ fn spelt_so<'a>(
     Ok(None)
 }
 
-/// What of the pair is ours to remove. A pair that a Create was about to take over from an earlier life counts as a whole
-/// as soon as one half of it carries our tags.
+/// What of the pair is ours to remove. A pair that a Create began to take over from a previous stack is ours as a whole
+/// once either half carries our tags.
 fn ours<'a>(
     user: Option<&'a ObservedUser>,
     secret: Option<&'a ObservedSecret>,

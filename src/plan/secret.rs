@@ -8,9 +8,9 @@ use crate::cloud::{NewSecret, TagMap};
 use crate::observe::{BucketRegion, Observed, ObservedSecret};
 use crate::ownership::Owner;
 
-/// What is to be done to a secret that is absent or live.
+/// The steps on a secret that is absent or live.
 pub(super) fn secret_steps(goal: &Goal<'_>, observed: &Observed) -> Vec<Step> {
-    // What is left out of the stack's tags is noted once, for the user.
+    // The user's steps already note which stack tags are left out.
     let notes = &mut Vec::new();
     let Goal {
         owner: _,
@@ -54,7 +54,7 @@ pub(super) fn secret_steps(goal: &Goal<'_>, observed: &Observed) -> Vec<Step> {
     steps
 }
 
-/// What Publisher's form asks besides the key.
+/// What Publisher's form asks for besides the key.
 fn description(goal: &Goal<'_>, observed: &Observed) -> String {
     let first = goal.desired.buckets.first();
     let more = match goal.desired.buckets.iter().count() {
@@ -69,7 +69,7 @@ fn description(goal: &Goal<'_>, observed: &Observed) -> String {
 }
 
 impl Observed {
-    /// The bucket's region; the stack's where it could not be found out.
+    /// The bucket's region, or the stack's if it could not be found.
     pub fn region<'a>(&'a self, owner: &'a Owner, bucket: &BucketName) -> &'a str {
         match self.regions.get(bucket) {
             Some(BucketRegion::In(region)) => region,

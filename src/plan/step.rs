@@ -8,10 +8,10 @@ use crate::cloud::{Attachment, NewSecret, NewUser, SecretArn, TagMap, VersionId}
 use crate::names::{PolicyArn, PolicyName, SecretKmsKey};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 
-/// The steps to take, and how it ends.
+/// The steps to take, and what comes after them.
 #[derive(Debug)]
 pub struct Plan {
-    /// What a person should know, though nothing is done about it.
+    /// Notes for a person, on what the plan does not change.
     pub notes: Vec<String>,
     /// The steps.
     pub stages: Vec<Vec<Step>>,
@@ -21,7 +21,7 @@ pub struct Plan {
     pub end: End,
 }
 
-/// Whether what the user may do has changed, so that a proof has something to say.
+/// Whether the user's access has changed, so that a proof is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
     /// It is as it was.
@@ -36,13 +36,13 @@ pub enum Access {
 pub enum End {
     /// All is as wanted.
     Done,
-    /// There is more to be seen now, or soon: observe and plan again. Holds why.
+    /// More can be seen now, or soon: observe and plan again. Holds why.
     ObserveAgain(String),
-    /// The rest is a person's to do; holds the reason for the answer.
+    /// A person has to do the rest. Holds the reason.
     Refuse(Refusal),
 }
 
-/// One step. What addresses the secret without an ARN comes after the step that makes or restores it.
+/// One step. A step that needs the secret's ARN comes after the step that makes or restores the secret.
 #[derive(Debug)]
 pub enum Step {
     /// Make the user.
@@ -87,9 +87,9 @@ pub enum Step {
     Promote {
         /// Where it is.
         from: VersionId,
-        /// Where it shall be.
+        /// Where it is to be.
         to: VersionId,
-        /// The key stored there; `None`: the one that this plan made.
+        /// The key stored there; `None` means the key that this plan made.
         key: Option<AccessKeyId>,
     },
     /// Take a label off a version.
@@ -103,7 +103,7 @@ pub enum Step {
     AskCloudFormation,
     /// Make a key and store it at once.
     MakeKey(NewKey),
-    /// See that the key just stored still exists; if not, observe again.
+    /// Check that the key just stored still exists; if not, observe again.
     LookAgain,
     /// Read every bucket with a key.
     Prove(Proof),
@@ -118,16 +118,16 @@ pub enum Step {
     DeleteSecret {
         /// The secret.
         secret: SecretArn,
-        /// For how many days it can be restored; `None`: at once.
+        /// For how many days it can be restored; `None` deletes it at once.
         recovery_days: Option<u8>,
     },
 }
 
-/// A key to be made.
+/// A key to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
-    /// The version to store it in: derived from the state in which this was decided, so that of two runs which decide
-    /// the same only one can store.
+    /// The version to store it in. It is derived from the state of the decision, so that only one of two runs with the
+    /// same decision can store a key.
     pub version: VersionId,
     /// The label to store it under.
     pub label: Label,
@@ -135,7 +135,7 @@ pub struct NewKey {
     pub serial: u64,
 }
 
-/// A proof to be made.
+/// A proof to make.
 #[derive(Debug)]
 pub struct Proof {
     /// With which key.
@@ -146,7 +146,7 @@ pub struct Proof {
     pub targets: Vec<Target>,
 }
 
-/// A bucket to be read and where it is.
+/// A bucket to read, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The entry of `Buckets`.
@@ -164,7 +164,7 @@ pub enum KeyUnderTest {
     Candidate(VersionId, StoredKey),
     /// The key that a rotation by Secrets Manager has stored; it stays, and the step is repeated with it.
     Pending(StoredKey),
-    /// The key in use; it stays whatever the proof says.
+    /// The key in use. It stays, whatever the proof says.
     Current(StoredKey),
 }
 
@@ -178,7 +178,7 @@ pub enum OnFailure {
 }
 
 impl Plan {
-    /// A plan that does nothing and ends so.
+    /// A plan without steps that ends like this.
     pub fn nothing(end: End) -> Self {
         Self {
             notes: Vec::new(),
@@ -188,7 +188,7 @@ impl Plan {
         }
     }
 
-    /// Whether nothing is to be done.
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps().next().is_none()
     }
@@ -198,7 +198,7 @@ impl Plan {
         self.stages.iter().flatten()
     }
 
-    /// Whether all is as wanted: no step changes anything (a proof does not), and the plan ends so.
+    /// Whether everything is as wanted: no step changes anything (a proof does not), and the plan ends as done.
     pub fn changes_nothing(&self) -> bool {
         self.end == End::Done && self.steps().all(|step| !step.changes_something())
     }

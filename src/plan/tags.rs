@@ -1,4 +1,4 @@
-//! Tags: which ones user and secret shall have, and what changes for it.
+//! Tags: which ones the user and the secret get, and what has to change.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,17 @@ use crate::observe::Observed;
 /// AWS's limit of tags on a user or a secret.
 const LIMIT: usize = 50;
 
-/// The difference between the tags that are wanted and those that are there.
+/// The difference between wanted and present tags.
 pub(super) struct Retagging {
-    /// First: IAM ignores case in keys, so that removing after writing could remove what was written.
+    /// Removed first, because IAM ignores case in keys: removing after writing could remove what was written.
     pub(super) remove: Vec<String>,
     pub(super) write: TagMap,
 }
 
 /// All tags that are wanted, beside those that are `present`: the ownership tags, then `Tags`, then the stack's own in
-/// alphabetical order. A stack tag that AWS reserves, whose key is wanted already ignoring case, or that finds no room
-/// is left out with a note: native resources take stack tags without asking, so they never make a request fail.
+/// alphabetical order. Leaves out, with a note, a stack tag that AWS reserves, whose key is wanted already ignoring
+/// case, or that finds no room. Native resources take stack tags without asking, so stack tags never make a request
+/// fail.
 pub(super) fn wanted_tags(
     goal: &Goal<'_>,
     observed: &Observed,
@@ -52,7 +53,7 @@ pub(super) fn wanted_tags(
     wanted
 }
 
-/// Only what the old properties named is removed; tags that others have added stay.
+/// Removes only tags that the old properties named. Tags that others have added stay.
 pub(super) fn retagging(wanted: &TagMap, present: &TagMap, change: &Change<'_>) -> Retagging {
     let differs = |(key, value): &(&String, &String)| present.get(*key) != Some(*value);
     Retagging {

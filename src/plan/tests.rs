@@ -558,7 +558,7 @@ fn a_missing_bucket_is_refused_only_where_a_proof_is_asked_for() {
 }
 
 #[test]
-fn a_removal_takes_keys_first_then_what_hangs_on_the_user_and_the_secret_then_the_user() {
+fn a_removal_takes_keys_first_then_attachments_and_the_secret_then_the_user() {
     let mut world = World::rotated();
     world.user().attachments = vec![
         Attachment {

@@ -11,7 +11,7 @@ use crate::observe::{Observed, ObservedUser};
 use crate::ownership::Ownership;
 use crate::policy::{counted_length, same_meaning};
 
-/// What is to be done to the user, one step after the other: IAM refuses concurrent changes of one user.
+/// The steps on the user, one after the other, because IAM refuses concurrent changes of one user.
 pub(super) fn user_steps(
     goal: &Goal<'_>,
     observed: &Observed,
@@ -66,7 +66,7 @@ pub(super) fn user_steps(
     Ok(steps)
 }
 
-/// Puts the policy and removes the one it takes the place of.
+/// Puts the policy, and removes the one that it replaces.
 fn policy_steps(
     goal: &Goal<'_>,
     ownership: &Ownership,
@@ -81,7 +81,7 @@ fn policy_steps(
         release: _,
         access: _,
     } = goal;
-    // Another policy goes if it is ours: named by the old properties, or of an earlier life, whose grants have ended.
+    // Another policy goes if it is ours: named by the old properties, or of a previous stack, whose grants have ended.
     let ours = |name: &PolicyName| match (ownership, change) {
         (Ownership::PreviousStack, _) => true,
         (_, Change::InPlace(previous)) => previous.policy.as_ref() == Some(name),

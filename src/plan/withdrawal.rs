@@ -1,12 +1,12 @@
-//! The plan that removes the keys which one invocation made and nobody took into use.
+//! The plan that removes the keys that one invocation made and nobody uses.
 
 use super::{Access, End, Plan, Step};
 use crate::cloud::VersionId;
 use crate::observe::Pair;
 use crate::secret::{AccessKeyId, Label};
 
-/// Plans the end of these keys, each with the version that it was to be stored in: the key, then its candidate label. A
-/// key that is in use by now, or was, stays.
+/// Plans to remove each of these keys, and then the candidate label of the version that it was to be stored in. A key
+/// that is in use, or was, stays.
 pub fn withdrawal(pair: &Pair, keys: &[(VersionId, AccessKeyId)]) -> Plan {
     let listed = |id: &AccessKeyId| {
         let mut listed = pair.user.iter().flat_map(|user| &user.keys);

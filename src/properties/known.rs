@@ -1,4 +1,4 @@
-//! The names that properties can have.
+//! The known names of properties.
 
 use serde_json::{Map, Value};
 
@@ -22,7 +22,7 @@ const PROPERTIES: [&str; 11] = [
 /// CloudFormation's own properties of every custom resource, passed on with the rest.
 const CLOUDFORMATION: [&str; 2] = ["ServiceTimeout", "ServiceToken"];
 
-/// Below this likeness (Jaro–Winkler, ignoring case) a guess would mislead, and all names are listed instead.
+/// Below this similarity (Jaro–Winkler, ignoring case), a guess would mislead, so the message lists all names instead.
 const LIKENESS: f64 = 0.7;
 
 /// Requires every property to be known.

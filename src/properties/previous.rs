@@ -1,5 +1,5 @@
-//! Properties of an earlier state, which may have been written for another version of this code: read as far as they
-//! can be, never refused.
+//! Properties of a previous state, perhaps written for another version of this code. They are read as far as possible,
+//! and never refused.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::names::{
 
 /// The properties before an Update. They only tell what is ours to remove and what has changed.
 ///
-/// A property that was left out counts as its default; one that cannot be read counts as `None` or empty. Where the
-/// properties are no object at all, all are `None`.
+/// A missing property counts as its default, and an unreadable one as `None` or empty. If the properties are not an
+/// object at all, all are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Previous {
     /// `UserName`.
     pub user: Option<UserName>,
     /// `PolicyName`.
     pub policy: Option<PolicyName>,
-    /// The keys in `Tags`, as far as they are valid: others were never set.
+    /// The valid keys in `Tags`. Others were never set.
     pub tag_keys: Vec<TagKey>,
     /// `Buckets`.
     pub buckets: Option<Buckets>,
@@ -70,9 +70,9 @@ impl Previous {
 /// What a Delete needs of the properties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
-    /// `UserName`, or its default where it was left out; `None` if it cannot be read.
+    /// `UserName`, or its default if it is missing; `None` if it cannot be read.
     pub user: Option<UserName>,
-    /// `SecretRecoveryDays`; unreadable, the longest window.
+    /// `SecretRecoveryDays`; the longest window if it cannot be read.
     pub recovery: RecoveryWindow,
 }
 
@@ -94,7 +94,7 @@ impl Deletion {
     }
 }
 
-/// `ServiceTimeout`: how long CloudFormation waits for the answer, 1 to 3,600 seconds. `None` if it is not there or
+/// `ServiceTimeout`: how long CloudFormation waits for the answer, 1 to 3,600 seconds. `None` if it is missing or
 /// cannot be read.
 #[must_use]
 pub fn service_timeout(properties: &Value) -> Option<Duration> {
@@ -107,7 +107,7 @@ pub fn service_timeout(properties: &Value) -> Option<Duration> {
         .map(Duration::from_secs)
 }
 
-/// `None` if the property is not there or breaks a rule.
+/// `None` if the property is missing or breaks a rule.
 fn readable<T>(
     properties: &Map<String, Value>,
     name: &str,
@@ -118,7 +118,7 @@ fn readable<T>(
         .and_then(|value| read::scalar(name, value, parse).ok())
 }
 
-/// The default if the property is not there, `None` if it breaks a rule.
+/// The default if the property is missing; `None` if it breaks a rule.
 fn or_default<T: Default>(
     properties: &Map<String, Value>,
     name: &str,

@@ -1,4 +1,4 @@
-//! Reads JSON values of properties: scalars in whatever type they come, and lists of them.
+//! Reads JSON values of properties: scalars of any type, and lists of them.
 
 use std::borrow::Cow;
 
@@ -40,7 +40,7 @@ pub(super) fn scalar<T>(
 ) -> Result<T, PropertyError> {
     let text = text(path, value)?;
     parse(&text).map_err(|rule| {
-        // Most often a parameter left empty: what to do helps more than what is wrong with no text.
+        // Usually a parameter that was left empty, so the message says what to do.
         let rule = if text.is_empty() {
             "is empty; leave it out (`AWS::NoValue`) or give a value".into()
         } else {
@@ -70,8 +70,8 @@ fn list<T>(
 
 /// Parses `Buckets`: one string or a list.
 ///
-/// A comma in the one string is refused, not split: it may stand in a prefix, and `s3://a/b/,s3://c/` would else be
-/// taken for one odd folder.
+/// A comma in the one string is refused and not split, because a prefix may contain it. Otherwise `s3://a/b/,s3://c/`
+/// would count as one odd folder.
 pub(super) fn buckets(
     value: &Value,
     parse: impl Fn(&str) -> Result<BucketUri, Rule>,

@@ -48,10 +48,10 @@ async fn refused(answer: Answer) -> CloudError {
 #[tokio::test(start_paused = true)]
 async fn a_whole_key_arrives_as_it_was_sent() {
     let wire = Wire::playing([reply(200, whole())]);
-    let minting = wire.aws().create_key(&user()).await.unwrap();
-    assert!(!format!("{minting:?}").contains(TELLTALE), "{minting:?}");
-    let CreatedKey::Created { id, secret } = minting else {
-        panic!("{minting:?}")
+    let created = wire.aws().create_key(&user()).await.unwrap();
+    assert!(!format!("{created:?}").contains(TELLTALE), "{created:?}");
+    let CreatedKey::Created { id, secret } = created else {
+        panic!("{created:?}")
     };
     assert_eq!((id, secret.expose_secret()), (key_id(), CANARY));
 }

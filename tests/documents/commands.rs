@@ -98,9 +98,11 @@ fn every_command_is_one_that_its_tool_accepts_and_a_spoilt_one_is_noticed() {
 }
 
 fn read(blocks: &Value) -> Value {
-    let python = file(".tools/python/bin/python");
-    assert!(python.exists(), "the tools are missing: run `make tools`");
-    let mut script = Command::new(python)
+    for tools in ["python", "lint"] {
+        let there = file(&format!(".tools/{tools}/bin/python")).exists();
+        assert!(there, "the tools are missing: run `make check-rust`");
+    }
+    let mut script = Command::new(file(".tools/python/bin/python"))
         .arg(file("tests/documents/commands.py"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,13 +1,9 @@
 //! Snippets that stand for a file of `examples`.
 
-use crate::announced;
 use crate::pages::{pages, text};
 
 #[test]
 fn modules_are_called_with_variables_and_outputs_that_they_have() {
-    if announced::FILES.contains(&"examples") {
-        return;
-    }
     let variables = text("examples/terraform/variables.tf");
     let outputs = text("examples/terraform/outputs.tf");
     let mut seen = 0;
@@ -40,9 +36,6 @@ fn modules_are_called_with_variables_and_outputs_that_they_have() {
 
 #[test]
 fn a_resource_that_is_shown_is_one_of_the_examples() {
-    if announced::FILES.contains(&"examples") {
-        return;
-    }
     let example = text("examples/own-template/second-user.yaml");
     let blocks = pages()
         .into_iter()

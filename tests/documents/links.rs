@@ -1,8 +1,8 @@
 //! Links between the pages and into the repository.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use crate::announced;
 use crate::pages::{Page, codes, file, pages, text};
 
 /// A link of a page to something in the repository.
@@ -60,10 +60,6 @@ fn resolved(page: &str, target: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn is_announced(path: &str) -> bool {
-    announced::FILES.iter().any(|there| path.starts_with(there))
-}
-
 #[test]
 fn links_lead_to_files_and_headings_that_exist() {
     let mut broken = Vec::new();
@@ -77,7 +73,6 @@ fn links_lead_to_files_and_headings_that_exist() {
         {
             count += 1;
             let found = match &anchor {
-                _ if is_announced(&path) => true,
                 None => file(&path).exists(),
                 Some(anchor) => {
                     let text = text(&path);
@@ -127,19 +122,48 @@ fn files_of_the_repository_that_are_named_exist() {
         "examples/",
         "src/",
         "tests/",
+        "tools/",
     ];
     let mut missed = Vec::new();
     for page in pages() {
         for (at, line) in page.prose() {
             let named = codes(line).filter(|code| {
-                folders.iter().any(|folder| code.starts_with(folder)) && !code.contains([' ', '…'])
+                folders.iter().any(|folder| code.starts_with(folder))
+                    && !code.contains([' ', '…', '*'])
             });
             let module =
                 |path: &str| path.starts_with("src/") && file(&format!("{path}.rs")).exists();
+            // A scanner's finding names a resource behind its file.
+            let within = |path: &str| {
+                let (whole, _) = path.rsplit_once('/').unwrap_or_default();
+                file(whole).is_file()
+            };
             let missing =
-                named.filter(|path| !file(path).exists() && !module(path) && !is_announced(path));
+                named.filter(|path| !file(path).exists() && !module(path) && !within(path));
             missed.extend(missing.map(|path| format!("{}:{at}: {path}", page.path)));
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn every_test_of_what_a_forger_can_do_is_on_the_page_and_the_other_way_round() {
+    let tests = text("tests/flow/forged_at_work.rs");
+    let (_, tests) = tests.split_once("#[tokio::test").expect("tests");
+    let tests = tests
+        .lines()
+        .filter_map(|line| line.strip_prefix("async fn "));
+    let tests: BTreeSet<String> = tests
+        .filter_map(|rest| rest.split_once("()").map(|(name, _)| name.to_owned()))
+        .collect();
+    let page = text("docs/security.md");
+    let (_, section) = page
+        .split_once("### What a forged event can do")
+        .expect("the section");
+    let (section, _) = section.split_once("\n## ").expect("its end");
+    let named = section.lines().flat_map(codes);
+    let named: BTreeSet<String> = named
+        .filter(|code| code.contains('_') && !code.contains(['/', ':']))
+        .collect();
+    assert_eq!(named, tests);
 }

@@ -1,10 +1,12 @@
 //! Blocks of JSON and YAML: policies, and what the log gives to a bucket's owner.
 
+use std::collections::BTreeSet;
+
 use publisher_s3_access::buckets::BucketUri;
 use publisher_s3_access::policy;
 use serde_json::Value;
 
-use crate::pages::{Page, names, pages, text};
+use crate::pages::{Page, codes, names, pages, table, text};
 
 fn blocks(page: &Page, language: &str) -> Vec<String> {
     let blocks = page.blocks().into_iter();
@@ -64,4 +66,27 @@ fn resources_in_blocks_of_yaml_have_properties_that_exist() {
         }
     }
     assert!(resources > 0, "no resource is shown");
+}
+
+#[test]
+fn the_table_of_the_roles_actions_is_that_of_the_template() {
+    let template: yaml_serde::Value = yaml_serde::from_str(&text("template.yaml")).expect("YAML");
+    let policies = &template["Resources"]["FunctionRole"]["Properties"]["Policies"];
+    let policies = policies.as_sequence().expect("policies").iter();
+    let statements = policies.flat_map(|policy| {
+        let statements = policy["PolicyDocument"]["Statement"].as_sequence();
+        statements.expect("statements")
+    });
+    let allowed = statements.filter(|statement| statement["Effect"] == "Allow");
+    let actions = allowed.flat_map(|statement| {
+        let action = &statement["Action"];
+        let several = action.as_sequence().cloned();
+        several.unwrap_or_else(|| vec![action.clone()])
+    });
+    let actions: BTreeSet<String> = actions
+        .map(|action| action.as_str().expect("an action").to_owned())
+        .collect();
+    let rows = table("docs/security.md", "| Actions |");
+    let listed: BTreeSet<String> = rows.iter().flat_map(|row| codes(&row[0])).collect();
+    assert_eq!(listed, actions);
 }

@@ -8,7 +8,7 @@ use publisher_s3_access::buckets::{BucketUri, Buckets};
 use publisher_s3_access::names::Partition;
 use publisher_s3_access::policy;
 use publisher_s3_access::properties::Desired;
-use publisher_s3_access::waits::{IAM_LAG, ProofTimeouts};
+use publisher_s3_access::waits::{ANSWER, INVOCATION, ProofTimeouts, VIEW_LAG};
 use serde_json::json;
 use yaml_serde::Value;
 
@@ -45,7 +45,7 @@ fn the_table_of_properties_names_exactly_the_known_ones() {
 fn the_tables_of_parameters_and_outputs_are_those_of_the_template() {
     let parameters = section("Parameters", &announced::PARAMETERS);
     assert_eq!(names(PAGE, "| Parameter |"), parameters);
-    let outputs = section("Outputs", &announced::OUTPUTS);
+    let outputs = section("Outputs", &[]);
     assert_eq!(names(PAGE, "| Output |"), outputs);
     let front = names("README.md", "| | Default | |");
     assert!(front.is_subset(&parameters), "{front:?}");
@@ -54,27 +54,32 @@ fn the_tables_of_parameters_and_outputs_are_those_of_the_template() {
 
 #[test]
 fn the_defaults_are_those_of_the_template() {
-    let template = template();
     let rows = table(PAGE, "| Parameter |");
     let front = table("README.md", "| | Default | |");
     for row in rows.iter().chain(&front) {
         let name = codes(&row[0]).next().expect("a name");
-        if announced::PARAMETERS.contains(&name.as_str())
-            || announced::DEFAULTS.contains(&name.as_str())
-        {
+        if announced::PARAMETERS.contains(&name.as_str()) {
             continue;
         }
-        let default = match &template["Parameters"][name.as_str()]["Default"] {
-            Value::Null => "none, required".to_owned(),
-            Value::String(empty) if empty.is_empty() => "empty".to_owned(),
-            Value::String(default) => format!("`{default}`"),
-            Value::Number(default) => format!("`{default}`"),
-            other
-            @ (Value::Bool(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_)) => {
-                panic!("{name}: {other:?}")
-            }
-        };
+        let changes = announced::DEFAULTS
+            .iter()
+            .find(|(changed, _)| *changed == name);
+        let default =
+            changes.map_or_else(|| default_of(&name), |(_, default)| (*default).to_owned());
         assert_eq!(row[1], default, "{name}");
+    }
+}
+
+/// A parameter's default in the template, as the pages write it.
+pub(crate) fn default_of(name: &str) -> String {
+    match &template()["Parameters"][name]["Default"] {
+        Value::Null => "none, required".to_owned(),
+        Value::String(empty) if empty.is_empty() => "empty".to_owned(),
+        Value::String(default) => format!("`{default}`"),
+        Value::Number(default) => format!("`{default}`"),
+        other @ (Value::Bool(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_)) => {
+            panic!("{name}: {other:?}")
+        }
     }
 }
 
@@ -130,20 +135,28 @@ fn the_limits_are_those_of_the_template_and_the_code() {
     let function = number(&resources["Function"]["Properties"]["Timeout"]);
     let service = number(&resources["S3Access"]["Properties"]["ServiceTimeout"]);
     let again = number(&resources["FunctionRetries"]["Properties"]["MaximumRetryAttempts"]);
+    let event_age = number(&resources["FunctionRetries"]["Properties"]["MaximumEventAgeInSeconds"]);
     let ProofTimeouts {
         known,
         allowed,
-        allowed_by_others: _,
+        allowed_by_others,
     } = ProofTimeouts::default();
+    assert_eq!(function, INVOCATION.as_secs());
     let limits = [
         ("one attempt of the function", function),
+        ("of these, kept for the answer", ANSWER.as_secs()),
         ("attempts", again + 1),
         ("how long CloudFormation waits", service),
+        ("the age at which Lambda drops a request", event_age),
         ("how long a new key is waited for", known.as_secs()),
         ("how long a policy is waited for", allowed.as_secs()),
         (
+            "how long a policy that is not IAM's is waited for",
+            allowed_by_others.as_secs(),
+        ),
+        (
             "how long CloudFormation is asked again before a doubt is believed",
-            IAM_LAG.as_secs(),
+            VIEW_LAG.as_secs(),
         ),
     ];
     for (limit, value) in limits {
@@ -162,17 +175,36 @@ fn every_sample_event_is_listed_and_every_listed_one_exists() {
         let name = |file: fs::DirEntry| format!("{below}{}", file.file_name().to_string_lossy());
         files.map(name).collect::<BTreeSet<_>>()
     };
-    let files = &samples("") | &samples("rotation/");
+    let files = &samples("") | &samples("maintenance/");
     assert_eq!(listed, files);
 }
 
 #[test]
 fn the_release_has_the_parameters_that_only_its_template_has() {
-    if announced::FILES.contains(&"tools") {
-        return;
-    }
     let added = text("tools/release/src/template.rs");
     for name in names(PAGE, "| Release parameter |") {
         assert!(added.contains(&format!("{name}:\n")), "{name}");
     }
+}
+
+#[test]
+fn the_crates_documentation_names_every_module() {
+    let code = text("src/lib.rs");
+    let intro: String = code
+        .lines()
+        .filter(|line| line.starts_with("//!"))
+        .collect();
+    let modules = code.lines().filter_map(|line| {
+        let line = line.strip_prefix("pub ").unwrap_or(line);
+        line.strip_prefix("mod ")?.strip_suffix(';')
+    });
+    let modules: Vec<&str> = modules.collect();
+    let missing: Vec<_> = modules
+        .iter()
+        .filter(|module| !intro.contains(&format!("`{module}`")))
+        .collect();
+    assert!(
+        modules.len() > 20 && missing.is_empty(),
+        "{missing:?} of {modules:?}"
+    );
 }

@@ -319,7 +319,7 @@ async fn a_quarantine_stays_until_the_deletion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_hangs_on_the_user_goes_with_it() {
+async fn whatever_is_attached_to_the_user_goes_with_it() {
     let mut scene = Scene::rotated().await;
     for kind in AttachmentKind::ALL
         .into_iter()

@@ -10,6 +10,7 @@ mod drift;
 mod faults;
 mod forced_deletion;
 mod forged;
+mod forged_at_work;
 mod ids;
 mod impossible;
 mod interleaved;

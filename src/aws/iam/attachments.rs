@@ -1,4 +1,4 @@
-//! What people hang on a user: IAM deletes no user that any of it hangs on.
+//! What people attach to a user. IAM deletes no user while anything is attached.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -44,7 +44,7 @@ impl Iam {
         .await
     }
 
-    /// The one call that takes such an attachment off.
+    /// The one call that removes such an attachment.
     async fn send_detach(&self, user: &str, kind: AttachmentKind, id: &str) -> Result<()> {
         let Self(iam) = self;
         match kind {
@@ -203,7 +203,7 @@ impl Iam {
     }
 }
 
-/// Whether a call whose answer says nothing has ended well.
+/// Whether a call without content in its answer succeeded.
 fn done<T, E: ProvideErrorMetadata>(
     operation: &'static str,
     sent: std::result::Result<T, SdkError<E, HttpResponse>>,

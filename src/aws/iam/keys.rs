@@ -12,8 +12,9 @@ use crate::cloud::{CreatedKey, ErrorKind, Key, KeyStatus, LastUse, Result};
 use crate::names::UserName;
 use crate::secret::AccessKeyId;
 
-/// The length of every secret key that IAM has made so far. IAM promises none, so a longer one is taken as well:
-/// [`CompleteDocument`](super::super::complete::CompleteDocument) has seen the end of the answer, half a key cannot get here.
+/// The length of every secret key that IAM has made so far. IAM promises none, so a longer key is accepted too.
+/// [`CompleteDocument`](super::super::complete::CompleteDocument) has seen the end of the answer, so half a key cannot
+/// get here.
 const SECRET_LENGTH: usize = 40;
 
 const USAGE: &str = "iam:GetAccessKeyLastUsed";
@@ -38,7 +39,7 @@ impl Iam {
             .collect()
     }
 
-    /// Sent once: a second `CreateAccessKey` makes a second key, and the secret half of the first is lost.
+    /// Sent once, because a second `CreateAccessKey` makes a second key, and the secret half of the first is lost.
     pub(in crate::aws) async fn create_key(&self, user: &UserName) -> Result<CreatedKey> {
         const OPERATION: &str = "iam:CreateAccessKey";
         let once = aws_sdk_iam::config::Builder::new().retry_config(RetryConfig::disabled());
@@ -83,8 +84,7 @@ impl Iam {
         .await
     }
 
-    /// IAM denies the question about a key that it does not know in this account, in the words of a missing permission,
-    /// so both are `None`.
+    /// If IAM does not know the key in this account, it answers as if a permission were missing. So both are `None`.
     pub(in crate::aws) async fn key_owner(&self, key: &AccessKeyId) -> Result<Option<String>> {
         match self.usage(key).await {
             Ok(answer) => Ok(answer.user_name.filter(|name| !name.is_empty())),
@@ -132,7 +132,7 @@ fn listed_key(key: &AccessKeyMetadata) -> Option<Key> {
     } = key;
     Some(Key {
         id: AccessKeyId::parse(access_key_id.as_deref()?)?,
-        // `Expired`, and what may be added, does not work either.
+        // `Expired` does not work either, nor does any status that AWS may add.
         status: if *status == Some(StatusType::Active) {
             KeyStatus::Active
         } else {
@@ -142,7 +142,7 @@ fn listed_key(key: &AccessKeyMetadata) -> Option<Key> {
     })
 }
 
-/// The SDK fills in empty text for what an answer lacks.
+/// The SDK fills in an empty text for anything that an answer lacks.
 fn whole_key(user: &UserName, key: AccessKey) -> Option<CreatedKey> {
     let AccessKey {
         user_name,

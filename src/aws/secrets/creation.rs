@@ -1,4 +1,4 @@
-//! Making a secret, and waiting for its name.
+//! Creating a secret, and waiting for its name.
 
 use backon::Retryable;
 
@@ -8,8 +8,9 @@ use crate::cloud::{Creation, NewSecret, Result, SecretArn};
 use crate::waits::until_name_is_free;
 
 impl Secrets {
-    /// A name can be taken by a secret that is there, by one that is pending deletion (both show: the caller looks whose
-    /// it is), or by one that was deleted by force and shows no longer: that one is waited for.
+    /// A name can be taken by a secret that exists, by one that is pending deletion, or by one that was deleted by
+    /// force. The first two are visible, and the caller looks whose they are. The last is no longer visible, and is
+    /// waited for.
     pub(in crate::aws) async fn create_secret(
         &self,
         new: &NewSecret,

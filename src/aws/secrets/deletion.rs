@@ -1,4 +1,4 @@
-//! The end of a secret, and the way back.
+//! Deleting a secret, and restoring it.
 
 use super::super::error::success_if_gone;
 use super::{Secrets, is_being_deleted, map_secrets_error};

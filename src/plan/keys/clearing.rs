@@ -19,14 +19,14 @@ impl<'a> Keys<'a> {
         self.listed.iter().filter(move |key| !held(&key.id))
     }
 
-    /// The end of keys that nobody stores: orphans of a crash.
+    /// Deletes orphans: keys that no labelled version holds, left by a crash.
     pub(super) fn orphans(&self) -> Vec<Step> {
         self.unstored()
             .map(|key| Step::DeleteKey(key.id.clone()))
             .collect()
     }
 
-    /// Candidates and rotations that came to nothing: their key, then their label.
+    /// Clears candidates and rotations that failed: first the key, then the label.
     pub(super) fn failed_attempts(&self, decision: &KeyDecision) -> Vec<Step> {
         let candidate = self
             .labelled(Label::Candidate)
@@ -49,8 +49,8 @@ impl<'a> Keys<'a> {
             .collect()
     }
 
-    /// The label of a rotation that has ended, where its version is not or will not be the one in use any more: to Secrets
-    /// Manager that would be a rotation under way, and it would begin no other.
+    /// Removes the label of a rotation that has ended, if its version is no longer in use, or soon will not be. Secrets
+    /// Manager would take the label for a rotation under way, and would begin no other.
     pub(super) fn stray_pending_label(&self, decision: &KeyDecision) -> Option<Step> {
         let version = self.labelled(Label::Pending)?;
         let current = self.labelled(Label::Current);
@@ -70,7 +70,7 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// Takes the label off; the key goes as well unless it is the one in use (then only the label was left behind).
+    /// Removes the label, and the key too unless it is in use: then only the label was left behind.
     pub(super) fn abandon(&self, label: Label, version: &VersionId) -> Vec<Step> {
         let in_use = self.labelled(Label::Current) == Some(version);
         let key = self
@@ -86,8 +86,8 @@ impl<'a> Keys<'a> {
             .collect()
     }
 
-    /// Makes room where both slots are taken: a dead key goes before the previous one, the one in use never while it
-    /// works.
+    /// Makes room if both slots are taken: a dead key goes before the previous key, and a key in use that works never
+    /// goes.
     pub(super) fn room_for_one(&self) -> Vec<Step> {
         self.surplus()
             .into_iter()

@@ -1,4 +1,4 @@
-//! What goes before a rotation by Secrets Manager makes its key, and when it has to wait for others.
+//! Decides what to clear before a rotation by Secrets Manager makes its key, and when it has to wait for others.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +18,7 @@ pub(in crate::plan) enum Readiness {
     Ready(Vec<Step>),
 }
 
-/// Looks what has to go. The key in use never does while it works, and none that was used within `window`.
+/// Finds what has to go. A key in use that works never does, nor does one that was used within `window`.
 pub(in crate::plan) fn readiness(
     pair: &Pair,
     now: SystemTime,

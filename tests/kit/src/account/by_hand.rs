@@ -95,7 +95,7 @@ impl Account {
             .collect()
     }
 
-    /// What hangs on the user apart from policies and keys.
+    /// What is attached to the user apart from policies and keys.
     pub fn attachments(&self, user: &str) -> Vec<Attachment> {
         let state = self.state();
         state
@@ -178,7 +178,7 @@ impl Person<'_> {
         self.add_key(user);
     }
 
-    /// Deletes the user with all that hangs on it.
+    /// Deletes the user with all that is attached to it.
     pub fn delete_user(&self, user: &str) {
         self.act(format!("delete user {user}"), |state, _| {
             state.iam.remove(user);
@@ -199,7 +199,7 @@ impl Person<'_> {
         self.act(format!("add key to {user}"), |state, at| {
             let number = state.next();
             let user = state.iam.user_mut(user).expect("the user is there");
-            user.mint(number, at)
+            user.make_key(number, at)
                 .expect("less than two keys")
                 .id
                 .to_string()
@@ -241,7 +241,7 @@ impl Person<'_> {
         });
     }
 
-    /// Hangs something on the user.
+    /// Attaches something to the user.
     pub fn attach(&self, user: &str, kind: AttachmentKind, id: &str) {
         self.user(format!("attach {kind:?} {id}"), user, |user, _| {
             user.attachments.insert(Attachment {

@@ -126,7 +126,7 @@ impl Iam {
         }
     }
 
-    /// Deletes a user on which nothing hangs; the port has removing what is missing succeed.
+    /// Deletes a user that nothing is attached to; the port has removing what is missing succeed.
     pub fn delete(&mut self, name: &str) -> Effect<()> {
         let Some(user) = self.user(name) else {
             return Ok(());
@@ -277,7 +277,7 @@ impl IamUser {
     }
 
     /// Makes a key out of this number; `None` where IAM's limit of two is reached.
-    pub fn mint(&mut self, number: u64, at: At) -> Option<&mut IamKey> {
+    pub fn make_key(&mut self, number: u64, at: At) -> Option<&mut IamKey> {
         if self.living_keys().count() >= 2 {
             return None;
         }

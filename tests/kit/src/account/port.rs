@@ -157,16 +157,16 @@ impl Cloud for Account {
             let found = state.iam.user_mut(user.as_str());
             let Some(key) = found
                 .ok_or_else(|| no_such_user(user.as_str()))?
-                .mint(number, at)
+                .make_key(number, at)
             else {
                 return Ok(CreatedKey::LimitReached);
             };
-            let minted = CreatedKey::Created {
+            let made = CreatedKey::Created {
                 id: key.id.clone(),
                 secret: key.secret.clone().into(),
             };
             state.check_unstored(user.as_str());
-            Ok(minted)
+            Ok(made)
         })
         .await
     }

@@ -177,8 +177,8 @@ async fn a_third_key_is_not_made_even_beside_inactive_ones() {
     let account = Account::new();
     account.allow_unstored(2);
     make_user(&account).await;
-    let first = mint(&account).await;
-    mint(&account).await;
+    let first = make_key(&account).await;
+    make_key(&account).await;
     account.by_hand().deactivate_key(USER, first.id.as_str());
     assert!(matches!(
         account.create_key(&user(USER)).await,
@@ -201,7 +201,7 @@ async fn a_third_key_is_not_made_even_beside_inactive_ones() {
 async fn a_user_is_not_deleted_while_anything_hangs_on_it() {
     let account = Account::new();
     make_user(&account).await;
-    let key = mint(&account).await;
+    let key = make_key(&account).await;
     let refused = async || kind(account.delete_user(&user(USER)).await) == ErrorKind::Conflict;
     assert!(refused().await);
     account.delete_key(&user(USER), &key.id).await.unwrap();
@@ -285,7 +285,7 @@ async fn what_is_missing_reads_empty_and_cannot_be_changed() {
 async fn a_key_is_found_on_the_user_that_was_renamed() {
     let account = Account::new();
     make_user(&account).await;
-    let key = mint(&account).await;
+    let key = make_key(&account).await;
     account.by_hand().rename_user(USER, "publisher-other");
     assert_eq!(account.find_user(&user(USER)).await.unwrap(), None);
     assert_eq!(
@@ -328,7 +328,7 @@ async fn fresh_users_tags_keys_and_roles_lag() {
         ErrorKind::Denied
     );
     tokio::time::sleep(second).await;
-    let key = mint(&account).await;
+    let key = make_key(&account).await;
     assert_eq!(account.list_keys(&user(USER)).await.unwrap(), []);
     tokio::time::sleep(second).await;
     assert_eq!(account.list_keys(&user(USER)).await.unwrap().len(), 1);

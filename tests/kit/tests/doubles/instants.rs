@@ -16,7 +16,7 @@ async fn pair() -> (Account, SecretArn, StoredKey) {
         .put_policy(&user(USER), &policy("p"), POLICY)
         .await
         .unwrap();
-    let key = mint(&account).await;
+    let key = make_key(&account).await;
     account
         .store_version(&arn, &version(1), &key.to_value(), Label::Current)
         .await
@@ -35,10 +35,10 @@ async fn two_unstored_keys_are_held_against_the_run_and_a_persons_key_is_not() {
     account.verify();
     let (account, _, key) = pair().await;
     account.by_hand().delete_secret(SECRET, None);
-    mint(&account).await;
+    make_key(&account).await;
     account.verify();
     account.delete_key(&user(USER), &key.id).await.unwrap();
-    mint(&account).await;
+    make_key(&account).await;
     assert_eq!(account.take_violations().len(), 1);
 }
 

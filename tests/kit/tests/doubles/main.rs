@@ -103,7 +103,7 @@ async fn make_user(account: &Account) {
 }
 
 /// A key of the user, as the secret would hold it.
-async fn mint(account: &Account) -> StoredKey {
+async fn make_key(account: &Account) -> StoredKey {
     match account.create_key(&user(USER)).await {
         Ok(publisher_s3_access::cloud::CreatedKey::Created { id, secret }) => StoredKey {
             id,

@@ -37,7 +37,7 @@ async fn reader() -> (Account, StoredKey) {
         .put_policy(&user(USER), &policy("p"), POLICY)
         .await
         .unwrap();
-    let key = mint(&account).await;
+    let key = make_key(&account).await;
     (account, key)
 }
 
@@ -165,7 +165,7 @@ async fn keys_and_policies_lag() {
         policy: second,
         ..Lags::default()
     });
-    let key = mint(&account).await;
+    let key = make_key(&account).await;
     assert_eq!(kind(account.caller_of(&key).await), ErrorKind::UnknownKey);
     account.caller_of(&old).await.unwrap_err();
     tokio::time::sleep(second).await;
