@@ -2,14 +2,9 @@
 
 use crate::pages::{file, text};
 
-pub(crate) const PARAMETERS: [&str; 4] = [
-    "LogsKmsKeyArn",
-    "MaxKeyAgeDays",
-    "NotificationTopicArn",
-    "RolePermissionsBoundary",
-];
+pub(crate) const PARAMETERS: [&str; 2] = ["MaxKeyAgeDays", "NotificationTopicArn"];
 pub(crate) const OUTPUTS: [&str; 1] = ["Release"];
-pub(crate) const DEFAULTS: [&str; 1] = ["LogRetentionDays"];
+pub(crate) const DEFAULTS: [&str; 0] = [];
 pub(crate) const TARGETS: [&str; 4] = ["check-release", "publish", "release", "status"];
 pub(crate) const FILES: [&str; 3] = ["CHANGELOG.md", "examples", "tools"];
 
