@@ -17,5 +17,6 @@ mod named_faults;
 mod proofs;
 mod rotation;
 mod scene;
+mod stack_tags;
 mod stories;
 mod strangers;
