@@ -15,6 +15,7 @@ mod lags;
 mod life;
 mod named_faults;
 mod proofs;
+mod redelivered;
 mod rotation;
 mod scene;
 mod stack_tags;
