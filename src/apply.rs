@@ -15,7 +15,6 @@ use crate::plan::{End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step};
 use crate::proof::prove;
 use crate::run::Run;
 use crate::secret::StoredKey;
-use crate::settle::Round;
 use crate::waits::while_iam_lags;
 
 /// For how many days a secret can be restored where it may not be deleted at once: Secrets Manager's least.
@@ -28,6 +27,15 @@ pub struct Applied {
     pub user_arn: Option<String>,
     /// The secret's ARN, if there is a secret.
     pub secret: Option<SecretArn>,
+}
+
+/// How a round ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Round<T> {
+    /// All is as wanted.
+    Done(T),
+    /// The world is not as planned for, or not settled: observe again. Holds why.
+    Again(String),
 }
 
 /// Why a plan stopped.

@@ -18,34 +18,35 @@
 //! - [`reply`], [`delivery`], [`deadline`], [`logging`]: what goes out.
 //! - [`rotate`]: the other function, which Secrets Manager calls on a schedule; it observes, plans and applies likewise.
 
-pub mod apply;
-pub mod aws;
-pub mod buckets;
-pub mod cloud;
-pub mod confirm;
-pub mod deadline;
+// Callers first: each module uses only modules below it, which `tests/architecture.rs` holds.
 pub mod delivery;
+pub mod reply;
+pub mod rotate;
+pub mod reconcile;
 pub mod event;
+pub mod settings;
+pub mod outcome;
+pub mod settle;
+pub mod apply;
+pub mod proof;
+pub mod plan;
+pub mod properties;
+pub mod policy;
+pub mod property_error;
+pub mod observe;
+pub mod run;
+pub mod deadline;
+pub mod ownership;
+pub mod confirm;
+pub mod aws;
+pub mod cloud;
+pub mod secret;
+pub mod buckets;
+pub mod names;
+pub mod response_url;
+pub mod waits;
 mod guard;
 pub mod logging;
-pub mod names;
-pub mod observe;
-pub mod outcome;
-pub mod ownership;
-pub mod plan;
-pub mod policy;
-pub mod proof;
-pub mod properties;
-pub mod property_error;
-pub mod reconcile;
-pub mod reply;
-pub mod response_url;
-pub mod rotate;
-pub mod run;
-pub mod secret;
-pub mod settings;
-pub mod settle;
-pub mod waits;
 
 use std::future::Future;
 use std::time::SystemTime;

@@ -3,7 +3,7 @@
 use std::panic::{self, PanicHookInfo};
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Level, Subscriber, error};
+use tracing::{Subscriber, error};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 const OWN: &str = env!("CARGO_CRATE_NAME");
 
 /// Sends logs to standard output, and panics to the logs. `variable` gives the value of an environment variable: the
-/// level is `AWS_LAMBDA_LOG_LEVEL`'s (Lambda's own setting), else `RUST_LOG`'s, else `INFO`.
+/// level is `AWS_LAMBDA_LOG_LEVEL`'s, Lambda's own setting, else `INFO`.
 ///
 /// A second call changes nothing.
 pub fn install(variable: impl Fn(&str) -> Option<String>) {
@@ -58,26 +58,7 @@ fn own_level(variable: impl Fn(&str) -> Option<String>) -> LevelFilter {
         // The one level of Lambda that `tracing` does not have.
         Some(level) if level.eq_ignore_ascii_case("FATAL") => LevelFilter::ERROR,
         Some(level) => level.parse().unwrap_or(LevelFilter::INFO),
-        None => {
-            let directives: Option<Targets> =
-                variable("RUST_LOG").and_then(|text| text.parse().ok());
-            let asked = |level: &Level| {
-                directives
-                    .as_ref()
-                    .is_some_and(|asked| asked.would_enable(OWN, level))
-            };
-            let levels = [
-                Level::TRACE,
-                Level::DEBUG,
-                Level::INFO,
-                Level::WARN,
-                Level::ERROR,
-            ];
-            levels
-                .into_iter()
-                .find(asked)
-                .map_or(LevelFilter::INFO, LevelFilter::from_level)
-        }
+        None => LevelFilter::INFO,
     }
 }
 

@@ -98,17 +98,17 @@ impl fmt::Display for Printable {
 }
 
 /// The six parts of an ARN, `arn:partition:service:region:account:resource`; the last may hold colons itself.
-struct Arn<'a> {
-    partition: &'a str,
-    service: &'a str,
-    region: &'a str,
-    account: &'a str,
-    resource: &'a str,
+pub(crate) struct Arn<'a> {
+    pub(crate) partition: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) resource: &'a str,
 }
 
 impl<'a> Arn<'a> {
     /// `None` if the text is not an ARN or its partition is not one of AWS's.
-    fn split(text: &'a str) -> Option<Self> {
+    pub(crate) fn split(text: &'a str) -> Option<Self> {
         let mut parts = text.strip_prefix("arn:")?.splitn(5, ':');
         let mut next = || parts.next();
         let arn = Self {

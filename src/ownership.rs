@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cloud::TagMap;
-use crate::names::Partition;
+use crate::names::{Arn, Partition};
 
 /// The tag that names the stack.
 pub const STACK_ID_TAG: &str = "publisher-s3-access:stack-id";
@@ -23,15 +23,13 @@ pub struct StackId {
 impl StackId {
     /// Reads a stack id; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<&str> = text.splitn(6, ':').collect();
-        let [
-            "arn",
+        let Arn {
             partition,
-            "cloudformation",
+            service: "cloudformation",
             region,
             account,
             resource,
-        ] = parts[..]
+        } = Arn::split(text)?
         else {
             return None;
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::names::Partition;
+use crate::names::{Arn, Partition};
 use crate::response_url::ResponseOrigins;
 use crate::run::Serves;
 use crate::waits::ProofTimeouts;
@@ -125,20 +125,17 @@ fn proof_timeouts(seconds: impl Fn(&str) -> Option<u64>) -> ProofTimeouts {
 impl Home {
     /// Reads `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME[:VERSION]`; `None` for anything else.
     fn of_function(arn: &str) -> Option<Self> {
-        let parts: Vec<&str> = arn.splitn(7, ':').collect();
-        let [
-            "arn",
+        let Arn {
             partition,
-            "lambda",
+            service: "lambda",
             region,
             account,
-            "function",
-            _name,
-        ] = parts[..]
+            resource,
+        } = Arn::split(arn)?
         else {
             return None;
         };
-        let known = !region.is_empty() && !account.is_empty();
+        let known = resource.starts_with("function:") && !region.is_empty() && !account.is_empty();
         known.then_some(Self {
             partition: Partition::parse(partition).ok()?,
             region: region.to_owned(),

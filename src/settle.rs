@@ -5,21 +5,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::info;
 
-use crate::apply::{Applied, ApplyError, apply};
+use crate::apply::{Applied, ApplyError, Round, apply};
 use crate::cloud::{Cloud, CloudError};
 use crate::confirm::Confirmation;
 use crate::observe::Observed;
 use crate::plan::{Plan, Refusal};
 use crate::run::Run;
-
-/// How a round ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Round<T> {
-    /// All is as wanted.
-    Done(T),
-    /// The world is not as planned for, or not settled: observe again. Holds why.
-    Again(String),
-}
 
 /// Why a request did not reach its goal.
 #[derive(Debug, thiserror::Error)]

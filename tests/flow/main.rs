@@ -8,11 +8,14 @@
 mod calls;
 mod drift;
 mod faults;
+mod forced_deletion;
 mod forged;
 mod ids;
+mod impossible;
 mod interleaved;
 mod lags;
 mod life;
+mod lost_kms_key;
 mod named_faults;
 mod proofs;
 mod redelivered;

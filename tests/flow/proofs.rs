@@ -193,6 +193,75 @@ async fn what_is_allowed_but_cannot_be_had_is_proof_enough() {
     }
 }
 
+/// The objects that were read, in order.
+fn read(scene: &Scene) -> Vec<String> {
+    let log = scene.account.log();
+    let reads = log
+        .iter()
+        .filter_map(|line| line.strip_prefix("s3:GetObject reads/"));
+    reads
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_object_that_proves_something_is_read() {
+    use Object::{Archived, ArchivedAfterAll, Empty, GoneMeanwhile, Plain};
+    for (objects, expected) in [
+        (
+            &[("a/", Empty), ("b", Archived), ("c", Plain), ("d", Plain)][..],
+            &["c"][..],
+        ),
+        (
+            &[
+                ("a", ArchivedAfterAll),
+                ("b", GoneMeanwhile),
+                ("c", Plain),
+                ("d", Plain),
+            ],
+            &["a", "b", "c"],
+        ),
+        // Nothing here proves decryption; that reading is allowed is seen all the same.
+        (&[("a/", Empty), ("b", Archived)], &["a/"]),
+        (
+            &[("a", ArchivedAfterAll), ("b", GoneMeanwhile)],
+            &["a", "b"],
+        ),
+    ] {
+        let mut scene = Scene::new().await;
+        scene.account.bucket("reads", "eu-west-1", objects);
+        let before = read(&scene).len();
+        assert_eq!(scene.create(properties()).await, Outcome::Complete);
+        assert_eq!(read(&scene)[before..], *expected, "{objects:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kms_key_behind_empty_objects_is_found_out() {
+    let mut scene = Scene::new().await;
+    let encrypted = Object::Kms(KMS_KEY.to_owned());
+    let objects = [("a/", Object::Empty), ("b", encrypted)];
+    scene.account.bucket("reads", "eu-west-1", &objects);
+    assert_eq!(scene.create(properties()).await, Outcome::RolledBack);
+    assert!(first_reason(&scene).contains(KMS_KEY));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opt_in_region_that_is_not_enabled_is_named() {
+    let mut scene = Scene::new().await;
+    scene.account.region_is_not_enabled("eu-west-1");
+    assert_eq!(scene.create(properties()).await, Outcome::RolledBack);
+    let reason = first_reason(&scene);
+    assert!(
+        reason.contains("the key is good")
+            && reason.contains("`eu-west-1`")
+            && reason.contains("opt-in region"),
+        "{reason}"
+    );
+    scene.assert_nothing_left();
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_a_proof_a_missing_bucket_is_no_obstacle() {
     let mut scene = Scene::new().await;

@@ -135,7 +135,7 @@ fn no_setting_lets_other_crates_log_more_than_warnings() {
 }
 
 #[test]
-fn the_level_is_lambdas_or_else_rust_logs() {
+fn the_level_is_lambdas() {
     let lowest = |variables: &[(&str, &str)]| {
         let events = [to_sink("unknown-property").to_string()];
         let function = Function::start(
@@ -158,13 +158,9 @@ fn the_level_is_lambdas_or_else_rust_logs() {
     };
     for (variables, level) in [
         (vec![], "INFO"),
-        (vec![("RUST_LOG", "error")], "ERROR"),
-        (vec![("RUST_LOG", "error,publisher_s3_access=info")], "INFO"),
+        (vec![("RUST_LOG", "error")], "INFO"),
+        (vec![("AWS_LAMBDA_LOG_LEVEL", "ERROR")], "ERROR"),
         (vec![("AWS_LAMBDA_LOG_LEVEL", "FATAL")], "ERROR"),
-        (
-            vec![("AWS_LAMBDA_LOG_LEVEL", "INFO"), ("RUST_LOG", "error")],
-            "INFO",
-        ),
         (vec![("AWS_LAMBDA_LOG_LEVEL", "nonsense")], "INFO"),
     ] {
         assert_eq!(lowest(&variables), Some(level), "{variables:?}");

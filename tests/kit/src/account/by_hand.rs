@@ -379,6 +379,20 @@ impl Person<'_> {
         });
     }
 
+    /// Puts a KMS key into use again.
+    pub fn mend_kms_key(&self, key: &str) {
+        self.act(format!("enable {key}"), |state, _| {
+            state.secrets.broken_kms_keys.remove(key);
+        });
+    }
+
+    /// Has the organization forbid to delete a secret at once.
+    pub fn deny_forced_deletion(&self) {
+        self.act("deny forced deletion".to_owned(), |state, _| {
+            state.secrets.forced_deletion_denied = true;
+        });
+    }
+
     fn user<T>(&self, what: String, name: &str, change: impl FnOnce(&mut IamUser, At) -> T) -> T {
         self.act(format!("{what} of user {name}"), |state, at| {
             change(state.iam.user_mut(name).expect("the user is there"), at)

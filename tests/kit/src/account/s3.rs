@@ -1,6 +1,6 @@
 //! S3 and STS as a holder of the user's key meets them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use publisher_s3_access::buckets::BucketUri;
 use publisher_s3_access::cloud::{ErrorKind, KeyStatus, ListedObject, ObjectRead};
@@ -13,7 +13,11 @@ use crate::policy_check::{Decision, Request};
 
 /// All buckets of the world, by name.
 #[derive(Clone, Default)]
-pub struct Buckets(pub BTreeMap<String, Bucket>);
+pub struct Buckets {
+    by_name: BTreeMap<String, Bucket>,
+    /// Opt-in regions that the account has not enabled: its keys are not known there.
+    not_enabled: BTreeSet<String>,
+}
 
 /// A bucket.
 #[derive(Clone)]
@@ -65,14 +69,21 @@ impl Account {
             objects,
             policy: BucketPolicy::Silent,
         };
-        self.state().buckets.0.insert(name.to_owned(), bucket);
+        let buckets = &mut self.state().buckets;
+        buckets.by_name.insert(name.to_owned(), bucket);
+    }
+
+    /// Takes the region for one that the account has not enabled.
+    pub fn region_is_not_enabled(&self, region: &str) {
+        let buckets = &mut self.state().buckets;
+        buckets.not_enabled.insert(region.to_owned());
     }
 
     /// Sets what the bucket's own policy says.
     pub fn bucket_policy(&self, name: &str, policy: BucketPolicy) {
         self.state()
             .buckets
-            .0
+            .by_name
             .get_mut(name)
             .expect("the bucket is there")
             .policy = policy;
@@ -82,7 +93,7 @@ impl Account {
 impl State {
     pub fn bucket_region(&self, bucket: &str) -> Option<String> {
         self.buckets
-            .0
+            .by_name
             .get(bucket)
             .map(|bucket| bucket.region.clone())
     }
@@ -116,7 +127,7 @@ impl State {
         prefix: &str,
         at: At,
     ) -> Effect<Vec<ListedObject>> {
-        let user = self.authenticate(key, "InvalidAccessKeyId", at)?;
+        let user = self.authenticate_in(region, key, at)?;
         let there = self.reach(bucket, region)?;
         if there.policy == BucketPolicy::DeniesList {
             return Err(denied(
@@ -145,7 +156,7 @@ impl State {
         object: &str,
         at: At,
     ) -> Effect<ObjectRead> {
-        let user = self.authenticate(key, "InvalidAccessKeyId", at)?;
+        let user = self.authenticate_in(region, key, at)?;
         let there = self.reach(bucket, region)?;
         if there.policy == BucketPolicy::DeniesGet {
             return Err(denied(
@@ -170,8 +181,21 @@ impl State {
         })
     }
 
+    /// Whose key this is, as S3 in a region knows it.
+    fn authenticate_in(&self, region: &str, key: &StoredKey, at: At) -> Effect<&IamUser> {
+        if self.buckets.not_enabled.contains(region) {
+            let message = "The AWS Access Key Id you provided does not exist in our records.";
+            return Err(refusal(
+                ErrorKind::UnknownKey,
+                "InvalidAccessKeyId",
+                message,
+            ));
+        }
+        self.authenticate(key, "InvalidAccessKeyId", at)
+    }
+
     fn reach(&self, bucket: &str, region: &str) -> Effect<&Bucket> {
-        let Some(there) = self.buckets.0.get(bucket) else {
+        let Some(there) = self.buckets.by_name.get(bucket) else {
             return Err(refusal(
                 ErrorKind::NotFound,
                 "NoSuchBucket",

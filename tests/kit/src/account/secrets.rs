@@ -10,7 +10,7 @@ use publisher_s3_access::cloud::{
 use publisher_s3_access::secret::{Label, StoredKey};
 use tokio::time::Instant;
 
-use super::{ACCOUNT, At, Effect, REGION, Refusal, check_tags, refusal};
+use super::{ACCOUNT, At, Effect, REGION, Refusal, check_tags, denied, refusal};
 
 /// Secrets Manager of the account's region.
 #[derive(Clone, Default)]
@@ -18,6 +18,8 @@ pub struct Secrets {
     by_name: BTreeMap<String, StoredSecret>,
     /// KMS keys that cannot be used to encrypt a secret.
     pub broken_kms_keys: BTreeSet<String>,
+    /// Whether the organization forbids to delete a secret at once.
+    pub forced_deletion_denied: bool,
 }
 
 /// A secret.
@@ -144,6 +146,10 @@ impl Secrets {
     }
 
     pub fn delete(&mut self, arn: &SecretArn, recovery_days: Option<u8>, at: At) -> Effect<()> {
+        if recovery_days.is_none() && self.forced_deletion_denied {
+            let why = "with an explicit deny in a service control policy";
+            return Err(denied("secretsmanager:DeleteSecret", why));
+        }
         let Some(secret) = self.with_arn_mut(arn) else {
             return Ok(());
         };

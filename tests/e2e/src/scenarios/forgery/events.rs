@@ -64,6 +64,7 @@ pub(super) fn of_other_stacks(genuine: &[Value]) -> anyhow::Result<Vec<Forged>> 
     let (front, guid) = own.rsplit_once('/').context("the id has no GUID")?;
     let (arn, name) = front.rsplit_once('/').context("the id has no name")?;
     let region = own.split(':').nth(3).context("the id has no region")?;
+    let account = own.split(':').nth(4).context("the id has no account")?;
     let ids = [
         (
             "an invented GUID",
@@ -73,7 +74,7 @@ pub(super) fn of_other_stacks(genuine: &[Value]) -> anyhow::Result<Vec<Forged>> 
         ("another region", json!(own.replace(region, "eu-west-1"))),
         (
             "another account",
-            json!(own.replace("000000000000", "111111111111")),
+            json!(own.replace(account, "111111111111")),
         ),
         (
             "another partition",
