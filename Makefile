@@ -182,6 +182,12 @@ CASES ?= 2000
 fuzz: ## Try the event parser and the policy builder on more random input (CASES=2000)
 	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test handler --test properties -- malformed:: generated::
 
+# A failure prints a shrunk history and the seed that brings it back: `make simulate SEED=… HISTORIES=…`.
+HISTORIES ?= 100000
+.PHONY: simulate
+simulate: ## Tell random histories of a stack in memory (HISTORIES=100000, SEED=number); `make test` tells 256
+	@HISTORIES=$(HISTORIES) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --quiet --locked --test flow -- --nocapture stories::
+
 ##@ Measure
 # `BENCH=--quick` for the first table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about four minutes.
 .PHONY: bench

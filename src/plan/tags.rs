@@ -31,20 +31,20 @@ pub(super) fn wanted_tags(
     let own = goal.desired.tags.iter();
     wanted.extend(own.map(|tag| (tag.key.to_string(), tag.value.to_string())));
     let gone = removable(&wanted, present, &goal.change);
-    let mut all: BTreeSet<String> = wanted.keys().map(|key| key.to_lowercase()).collect();
-    let fixed = all.clone();
-    let staying = present.keys().filter(|key| !gone.contains(key));
-    all.extend(staying.map(|key| key.to_lowercase()));
+    let fixed: BTreeSet<String> = wanted.keys().map(|key| key.to_lowercase()).collect();
+    // As Secrets Manager counts: two spellings of a key are two tags.
+    let mut all: BTreeSet<String> = wanted.keys().cloned().collect();
+    all.extend(present.keys().filter(|key| !gone.contains(key)).cloned());
     for (key, value) in &observed.stack_tags {
         let folded = key.to_lowercase();
         let why = if fixed.contains(&folded) || wanted.keys().any(|k| k.to_lowercase() == folded) {
             "its key is taken".to_owned()
         } else if let Some(rule) = TagKey::parse(key).err().or(TagValue::parse(value).err()) {
             rule.to_string()
-        } else if !all.contains(&folded) && all.len() >= LIMIT {
+        } else if !all.contains(key) && all.len() >= LIMIT {
             format!("there is no room for more than {LIMIT} tags")
         } else {
-            all.insert(folded);
+            all.insert(key.clone());
             wanted.insert(key.clone(), value.clone());
             continue;
         };

@@ -3,10 +3,10 @@
 use crate::pages::text;
 use crate::reference::default_of;
 
-pub(crate) const PARAMETERS: [&str; 2] = ["LogsKmsKeyArn", "RolePermissionsBoundary"];
+pub(crate) const PARAMETERS: [&str; 0] = [];
 /// Parameters whose default changes, with the new one as the pages write it.
-pub(crate) const DEFAULTS: [(&str, &str); 1] = [("LogRetentionDays", "`365`")];
-pub(crate) const TARGETS: [&str; 1] = ["status"];
+pub(crate) const DEFAULTS: [(&str, &str); 0] = [];
+pub(crate) const TARGETS: [&str; 0] = [];
 
 #[test]
 fn nothing_is_announced_that_is_there_already() {

@@ -9,6 +9,7 @@
 
 mod announced;
 mod commands;
+mod deployer;
 mod examples;
 mod links;
 mod messages;

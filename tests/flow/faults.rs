@@ -3,7 +3,20 @@
 //! For every operation a loop lets the `k`-th call of the operation, and of all that CloudFormation sends after it, meet
 //! every kind of fault, until a run has fewer than `k` calls. A new call is covered the day it is written.
 
+/// A test for each operation.
+macro_rules! operations {
+    ($check:ident: $($name:ident = $operation:expr;)*) => {
+        $(
+            #[tokio::test(start_paused = true)]
+            async fn $name() {
+                $check($operation).await;
+            }
+        )*
+    };
+}
+
 mod operation;
+mod views;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -15,6 +28,7 @@ use serde_json::Value;
 
 use self::operation::Operation;
 use crate::scene::Scene;
+use kit::account::cloudformation::ViewLag;
 use kit::account::{Lags, Missing};
 use kit::faults::{Fault, Faulty};
 use kit::function::invoke;
@@ -26,6 +40,7 @@ use kit::stack::Outcome;
 struct Strike {
     faults: Faults,
     lags: Lags,
+    views: ViewLag,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +68,7 @@ fn promptly(faults: Faults) -> Strike {
     Strike {
         faults,
         lags: Lags::default(),
+        views: ViewLag::default(),
     }
 }
 
@@ -74,6 +90,7 @@ impl Strike {
     async fn run(&self, operation: Operation, before: &Scene) -> Run {
         let mut scene = before.fork();
         scene.account.lag(self.lags);
+        scene.account.view_lags(self.views);
         let (account, cloud) = (scene.account.clone(), scene.stack.cloud());
         let lasting = match &self.faults {
             Faults::Once(faults) => Faulty::with_all(cloud.clone(), faults.iter().copied()),
@@ -194,17 +211,6 @@ async fn every_fault_at_every_call(operation: Operation) {
     );
 }
 
-macro_rules! operations {
-    ($check:ident: $($name:ident = $operation:expr;)*) => {
-        $(
-            #[tokio::test(start_paused = true)]
-            async fn $name() {
-                $check($operation).await;
-            }
-        )*
-    };
-}
-
 operations! { every_fault_at_every_call:
     a_create_survives_every_fault = Operation::Create(Succeed);
     a_create_beside_a_failing_resource_survives_every_fault = Operation::Create(Fail);
@@ -280,6 +286,7 @@ async fn lagging(operation: Operation) {
         (0..ENDLESS).map(move |k| Strike {
             faults: Faults::Once(vec![(k, fault)]),
             lags,
+            views: ViewLag::default(),
         })
     };
     let faults = [Fault::LoseAnswer, Fault::KillAfter, Fault::HangAfter].map(at_every_call);

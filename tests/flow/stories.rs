@@ -1,10 +1,19 @@
 //! Generated stories: a stack is created, changed, rotated, replaced, edited by hand, deleted and created again, with a
-//! fault here and there. After every chapter the stack is in order; at the end nothing is left.
+//! fault here and there, while somebody forges events and `CloudFormation` shows things late. After every chapter the stack is
+//! in order; at the end nothing is left. `make simulate HISTORIES=100000` tells more of them.
+
+mod beside;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::{Value, json};
 
+use self::beside::{Event, Surroundings, event, surroundings};
 use crate::scene::{OTHER_USER, Scene, USER, properties};
 use kit::account::{Account, OTHER_BOUNDARY};
 use kit::faults::{Fault, Faulty};
@@ -29,6 +38,10 @@ enum Chapter {
         template: Template,
         fault: Option<(usize, Fault)>,
     },
+    /// Tags of the stack, and how late it is shown from now on.
+    Surroundings(Surroundings),
+    /// An event that no stack sends now.
+    Event(Event),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +110,8 @@ fn chapter() -> impl Strategy<Value = Chapter> {
             .prop_map(|(template, others, fault)| Chapter::Update { template, others, fault }),
         3 => (select(edits), fault()).prop_map(|(edit, fault)| Chapter::Edit { edit, fault }),
         1 => (template(), fault()).prop_map(|(template, fault)| Chapter::Rebirth { template, fault }),
+        1 => surroundings().prop_map(Chapter::Surroundings),
+        2 => event().prop_map(Chapter::Event),
     ]
 }
 
@@ -276,7 +291,11 @@ async fn tell(first: Template, chapters: Vec<Chapter>) {
                 told.template = template;
                 told.check().await;
             }
+            Chapter::Surroundings(surroundings) => surroundings.set(&told.scene),
+            Chapter::Event(event) => event.happen(&mut told.scene).await,
         }
+        // Longer than anything is shown late.
+        tokio::time::sleep(SETTLED).await;
         if told.has_leftover() {
             return;
         }
@@ -285,12 +304,84 @@ async fn tell(first: Template, chapters: Vec<Chapter>) {
     told.scene.assert_nothing_left();
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+/// Longer than anything is shown late.
+const SETTLED: Duration = Duration::from_secs(60);
 
-    #[test]
-    fn every_story_ends_well(first in template(), chapters in prop::collection::vec(chapter(), 1..8)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(tell(first, chapters));
+impl Chapter {
+    /// What the summary counts.
+    fn kinds(&self) -> Vec<&'static str> {
+        let (kind, fault) = match self {
+            Self::Update {
+                template: _,
+                others,
+                fault,
+            } => match others {
+                Others::Succeed => ("updates", fault),
+                Others::Fail => ("cancelled updates", fault),
+            },
+            Self::Edit { edit: _, fault } => ("edits by hand", fault),
+            Self::Rebirth { template: _, fault } => ("deletions and creations", fault),
+            Self::Surroundings(it) if it.is_late() => ("late views from then on", &None),
+            Self::Surroundings(_) => ("changed stack tags", &None),
+            Self::Event(Event::Again(_)) => ("requests again", &None),
+            Self::Event(Event::Forged { .. }) => ("forged events", &None),
+        };
+        let faults = fault.map(|_| "faults planned");
+        [kind].into_iter().chain(faults).collect()
     }
+}
+
+/// A whole number from the environment.
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} must be a whole number, not `{value}`")),
+    )
+}
+
+/// `HISTORIES` says how many, `SEED` which ones. What fails is shrunk to the shortest history that fails.
+#[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "the seed and the summary are for whoever runs it"
+)]
+fn every_story_ends_well() {
+    let histories = setting("HISTORIES").unwrap_or(256);
+    let seed = setting("SEED").unwrap_or_else(rand_seed);
+    let again = format!("SEED={seed} HISTORIES={histories}");
+    println!("make simulate {again}");
+    let counts: RefCell<BTreeMap<&str, u64>> = RefCell::default();
+    let config = ProptestConfig {
+        cases: u32::try_from(histories).expect("so many histories"),
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let story = (template(), prop::collection::vec(chapter(), 1..8));
+    let result = TestRunner::new(config).run(&story, |(first, chapters)| {
+        for kind in chapters.iter().flat_map(Chapter::kinds) {
+            *counts.borrow_mut().entry(kind).or_default() += 1;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build();
+        runtime.expect("a runtime").block_on(tell(first, chapters));
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("make simulate {again}\n{failure}");
+    }
+    println!(
+        "{histories} histories ended well: {:?}",
+        counts.into_inner()
+    );
+}
+
+/// Another one for every run.
+fn rand_seed() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs())
 }

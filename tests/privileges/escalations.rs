@@ -99,6 +99,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         &[("kms:ViaService", "s3.us-east-1.amazonaws.com")], "decrypting objects"),
     role("kms:GenerateDataKey", "arn:aws:kms:eu-west-1:111122223333:key/1",
         &[("kms:ViaService", "secretsmanager.us-east-1.amazonaws.com")], "using keys of another region"),
+    role("kms:Decrypt", "arn:aws:kms:us-east-1:111122223333:key/1",
+        &[("kms:ViaService", "logs.us-east-1.amazonaws.com")], "decrypting logs"),
     // Other stacks, other logs, other services.
     role("cloudformation:DescribeStacks", "arn:aws:cloudformation:us-east-1:111122223333:stack/other/1-2-3",
         &[], "reading another stack's parameters and outputs"),
@@ -202,6 +204,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         &[], "a service that acts as an administrator"),
     administrator("iam:PutGroupPolicy", "arn:aws:iam::111122223333:group/readers",
         &[], "more power for a group"),
+    administrator("iam:PutRolePermissionsBoundary", "arn:aws:iam::111122223333:role/own",
+        &[], "a role with a boundary that is no limit"),
     administrator("iam:PutRolePolicy", "arn:aws:iam::111122223333:role/own",
         &[], "more power for a role"),
     administrator("iam:SetDefaultPolicyVersion", OUR_BOUNDARY,

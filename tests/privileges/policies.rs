@@ -14,6 +14,11 @@ const HERE: Place = Place {
     url_suffix: "amazonaws.com",
 };
 
+/// What an organization puts on every role.
+pub(crate) const ROLE_BOUNDARY: &str = "arn:aws:iam::111122223333:policy/WorkloadBoundary";
+/// What encrypts the logs.
+const LOGS_KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1";
+
 /// The policies of the roles, in the order of [`ROLES`], and the boundary of users.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Policies {
@@ -33,6 +38,8 @@ pub(crate) fn stack() -> Stack {
             "NotificationTopicArn",
             "arn:aws:sns:us-east-1:111122223333:people",
         ),
+        ("RolePermissionsBoundary", ROLE_BOUNDARY),
+        ("LogsKmsKeyArn", LOGS_KEY),
     ];
     Stack::new(HERE, &given)
 }

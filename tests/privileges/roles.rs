@@ -57,6 +57,8 @@ fn every_function_and_every_role_of_the_template_is_looked_at() {
         let properties = &stack.template.resource(function)["Properties"];
         assert_eq!(properties["Role"]["Fn::GetAtt"][0], *role, "{function}");
         assert!(properties.get("Policies").is_none(), "{function}");
+        let bounded_by = &stack.properties(role)["PermissionsBoundary"];
+        assert_eq!(bounded_by, policies::ROLE_BOUNDARY, "{role}");
     }
     assert!(of_type("AWS::IAM::Policy").is_empty());
     assert!(of_type("AWS::IAM::RolePolicy").is_empty());

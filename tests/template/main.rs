@@ -11,6 +11,7 @@
 mod boundary;
 mod calls;
 mod environment;
+mod governed;
 mod least_privilege;
 mod lifecycle;
 mod maintenance;

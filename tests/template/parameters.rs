@@ -117,8 +117,14 @@ fn the_function_takes_every_form_the_parameters_describe() {
 fn an_empty_parameter_leaves_its_property_out() {
     let stack = Stack::usual();
     for (name, parameter) in stack.template.section("Parameters") {
-        // The last one is part of what the property is composed of.
-        let others = ["NotificationEmail", "NotificationTopicArn", "Revision"];
+        // `Revision` is part of what the property is composed of; the others are for other resources.
+        let others = [
+            "LogsKmsKeyArn",
+            "NotificationEmail",
+            "NotificationTopicArn",
+            "Revision",
+            "RolePermissionsBoundary",
+        ];
         if parameter["Default"] == "" && !others.contains(&name.as_str()) {
             let property =
                 &stack.template.resource(stack.template.only(RESOURCE))["Properties"][name];

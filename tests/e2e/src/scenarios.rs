@@ -17,6 +17,7 @@ mod replacement;
 mod rotation;
 mod runtime;
 mod schedule;
+mod tags;
 mod upgrade;
 
 /// A test: its sentence, and what shows it.
@@ -42,6 +43,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         rotation::SCENARIOS,
         runtime::SCENARIOS,
         schedule::SCENARIOS,
+        tags::SCENARIOS,
         upgrade::SCENARIOS,
         deletion::SCENARIOS,
     ]

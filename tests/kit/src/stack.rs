@@ -1,6 +1,8 @@
 //! A CloudFormation with one custom resource in one stack: it makes the events, checks the answers, and sends what
 //! CloudFormation sends after them. It also sets how the account's `DescribeStackResource` sees the resource.
 
+mod changes;
+
 use std::time::Duration;
 
 use aws_smithy_types::DateTime;

@@ -43,10 +43,15 @@ impl<'a> Deployment<'a> {
         }
     }
 
+    /// The next operation gives the stack this tag.
+    pub(crate) fn tagged(self, key: &str, value: &str) -> Self {
+        let stack = self.stack.with_tag(key, value);
+        Self { stack, ..self }
+    }
+
     /// The function sees its stack as it was so many seconds ago, by the emulator's launcher.
     pub(crate) fn seen_late(self, seconds: u32) -> Self {
-        let stack = self.stack.with_tag("emulator:lag", &seconds.to_string());
-        Self { stack, ..self }
+        self.tagged("emulator:lag", &seconds.to_string())
     }
 
     /// Reads as, or collides with, another user.

@@ -1,0 +1,128 @@
+//! What happens beside a stack's own operations: the stack gets tags, `CloudFormation` shows it late, and somebody forges an
+//! event or Lambda delivers an old one again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+use super::Template;
+use crate::scene::Scene;
+use kit::account::Owner;
+use kit::account::cloudformation::ViewLag;
+use kit::function::invoke;
+
+/// The tags of the stack and how late it is shown, from now on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings {
+    /// So many tags, half of them in capitals after an odd `spelling`.
+    tags: usize,
+    spelling: usize,
+    seconds: u64,
+    looks: u32,
+}
+
+pub(super) fn surroundings() -> impl Strategy<Value = Surroundings> {
+    let late = select(vec![(0, 0), (0, 0), (0, 2), (5, 0), (15, 1)]);
+    (select(vec![0, 0, 2, 30, 60]), 0..4_usize, late).prop_map(
+        |(tags, spelling, (seconds, looks))| Surroundings {
+            tags,
+            spelling,
+            seconds,
+            looks,
+        },
+    )
+}
+
+impl Surroundings {
+    pub(super) fn set(self, scene: &Scene) {
+        let Self {
+            tags,
+            spelling,
+            seconds,
+            looks,
+        } = self;
+        let tag = |at: usize| {
+            let key = match (at + spelling) % 4 {
+                0 => format!("TAG-{at}"),
+                1 => format!("aws:tag-{at}"),
+                _ => format!("tag-{at}"),
+            };
+            (key, format!("{spelling}"))
+        };
+        let stack = &scene.owner().stack_id;
+        scene.account.tag_stack(stack, (0..tags).map(tag).collect());
+        scene.account.view_lags(ViewLag {
+            time: Duration::from_secs(seconds),
+            looks,
+        });
+    }
+
+    pub(super) fn is_late(self) -> bool {
+        self.seconds > 0 || self.looks > 0
+    }
+}
+
+/// An event that no stack sends now.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    /// An earlier request, delivered again.
+    Again(usize),
+    /// Invented, with the living pair's id or another.
+    Forged {
+        kind: &'static str,
+        template: Template,
+        id: &'static str,
+    },
+}
+
+pub(super) fn event() -> impl Strategy<Value = Event> {
+    let ids = vec![
+        "publisher/publisher-reader",
+        "publisher/publisher-other",
+        "publisher/publisher-stranger",
+        "mine-PublisherAccess-1ABC",
+    ];
+    let kinds = select(vec!["Create", "Update", "Delete"]);
+    let forged = (kinds, super::template(), select(ids));
+    prop_oneof![
+        (0..100_usize).prop_map(Event::Again),
+        forged.prop_map(|(kind, template, id)| Event::Forged { kind, template, id }),
+    ]
+}
+
+fn everything(scene: &Scene) -> BTreeMap<String, String> {
+    scene.account.foreign_to(&Owner {
+        stack_id: String::new(),
+        logical_id: String::new(),
+    })
+}
+
+impl Event {
+    /// The stack is at rest: whatever comes, nothing is made, changed or removed.
+    pub(super) async fn happen(self, scene: &mut Scene) {
+        let event = self.of(scene);
+        let before = everything(scene);
+        let answer = invoke(&scene.account, &scene.process(), &event).await;
+        assert!(answer.is_some(), "{self:?} is answered");
+        assert_eq!(everything(scene), before, "{self:?}: {answer:?}");
+    }
+
+    fn of(self, scene: &mut Scene) -> Value {
+        match self {
+            Self::Again(at) => {
+                let history = scene.stack.history();
+                history[at % history.len()].event.clone()
+            }
+            Self::Forged { kind, template, id } => {
+                let id = (kind != "Create").then_some(id);
+                let old = json!({"Buckets": "reads"});
+                let old = (kind == "Update").then_some(&old);
+                let properties = template.properties(99);
+                scene.stack.request(kind, id, &properties, old)
+            }
+        }
+    }
+}
