@@ -91,18 +91,18 @@ fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
     let findings = answer["findings"].as_array().into_iter().flatten();
     lines.extend(findings.map(|finding| format!("- {}", text(finding))));
     for key in answer["keys"].as_array().into_iter().flatten() {
-        let last = match &key["lastUse"] {
-            Value::String(unknown) => unknown.clone(),
-            last => {
-                let note = last["note"].as_str();
-                let note = note.map_or_else(String::new, |note| format!(" ({note})"));
-                format!(
-                    "{} by {} in {}{note}",
-                    text(&last["date"]),
-                    text(&last["service"]),
-                    text(&last["region"])
-                )
-            }
+        let last = &key["lastUse"];
+        let last = if let Value::String(unknown) = last {
+            unknown.clone()
+        } else {
+            let note = last["note"].as_str();
+            let note = note.map_or_else(String::new, |note| format!(" ({note})"));
+            format!(
+                "{} by {} in {}{note}",
+                text(&last["date"]),
+                text(&last["service"]),
+                text(&last["region"])
+            )
         };
         let label = key["label"]
             .as_str()
@@ -118,12 +118,14 @@ fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
             key["ageDays"]
         ));
     }
-    lines.push(match &answer["subscriptions"] {
-        Value::Null => "who is told: not known".to_owned(),
-        told => format!(
+    let told = &answer["subscriptions"];
+    lines.push(if told.is_null() {
+        "who is told: not known".to_owned()
+    } else {
+        format!(
             "who is told: {} confirmed, {} not confirmed",
             told["confirmed"], told["pending"]
-        ),
+        )
     });
     Ok((lines.join("\n"), healthy))
 }

@@ -22,6 +22,13 @@ impl Account {
             .collect())
     }
 
+    /// Deactivates a key, as somebody does who no longer uses it.
+    pub(crate) fn deactivate_key(&self, user: &str, key: &str) -> anyhow::Result<()> {
+        let command = ["iam", "update-access-key", "--user-name", user];
+        let options = ["--access-key-id", key, "--status", "Inactive"];
+        self.json(command.into_iter().chain(options)).map(drop)
+    }
+
     /// The document of a user's inline policy.
     pub(crate) fn inline_policy(&self, user: &str, policy: &str) -> anyhow::Result<Value> {
         let command = [

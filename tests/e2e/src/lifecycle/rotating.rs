@@ -58,8 +58,16 @@ pub(super) fn rotate_on_schedule(
     notes: &mut Notes,
 ) -> anyhow::Result<()> {
     let (first, second) = (story.first_bucket().to_owned(), story.names.second.clone());
-    story.sam_deploy(&[("RotationDays", "45")])?;
+    story.sam_deploy(&[
+        ("RotationDays", "45"),
+        ("NotificationEmail", "genomics@example.com"),
+    ])?;
     let before = story.current_key()?.clone();
+    // The key before was used a moment ago, so a schedule does not end it until somebody says that it may.
+    let oldest = story.keys.first().context("no key was fetched yet")?;
+    story
+        .account
+        .deactivate_key(&story.names.user, &oldest.key.id)?;
     let publisher = story.publisher()?;
     // What the schedule does in 45 days.
     let current = story

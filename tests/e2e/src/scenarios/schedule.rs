@@ -1,4 +1,4 @@
-//! Rotation on a schedule: Secrets Manager calls the rotation function.
+//! Between deployments: Secrets Manager and EventBridge call the maintenance function.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[(
-    "a rotation leaves the key before active, and the next one ends it",
+    "a rotation never ends a key in use, and a daily check tells what broke",
     rotations,
 )];
 
@@ -30,31 +30,25 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     let first = bench.current_key(&user)?;
     expect_keys(bench, &user, &[&first]).context("the schedule's test")?;
     let inbox = Inbox::of(account, &deployment)?;
-
     let rotate = || account.rotate(&secret, || bench.assert_reads(&user));
     let second = rotate()?;
     expect_keys(bench, &user, &[&first, &second])?;
-    let message = inbox.receive()?;
-    assert_holds(&message, &[&user, &format!("name={secret}")])?;
-    notes.add(format!("told by e-mail: {message}"));
+    tell_of_new_key(bench, &deployment, &inbox, notes)?;
+    hold_up(bench, &user, &inbox, notes)?;
+    expect_keys(bench, &user, &[&first, &second]).context("a rotation held up")?;
+    check(bench, &deployment, &inbox, notes)?;
 
+    // Somebody has pasted the new key and says so.
+    account.deactivate_key(&user, &first.key.id)?;
     let third = rotate()?;
     expect_keys(bench, &user, &[&second, &third])?;
     let refused =
         Publisher::with_key(account, bench.workplace, &first.key).list_refusal(BUCKET, "")?;
     ensure!(refused.code == "InvalidAccessKeyId", "{refused}");
-    notes.add(format!(
-        "{} after two rotations: {}",
-        first.key.id, refused.code
-    ));
-
     repeat(bench, &deployment, &third)?;
     expect_keys(bench, &user, &[&second, &third]).context("repeated steps")?;
 
     // An update knows the rotated key, and another function of the stack rotates it by number.
-    deployment.set("Revision", json!("2"));
-    deployment.update()?;
-    expect_keys(bench, &user, &[&second, &third]).context("an update after rotations")?;
     deployment.set("KeySerial", json!(2));
     deployment.update()?;
     let fourth = bench.current_key(&user)?;
@@ -73,9 +67,132 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     bench.assert_nothing_of(&user)
 }
 
-/// Whether the message says to whom the new key belongs and who is to get it.
-fn assert_holds(message: &str, names: &[&str]) -> anyhow::Result<()> {
-    for part in names.iter().chain(&["DNAstack Publisher"]) {
+/// Secrets Manager's own event, which no emulator sends, has the function tell of the new key.
+fn tell_of_new_key(
+    bench: &Bench<'_>,
+    deployment: &Deployment<'_>,
+    inbox: &Inbox<'_>,
+    notes: &mut Notes,
+) -> anyhow::Result<()> {
+    let event = json!({
+        "detail-type": "Secret Label Updated", "source": "aws.secretsmanager",
+        "time": "2026-11-24T06:00:00Z", "resources": [secret_arn(bench, deployment)?],
+        "detail": {"labelUpdated": "AWSCURRENT"},
+    });
+    invoke(bench, deployment, &event)?;
+    let message = inbox.receive()?;
+    assert_holds(&message, &[&deployment.user, "new access key", "Paste"])?;
+    notes.add(format!("told of the new key: {}", first_line(&message)));
+    Ok(())
+}
+
+/// The next rotation would end a key that was used a moment ago.
+fn hold_up(
+    bench: &Bench<'_>,
+    user: &str,
+    inbox: &Inbox<'_>,
+    notes: &mut Notes,
+) -> anyhow::Result<()> {
+    let secret = format!("publisher/{user}");
+    let command = ["secretsmanager", "rotate-secret", "--secret-id", &secret];
+    bench.account.json(command)?;
+    let message = inbox.receive()?;
+    assert_holds(&message, &["held up", "last used on", "KeySerial"])?;
+    notes.add(format!("told of the guard: {}", first_line(&message)));
+    let labels = bench.account.secret(&secret)?.context("it is gone")?;
+    let pending = labels["VersionIdsToStages"]
+        .to_string()
+        .contains("AWSPENDING");
+    ensure!(!pending, "AWSPENDING is left: {labels}");
+    Ok(())
+}
+
+/// A check finds nothing where all is well, and tells of a policy edited by hand without changing it.
+fn check(
+    bench: &Bench<'_>,
+    deployment: &Deployment<'_>,
+    inbox: &Inbox<'_>,
+    notes: &mut Notes,
+) -> anyhow::Result<()> {
+    let account = bench.account;
+    let by_hand = json!({"check": {}});
+    let answer = invoke(bench, deployment, &by_hand)?;
+    ensure!(answer["healthy"] == true, "{answer}");
+    let before = account.inline_policy(&deployment.user, "S3AccessPolicy")?;
+    let nothing = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"},
+    ]});
+    let document = nothing.to_string();
+    let command = ["iam", "put-user-policy", "--user-name", &deployment.user];
+    let options = [
+        "--policy-name",
+        "S3AccessPolicy",
+        "--policy-document",
+        &document,
+    ];
+    account.json(command.into_iter().chain(options))?;
+    let edited = account.inline_policy(&deployment.user, "S3AccessPolicy")?;
+    invoke(
+        bench,
+        deployment,
+        &json!({"check": {"time": "2026-11-24T06:00:00Z"}}),
+    )?;
+    let message = inbox.receive()?;
+    assert_holds(&message, &["daily check", "S3AccessPolicy"])?;
+    notes.add(format!("told by the check: {message}"));
+    let answer = invoke(bench, deployment, &by_hand)?;
+    ensure!(answer["healthy"] == false, "{answer}");
+    let now = account.inline_policy(&deployment.user, "S3AccessPolicy")?;
+    ensure!(now == edited, "the check changed the policy");
+    let document = before.to_string();
+    let options = [
+        "--policy-name",
+        "S3AccessPolicy",
+        "--policy-document",
+        &document,
+    ];
+    let command = ["iam", "put-user-policy", "--user-name", &deployment.user];
+    account.json(command.into_iter().chain(options)).map(drop)
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}
+
+fn secret_arn(bench: &Bench<'_>, deployment: &Deployment<'_>) -> anyhow::Result<String> {
+    let secret = format!("publisher/{}", deployment.user);
+    let secret = bench.account.secret(&secret)?;
+    text(&secret.context("the secret is gone")?["ARN"])
+}
+
+/// Invokes the function; gives its answer.
+fn invoke(bench: &Bench<'_>, deployment: &Deployment<'_>, event: &Value) -> anyhow::Result<Value> {
+    let (answer, payload) = send(bench, deployment, event)?;
+    ensure!(answer["FunctionError"].is_null(), "{event}: {payload}");
+    Ok(payload)
+}
+
+/// Invokes the function; gives what Lambda says, and its answer.
+fn send(
+    bench: &Bench<'_>,
+    deployment: &Deployment<'_>,
+    event: &Value,
+) -> anyhow::Result<(Value, Value)> {
+    let function = deployment.stack.resources()?.physical_id(ROTATION)?;
+    let folder = bench.workplace.scratch();
+    let (payload, output) = (folder.join("event.json"), folder.join("answer.json"));
+    fs::write(&payload, event.to_string())?;
+    let payload = format!("file://{}", path_text(&payload)?);
+    let command = ["lambda", "invoke", "--function-name", &function];
+    let options = ["--payload", &payload, path_text(&output)?];
+    let answer = bench.account.json(command.into_iter().chain(options))?;
+    let payload = fs::read_to_string(&output)?;
+    Ok((answer, serde_json::from_str(&payload)?))
+}
+
+/// Whether the message holds all of this.
+fn assert_holds(message: &str, parts: &[&str]) -> anyhow::Result<()> {
+    for part in parts {
         ensure!(
             message.contains(part),
             "the message lacks {part}: {message}"
@@ -109,30 +226,12 @@ fn repeat(
     deployment: &Deployment<'_>,
     current: &StoredKey,
 ) -> anyhow::Result<()> {
-    let function = deployment.stack.resources()?.physical_id(ROTATION)?;
-    let secret = bench
-        .account
-        .secret(&format!("publisher/{}", deployment.user))?;
-    let arn = text(&secret.context("the secret is gone")?["ARN"])?;
+    let arn = secret_arn(bench, deployment)?;
     let unknown = "00000000-0000-4000-8000-000000000000";
     for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
         for (token, taken) in [(current.version_id.as_str(), true), (unknown, false)] {
             let event = json!({"Step": step, "SecretId": arn, "ClientRequestToken": token});
-            let folder = bench.workplace.scratch();
-            let (payload, output) = (folder.join("step.json"), folder.join("taken.json"));
-            fs::write(&payload, event.to_string())?;
-            let payload = format!("file://{}", path_text(&payload)?);
-            let command = [
-                "lambda",
-                "invoke",
-                "--function-name",
-                &function,
-                "--payload",
-                &payload,
-            ];
-            let answer = bench
-                .account
-                .json(command.into_iter().chain([path_text(&output)?]))?;
+            let (answer, _) = send(bench, deployment, &event)?;
             let failed = answer["FunctionError"].is_string();
             ensure!(failed != taken, "{step} for {token}: {answer}");
         }
@@ -170,9 +269,12 @@ impl<'a> Inbox<'a> {
 
     /// The next message's text.
     fn receive(&self) -> anyhow::Result<String> {
-        let waiting = ["--queue-url", &self.queue, "--wait-time-seconds", "10"];
+        let waiting = ["--queue-url", &self.queue, "--wait-time-seconds", "20"];
         let received = sqs(self.account, &[&["receive-message"], &waiting[..]].concat())?;
         let body = text(&received["Messages"][0]["Body"]).context("nobody was told")?;
+        let handle = text(&received["Messages"][0]["ReceiptHandle"])?;
+        let taken = ["--queue-url", &self.queue, "--receipt-handle", &handle];
+        sqs(self.account, &[&["delete-message"], &taken[..]].concat())?;
         let notification: Value = serde_json::from_str(&body)?;
         text(&notification["Message"])
     }
