@@ -27,6 +27,7 @@ def mend():
     register_before_invoking(answered, creating)
     tell_progress(creating)
     announce_clean_up()
+    announce_nested_deletion()
     roll_back(answered)
     say_it_as_aws()
     show_late()
@@ -141,6 +142,25 @@ def announce_clean_up():
         return stacks._add_event(*about, "DELETE_COMPLETE", physical_id=physical_id)
 
     stacks._delete_resource = in_clean_up
+
+
+def announce_nested_deletion():
+    """Say that a nested stack and what is in it are being deleted before the first Delete."""
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS[STACK]
+    delete = handlers["delete"]
+
+    def deleting(physical_id, properties, *rest):
+        nested = stack_named(provisioners._nested_stack_lookup_name(physical_id))
+        if nested:
+            nested["StackStatus"] = "DELETE_IN_PROGRESS"
+            for resource in nested.get("_resources", {}).values():
+                resource["ResourceStatus"] = "DELETE_IN_PROGRESS"
+            keep_view(nested)
+        return delete(physical_id, properties, *rest)
+
+    handlers["delete"] = deleting
 
 
 def show(stack, status):
