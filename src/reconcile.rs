@@ -106,12 +106,20 @@ async fn update<C: Cloud>(
     // If the previous properties name a pair that is neither the event's nor wanted, it comes from a replacement that
     // never answered. CloudFormation does not know its id, and will never delete it.
     if let Some(name) = &previous.user
-        && Some(name) != current.as_ref()
-        && *name != desired.user
+        && !current
+            .as_ref()
+            .is_some_and(|current| current.eq_ignore_case(name))
+        && !name.eq_ignore_case(&desired.user)
     {
         info!(user = %name, "removing what a replacement without an answer may have left");
-        let removed = remove(run, name, desired.recovery).await;
-        removed.map_err(|error| failure(error.to_string()))?;
+        match remove_confirmed(run, name, desired.recovery).await {
+            Ok(()) => {}
+            Err(RunError::Unconfirmed(confirmation)) => {
+                let reason = clean_up(run, &confirmation, None, desired).await;
+                return Err(failure(reason));
+            }
+            Err(error) => return Err(failure(error.to_string())),
+        }
     }
     Ok(Success {
         id: desired.user.secret_name().to_string(),
@@ -131,20 +139,8 @@ async fn delete<C: Cloud>(
         warn!("neither the id nor the properties name a user: there is nothing to delete");
         return Ok(Success { id, attributes });
     };
-    let removed = settle(
-        run,
-        between_rounds(),
-        async || Ok(observe::for_deletion(run, user).await?),
-        |observed| {
-            if observed.confirmation.is_confirmed() {
-                removal(run, observed, recovery)
-            } else {
-                Err(unconfirmed(observed))
-            }
-        },
-    );
-    match removed.await {
-        Ok(_) => Ok(Success { id, attributes }),
+    match remove_confirmed(run, user, recovery).await {
+        Ok(()) => Ok(Success { id, attributes }),
         Err(RunError::Unconfirmed(confirmation)) => Err(Failure {
             id,
             reason: format!("{}; nothing was removed", sentence(run, &confirmation)),
@@ -209,6 +205,27 @@ fn answer_again(goal: &Goal<'_>, observed: &Observed) -> Option<Plan> {
         info!("this request was answered before, and everything is as it asks");
         Plan::nothing(End::Done)
     })
+}
+
+/// Removes what is ours of a pair, once CloudFormation confirms that it is not the one in use.
+async fn remove_confirmed<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+    recovery: RecoveryWindow,
+) -> Result<(), RunError> {
+    let removed = settle(
+        run,
+        between_rounds(),
+        async || Ok(observe::for_deletion(run, name).await?),
+        |observed| {
+            if observed.confirmation.is_confirmed() {
+                removal(run, observed, recovery)
+            } else {
+                Err(unconfirmed(observed))
+            }
+        },
+    );
+    removed.await.map(|_| ())
 }
 
 /// Removes what is ours of a pair.

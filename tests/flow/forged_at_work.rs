@@ -103,12 +103,13 @@ async fn during_an_update_a_forged_update_makes_another_pair_of_this_stack() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn during_an_update_a_forged_update_removes_the_pair_that_it_names_as_the_previous_one() {
+async fn during_an_update_a_forged_update_cannot_remove_the_pair_in_use_as_the_previous_one() {
     let mut scene = at(UPDATING).await;
     let replaced = properties_with(json!({"UserName": OTHER_USER}));
     let answer = forge(&mut scene, "Update", Some(OTHER_SECRET), &replaced).await;
-    assert!(answer.succeeded(), "{}", answer.reason());
-    assert_eq!(scene.account.current_key(SECRET), None);
+    assert!(!answer.succeeded());
+    scene.account.assert_gone(OTHER_USER);
+    scene.assert_works(USER, "reads");
 }
 
 #[tokio::test(start_paused = true)]

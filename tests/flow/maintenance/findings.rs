@@ -71,7 +71,8 @@ async fn a_bucket_that_starts_to_deny_is_told_every_day_until_it_is_mended() {
 
 #[tokio::test(start_paused = true)]
 async fn what_somebody_changed_is_told_in_the_words_of_the_next_updates_plan() {
-    let changes: [(&str, fn(&Scene)); 5] = [
+    type Change = fn(&Scene);
+    let changes: [(&str, Change); 5] = [
         ("put policy `S3AccessPolicy`", |scene| {
             let other = r#"{"Version":"2012-10-17","Statement":[]}"#;
             scene

@@ -5,6 +5,7 @@ use std::time::Duration;
 use publisher_s3_access::cloud::{Cloud, PutVersion, SecretArn, VersionId};
 use publisher_s3_access::plan::RotationStep;
 use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
+use publisher_s3_access::waits::KEY_IN_FLIGHT;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -274,7 +275,7 @@ async fn a_key_made_a_moment_ago_is_waited_for_and_then_taken_for_an_orphan() {
     let started = tokio::time::Instant::now();
     assert_eq!(secret.steps(&scene.process(), &token).await, Ok(()));
     assert!(
-        started.elapsed() >= Duration::from_secs(50),
+        started.elapsed() >= KEY_IN_FLIGHT,
         "{:?}",
         started.elapsed()
     );
