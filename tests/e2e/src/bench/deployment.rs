@@ -27,9 +27,13 @@ impl<'a> Deployment<'a> {
         Self {
             bench,
             stack: Stack::new(bench.account, &name),
+            // The maintenance function is told the parameters, not the resource's properties.
+            parameters: BTreeMap::from([
+                ("Buckets", BUCKET.to_owned()),
+                ("UserName", name.clone()),
+            ]),
             user: name,
             properties: json!({}),
-            parameters: BTreeMap::new(),
             other_template: None,
         }
     }
@@ -55,7 +59,8 @@ impl<'a> Deployment<'a> {
     }
 
     /// Reads as, or collides with, another user.
-    pub(crate) fn with_user(self, user: &str) -> Self {
+    pub(crate) fn with_user(mut self, user: &str) -> Self {
+        self.set_parameter("UserName", user);
         let user = user.to_owned();
         Self { user, ..self }
     }
