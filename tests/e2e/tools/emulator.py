@@ -77,6 +77,18 @@ def fill_permissions_boundary(iam_actions):
     iam_actions.request_tag_context = with_boundary
 
 
+def speak_tls():
+    """Judge every request as one that came by TLS: functions reach the emulator by plain HTTP on loopback."""
+    from ministack.core import iam_evaluator
+
+    resolve = iam_evaluator._resolve_condition_key
+
+    def by_tls(key, context):
+        return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+
+    iam_evaluator._resolve_condition_key = by_tls
+
+
 def require_decrypt(iam_actions):
     """Ask for `kms:Decrypt` on the key of an SSE-KMS object that is downloaded, through S3 in the key's region."""
     from ministack.services import s3
@@ -219,6 +231,7 @@ def main():
 
         fill_permissions_boundary(iam_actions)
         require_decrypt(iam_actions)
+        speak_tls()
         tell_bucket_region()
         list_absent_credentials()
         tell_last_use()
