@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[(
-    "a rotation never ends a key in use, and a daily check tells what broke",
+    "a rotation never ends a key in use, and tells when it is held up",
     rotations,
 )];
 
@@ -36,7 +36,6 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     tell_of_new_key(&deployment, &inbox, notes)?;
     hold_up(bench, &user, &inbox, notes)?;
     expect_keys(bench, &user, &[&first, &second]).context("a rotation held up")?;
-    check(bench, &deployment, &inbox, notes)?;
 
     // Somebody has pasted the new key and says so.
     account.deactivate_key(&user, &first.key.id)?;
@@ -103,54 +102,6 @@ fn hold_up(
     })
 }
 
-/// A check finds nothing where all is well, and tells of a policy edited by hand without changing it.
-fn check(
-    bench: &Bench<'_>,
-    deployment: &Deployment<'_>,
-    inbox: &Inbox<'_>,
-    notes: &mut Notes,
-) -> anyhow::Result<()> {
-    let account = bench.account;
-    let by_hand = json!({"check": {}});
-    let answer = invoke(bench, deployment, &by_hand)?;
-    ensure!(answer["healthy"] == true, "{answer}");
-    let before = account.inline_policy(&deployment.user, "S3AccessPolicy")?;
-    let nothing = json!({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"},
-    ]});
-    let document = nothing.to_string();
-    let command = ["iam", "put-user-policy", "--user-name", &deployment.user];
-    let options = [
-        "--policy-name",
-        "S3AccessPolicy",
-        "--policy-document",
-        &document,
-    ];
-    account.json(command.into_iter().chain(options))?;
-    let edited = account.inline_policy(&deployment.user, "S3AccessPolicy")?;
-    invoke(
-        bench,
-        deployment,
-        &json!({"check": {"time": "2026-11-24T06:00:00Z"}}),
-    )?;
-    let message = inbox.receive()?;
-    assert_holds(&message, &["daily check", "S3AccessPolicy"])?;
-    notes.add(format!("told by the check: {message}"));
-    let answer = invoke(bench, deployment, &by_hand)?;
-    ensure!(answer["healthy"] == false, "{answer}");
-    let now = account.inline_policy(&deployment.user, "S3AccessPolicy")?;
-    ensure!(now == edited, "the check changed the policy");
-    let document = before.to_string();
-    let options = [
-        "--policy-name",
-        "S3AccessPolicy",
-        "--policy-document",
-        &document,
-    ];
-    let command = ["iam", "put-user-policy", "--user-name", &deployment.user];
-    account.json(command.into_iter().chain(options)).map(drop)
-}
-
 fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or_default()
 }
@@ -159,13 +110,6 @@ fn secret_arn(bench: &Bench<'_>, deployment: &Deployment<'_>) -> anyhow::Result<
     let secret = format!("publisher/{}", deployment.user);
     let secret = bench.account.secret(&secret)?;
     text(&secret.context("the secret is gone")?["ARN"])
-}
-
-/// Invokes the function; gives its answer.
-fn invoke(bench: &Bench<'_>, deployment: &Deployment<'_>, event: &Value) -> anyhow::Result<Value> {
-    let (answer, payload) = send(bench, deployment, event)?;
-    ensure!(answer["FunctionError"].is_null(), "{event}: {payload}");
-    Ok(payload)
 }
 
 /// Invokes the function; gives what Lambda says, and its answer.
