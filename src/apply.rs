@@ -14,7 +14,7 @@ use crate::observe::Pair;
 use crate::plan::{End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step};
 use crate::proof::prove;
 use crate::run::Run;
-use crate::secret::StoredKey;
+use crate::secret::{Label, StoredKey};
 use crate::waits::while_iam_lags;
 
 /// The recovery period of a secret that may not be deleted at once, in days: the shortest that Secrets Manager has.
@@ -261,8 +261,10 @@ fn lags(step: &Step) -> bool {
 
 /// Another run has moved a label that is not where it was.
 fn overtaken(step: &Step, error: &CloudError) -> bool {
-    matches!(step, Step::Promote { .. } | Step::DropLabel { .. })
-        && matches!(error.kind, ErrorKind::Rejected | ErrorKind::NotFound)
+    matches!(
+        step,
+        Step::Promote { .. } | Step::KeepPrevious { .. } | Step::DropLabel { .. }
+    ) && matches!(error.kind, ErrorKind::Rejected | ErrorKind::NotFound)
 }
 
 /// Why the call of a step failed.
@@ -321,6 +323,12 @@ impl<C: Cloud> Execution<'_, C> {
             }
             Step::TagSecret(tags) => cloud.tag_secret(self.secret()?, tags).await?,
             Step::UntagSecret(keys) => cloud.untag_secret(self.secret()?, keys).await?,
+            Step::KeepPrevious { from, to } => {
+                let label = Label::Previous.as_str();
+                cloud
+                    .move_label(self.secret()?, label, Some(from), Some(to))
+                    .await?;
+            }
             Step::DropLabel { label, version } => {
                 cloud
                     .move_label(self.secret()?, label.as_str(), Some(version), None)

@@ -39,10 +39,12 @@ pub(super) struct KeyPlan {
 pub(super) enum KeyDecision {
     /// It stays.
     Keep(StoredKey),
-    /// A new key becomes the one in use; `replaces` holds `AWSCURRENT` until then, and `room` is made before.
+    /// A new key becomes the one in use; `replaces` holds `AWSCURRENT` until then, and `room` is made before. `keeps`
+    /// stays the previous one.
     Make {
         new: NewKey,
         replaces: Option<VersionId>,
+        keeps: Option<VersionId>,
         room: Vec<Step>,
     },
     /// A new key that an earlier run has stored becomes the one in use.
@@ -90,6 +92,15 @@ pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan 
         notes: keys.notes(desired.get()),
         decision,
     }
+}
+
+/// The version that stays `AWSPREVIOUS` when this one is no longer `AWSCURRENT`; `None`: this one becomes it.
+pub(super) fn kept_previous(
+    pair: &Pair,
+    current: &VersionId,
+    now: SystemTime,
+) -> Option<VersionId> {
+    Keys::of(pair, now).kept_previous(current)
 }
 
 impl<'a> Keys<'a> {
@@ -166,6 +177,7 @@ impl<'a> Keys<'a> {
             return KeyDecision::Make {
                 new: self.new_key(name, Label::Current, desired),
                 replaces: None,
+                keeps: None,
                 room: self.room_for_one(),
             };
         };
@@ -208,9 +220,24 @@ impl<'a> Keys<'a> {
             _ => KeyDecision::Make {
                 new: self.new_key(name, Label::Candidate, serial),
                 replaces: Some(replaces),
+                keeps: self.kept_previous(current),
                 room: self.room_for_one(),
             },
         }
+    }
+
+    /// The previous key, if it outlives the one in use, which is gone or gives way to it. Secrets Manager gives
+    /// `AWSPREVIOUS` to the version that loses `AWSCURRENT`; the previous key would then have no label, and would go as
+    /// an orphan, although Publisher may read with it.
+    fn kept_previous(&self, current: &VersionId) -> Option<VersionId> {
+        let previous = self.labelled(Label::Previous)?;
+        let status = |version| self.status(&self.key_in(version)?.id);
+        let kept = match status(current) {
+            None => status(previous).is_some(),
+            Some(KeyStatus::Inactive) => status(previous) == Some(KeyStatus::Active),
+            Some(KeyStatus::Active) => false,
+        };
+        kept.then(|| previous.clone())
     }
 
     /// Where `AWSCURRENT` goes back to, if somebody edited the secret: the value is not ours, or names a key that the
