@@ -24,6 +24,8 @@ pub(crate) const ROTATION: &str = "RotationFunction";
 pub(crate) const TOPIC: &str = "NewKeyTopic";
 /// The function's role.
 pub(crate) const ROLE: &str = "FunctionRole";
+/// The role of the function that Secrets Manager calls.
+pub(crate) const ROTATION_ROLE: &str = "RotationRole";
 /// The managed policy that bounds the user.
 pub(crate) const BOUNDARY: &str = "Boundary";
 

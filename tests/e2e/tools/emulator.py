@@ -11,6 +11,7 @@ of the caller's AWS set-up is let through; `EXTRA_RESPONSE_ORIGINS` is, with the
 """
 
 import argparse
+import contextvars
 import os
 import signal
 import socket
@@ -75,6 +76,39 @@ def fill_permissions_boundary(iam_actions):
         return {**context, "iam:PermissionsBoundary": boundary} if boundary else context
 
     iam_actions.request_tag_context = with_boundary
+
+
+def bound_roles(iam_actions):
+    """Give roles of stacks their boundary, and say so where a boundary alone denies: MiniStack's CloudFormation drops the
+    first, and its refusals blame the identity's policies."""
+    from ministack.core import iam_evaluator
+    from ministack.services import iam
+    from ministack.services.cloudformation import provisioners
+
+    handlers, by_boundary = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"], contextvars.ContextVar("by_boundary", default=False)
+    evaluate, refuse = iam_evaluator.evaluate, iam_actions.access_denied_response
+
+    def bounded(make, at):
+        def with_boundary(*arguments, **named):
+            made = make(*arguments, **named)
+            iam._roles[made[0]]["PermissionsBoundary"] = arguments[at].get("PermissionsBoundary")
+            return made
+        return with_boundary
+
+    def judged(context, policies, *limits):
+        result = evaluate(context, policies, *limits)
+        by_boundary.set(result.decision == "ImplicitDeny" and evaluate(context, policies).decision == "Allow")
+        return result
+
+    def refused(service, action, principal, request_id, **named):
+        if by_boundary.get() and not named.get("error_code") and not named.get("message"):
+            why = f"because no permissions boundary allows the {action} action"
+            named["message"] = f"User: {principal} is not authorized to perform: {action} {why}"
+        return refuse(service, action, principal, request_id, **named)
+
+    for operation, at in (("create", 1), ("update", 2)):
+        handlers[operation] = bounded(handlers[operation], at)
+    iam_evaluator.evaluate, iam_actions.access_denied_response = judged, refused
 
 
 def speak_tls():
@@ -230,6 +264,7 @@ def main():
         from ministack.core import iam_actions
 
         fill_permissions_boundary(iam_actions)
+        bound_roles(iam_actions)
         require_decrypt(iam_actions)
         speak_tls()
         tell_bucket_region()

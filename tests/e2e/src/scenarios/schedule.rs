@@ -29,7 +29,8 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     let secret = format!("publisher/{user}");
     let first = bench.current_key(&user)?;
     expect_keys(bench, &user, &[&first]).context("the schedule's test")?;
-    let inbox = Inbox::of(account, &deployment)?;
+    let topic = deployment.stack.resources()?.physical_id(TOPIC)?;
+    let inbox = Inbox::of(account, &topic, "publisher-inbox")?;
     let rotate = || account.rotate(&secret, || bench.assert_reads(&user));
     let second = rotate()?;
     expect_keys(bench, &user, &[&first, &second])?;
@@ -113,7 +114,7 @@ fn secret_arn(bench: &Bench<'_>, deployment: &Deployment<'_>) -> anyhow::Result<
 }
 
 /// Invokes the function; gives what Lambda says, and its answer.
-fn send(
+pub(super) fn send(
     bench: &Bench<'_>,
     deployment: &Deployment<'_>,
     event: &Value,
@@ -131,7 +132,7 @@ fn send(
 }
 
 /// Whether the message holds all of this.
-fn assert_holds(message: &str, parts: &[&str]) -> anyhow::Result<()> {
+pub(super) fn assert_holds(message: &str, parts: &[&str]) -> anyhow::Result<()> {
     for part in parts {
         ensure!(
             message.contains(part),
@@ -180,35 +181,29 @@ fn repeat(
 }
 
 /// A queue that is told what the person is told.
-struct Inbox<'a> {
+pub(super) struct Inbox<'a> {
     account: &'a Account,
     queue: String,
 }
 
 impl<'a> Inbox<'a> {
-    fn of(account: &'a Account, deployment: &Deployment<'_>) -> anyhow::Result<Self> {
-        let topic = deployment.stack.resources()?.physical_id(TOPIC)?;
+    pub(super) fn of(account: &'a Account, topic: &str, name: &str) -> anyhow::Result<Self> {
         let anybody = json!({ "Statement": { "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*" } });
         let attributes = json!({ "Policy": anybody.to_string() }).to_string();
-        let named = [
-            "--queue-name",
-            "publisher-inbox",
-            "--attributes",
-            &attributes,
-        ];
+        let named = ["--queue-name", name, "--attributes", &attributes];
         let queue = sqs(account, &[&["create-queue"], &named[..]].concat())?;
         let queue = text(&queue["QueueUrl"])?;
         let named = ["--queue-url", &queue, "--attribute-names", "QueueArn"];
         let attributes = sqs(account, &[&["get-queue-attributes"], &named[..]].concat())?;
         let arn = text(&attributes["Attributes"]["QueueArn"])?;
-        let command = ["sns", "subscribe", "--topic-arn", &topic];
+        let command = ["sns", "subscribe", "--topic-arn", topic];
         let endpoint = ["--protocol", "sqs", "--notification-endpoint", &arn];
         account.json(command.into_iter().chain(endpoint))?;
         Ok(Self { account, queue })
     }
 
     /// The next message's text.
-    fn receive(&self) -> anyhow::Result<String> {
+    pub(super) fn receive(&self) -> anyhow::Result<String> {
         let waiting = ["--queue-url", &self.queue, "--wait-time-seconds", "20"];
         let look = || sqs(self.account, &[&["receive-message"], &waiting[..]].concat());
         let mut received = look()?;
