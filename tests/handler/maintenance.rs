@@ -70,7 +70,7 @@ fn whatever_cannot_be_read_is_an_error_and_the_next_event_is_handled() {
     odd["RotationToken"] = json!(CANARY);
     let events = ["null", "5", "[]", &odd.to_string()].map(str::to_owned);
     let outcome = run(&events, 120, denied, &VARIABLES);
-    assert_errors(&outcome, "none that this function serves");
+    assert_errors(&outcome, "does not serve such an event");
 }
 
 #[test]
