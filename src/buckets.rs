@@ -31,9 +31,9 @@ impl BucketUri {
         } else if text.starts_with("arn:") {
             Self::path_of_arn(text)?
         } else if text.contains("://") {
-            return Err("is no S3 address; write `BUCKET` or `s3://BUCKET/PREFIX/`".into());
+            return Err("is not an S3 address; write `BUCKET` or `s3://BUCKET/PREFIX/`".into());
         } else if text.contains('/') {
-            return Err("holds a `/` without `s3://`; write `s3://BUCKET/PREFIX/`".into());
+            return Err("contains a `/` without `s3://`; write `s3://BUCKET/PREFIX/`".into());
         } else {
             text
         };
@@ -55,7 +55,10 @@ impl BucketUri {
         let (partition, service, region, account, resource) =
             (next(), next(), next(), next(), next());
         if resource.starts_with("accesspoint") {
-            return Err("is an access point; name the bucket behind it, for that is what IAM is asked about".into());
+            return Err(
+                "is an access point; name the bucket behind it, because IAM checks the bucket"
+                    .into(),
+            );
         }
         if Partition::parse(partition).is_err()
             || service != "s3"

@@ -160,7 +160,7 @@ impl ResourceNow {
     }
 }
 
-/// Which way the stack goes; `None` if CloudFormation did not say.
+/// Whether the stack goes forward or rolls back; `None` if CloudFormation did not say.
 pub fn operation(view: &StackView) -> Option<StackOperation> {
     let stack = view.stack.as_ref().ok()?.as_ref()?;
     Some(stack.status.operation())

@@ -23,7 +23,7 @@ impl Deadline {
         }
     }
 
-    /// Ends after this time, from now on.
+    /// A deadline after this time, from now.
     #[must_use]
     pub fn after(left: Duration) -> Self {
         Self {

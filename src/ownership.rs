@@ -1,4 +1,4 @@
-//! Who owns a user or a secret: its tags say so, and nothing else does.
+//! Who owns a user or a secret. Only its tags say so.
 
 use std::fmt;
 
@@ -100,7 +100,7 @@ pub struct Owner {
     pub logical_id: String,
 }
 
-/// What a user or secret is to an [`Owner`].
+/// How a user or secret relates to an [`Owner`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// Made by this resource.
@@ -130,7 +130,7 @@ impl Owner {
         ])
     }
 
-    /// Reads whose the thing with these tags is.
+    /// Classifies a thing with these tags.
     pub fn classify(&self, tags: &TagMap) -> Ownership {
         let (stack, logical_id) = (tags.get(STACK_ID_TAG), tags.get(LOGICAL_ID_TAG));
         let (Some(stack), Some(logical_id)) = (stack, logical_id) else {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn another_guid_of_the_same_name_is_an_earlier_life_only_with_the_same_logical_id() {
+    fn another_guid_of_the_same_name_is_a_previous_stack_only_with_the_same_logical_id() {
         let earlier = STACK.replace("11111111-aaaa", "00000000-bbbb");
         assert_eq!(
             owner().classify(&tags(&earlier, "Access")),

@@ -48,7 +48,7 @@ impl ProofError {
 /// Proves the key on every target.
 ///
 /// # Errors
-/// What could not be read, AWS's own words, and what to change.
+/// What the key could not read, AWS's own words, and what to change.
 pub async fn prove<C: Cloud>(
     run: &Run<'_, C>,
     user: &UserName,

@@ -38,7 +38,7 @@ pub struct Run<'a, C> {
     view_waited: Cell<Duration>,
     /// Whether CloudFormation has said "go on".
     confirmed: Cell<bool>,
-    /// Which way the stack went when CloudFormation first said "go on".
+    /// Whether the stack went forward or rolled back when CloudFormation first said "go on".
     operation: Cell<Option<StackOperation>>,
 }
 
@@ -240,13 +240,14 @@ impl<'a, C: Cloud> Run<'a, C> {
         }
     }
 
-    /// Which way the stack goes. Forward until CloudFormation says otherwise, so that a failed proof counts.
+    /// Whether the stack goes forward or rolls back. Forward until CloudFormation says otherwise, so that a failed
+    /// proof counts.
     pub fn operation(&self) -> StackOperation {
         self.operation.get().unwrap_or(StackOperation::Forward)
     }
 }
 
-/// What came of asking.
+/// The answer to a question.
 #[derive(Debug)]
 pub struct Confirmed {
     /// The last look.

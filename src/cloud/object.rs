@@ -11,7 +11,7 @@ pub struct ListedObject {
     pub archived: bool,
 }
 
-/// What came of reading an object's first byte, once access was allowed.
+/// The result of reading an object's first byte, once access was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectRead {
     /// The byte was read, and decrypted where the object is encrypted.

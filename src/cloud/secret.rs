@@ -36,7 +36,7 @@ pub struct NewSecret {
     pub description: String,
     /// The key that encrypts it; `None` for the AWS-managed one.
     pub kms_key: Option<SecretKmsKey>,
-    /// All its tags, including those of ownership.
+    /// All its tags, including the ownership tags.
     pub tags: TagMap,
 }
 
@@ -61,7 +61,7 @@ pub struct Secret {
     pub replicas: Vec<String>,
     /// Whether Secrets Manager rotates it.
     pub rotation: Rotation,
-    /// By when Secrets Manager rotates it next, if it says.
+    /// When Secrets Manager rotates it next, if it says.
     pub next_rotation: Option<SystemTime>,
 }
 
@@ -81,7 +81,7 @@ pub enum Rotation {
     Enabled,
     /// Rotation is cancelled, or was never configured.
     Off,
-    /// Secrets Manager does not say. It may do so until the test of the first schedule has ended: the documentation
+    /// Secrets Manager does not say, perhaps because the test of the first schedule has not ended. The documentation
     /// leaves that open.
     Unsaid,
 }
@@ -95,7 +95,7 @@ pub struct Version {
     pub created: SystemTime,
 }
 
-/// What came of storing a value.
+/// The result of storing a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutVersion {
     /// The version holds this value.

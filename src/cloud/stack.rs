@@ -48,7 +48,7 @@ pub struct Stack {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackStatus(pub String);
 
-/// Which way a stack goes.
+/// Whether a stack goes forward or rolls back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StackOperation {
     /// Towards the new template.
@@ -63,8 +63,9 @@ impl StackStatus {
         self.0.ends_with("_IN_PROGRESS")
     }
 
-    /// Which way the stack goes: `ROLLBACK_…`, `UPDATE_ROLLBACK_…` and `IMPORT_ROLLBACK_…` go back. A rollback that has
-    /// ended does not count, because a late view may still show the one before this operation.
+    /// Whether the stack goes forward or rolls back: `ROLLBACK_…`, `UPDATE_ROLLBACK_…` and `IMPORT_ROLLBACK_…` roll
+    /// back. A rollback that has ended does not count, because a late view may still show the one before this
+    /// operation.
     pub fn operation(&self) -> StackOperation {
         if self.0.contains("ROLLBACK") && self.is_in_progress() {
             StackOperation::Rollback

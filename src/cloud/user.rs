@@ -15,7 +15,7 @@ pub struct NewUser {
     pub name: UserName,
     /// The managed policy that bounds it.
     pub boundary: Option<PolicyArn>,
-    /// All its tags, including those of ownership.
+    /// All its tags, including the ownership tags.
     pub tags: TagMap,
 }
 
@@ -43,7 +43,7 @@ pub struct Key {
     pub created: SystemTime,
 }
 
-/// When a key was last used, as IAM shows it: a while after the use.
+/// The last use of a key, which IAM shows only after a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUse {
     /// When.
@@ -63,7 +63,7 @@ pub enum KeyStatus {
     Inactive,
 }
 
-/// What came of `CreateAccessKey`.
+/// The result of `CreateAccessKey`.
 #[derive(Debug)]
 pub enum CreatedKey {
     /// A whole key.

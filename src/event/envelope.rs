@@ -1,4 +1,4 @@
-//! Whom to answer, read from whatever arrives.
+//! Where to send the answer, read from any event.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::waits::SERVICE_TIMEOUT;
 /// 4,096 bytes. CloudFormation's are about 1,800 bytes long at most.
 const IDS_LIMIT: usize = 3000;
 
-/// Whom to answer, and with which ids.
+/// Where to send the answer, and with which ids.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     /// Where the answer goes.

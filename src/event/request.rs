@@ -11,7 +11,7 @@ use crate::properties::{Deletion, Desired, Previous};
 use crate::property_error::PropertyError;
 use crate::settings::{BodyLogging, Home, Settings};
 
-/// What to do, for whom.
+/// What to do, and for which resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Whose the resource is, or will be.
@@ -143,7 +143,7 @@ fn serve_only(envelope: &Envelope, settings: &Settings) -> Result<(), String> {
     }
 }
 
-/// Whose event it is, if this function may act on it.
+/// The resource of the event, if this function may act on it.
 ///
 /// Anybody who may invoke the function can forge an event. A stack of another account, region or partition than the
 /// function's is refused. The refusal is still answered: the URL is one of AWS's, the answer carries no credentials,
@@ -189,7 +189,7 @@ fn admit(envelope: &Envelope, settings: &Settings) -> Result<Owner, String> {
     ] {
         if text.is_empty() {
             return Err(format!(
-                "the request is malformed: `{field}` is missing or is no text"
+                "the request is malformed: `{field}` is missing or is not a string"
             ));
         }
     }

@@ -127,7 +127,7 @@ impl SecretKmsKey {
     }
 }
 
-/// The key's id, or `alias/NAME`, without the front of an ARN.
+/// The key's id, or `alias/NAME`, without the rest of the ARN.
 fn bare(reference: &str) -> &str {
     let resource = Arn::split(reference).map_or(reference, |arn| arn.resource);
     resource.strip_prefix("key/").unwrap_or(resource)

@@ -15,7 +15,7 @@ fn digits(text: &str) -> Option<u64> {
 /// How long a deleted secret can be restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecoveryWindow {
-    /// It is deleted at once and for good. Its key is dead by then.
+    /// It is deleted at once and for good. The access key is dead by then.
     #[default]
     None,
     /// It can be restored for 7 to 30 days, which are Secrets Manager's limits.

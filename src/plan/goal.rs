@@ -8,7 +8,7 @@ use crate::properties::{Desired, Previous};
 /// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal<'a> {
-    /// Who asks.
+    /// The resource that the request is for.
     pub owner: &'a Owner,
     /// What the template says.
     pub desired: &'a Desired,

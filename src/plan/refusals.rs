@@ -1,5 +1,5 @@
-//! What stands in the way and is not ours to change: the reasons, each with what to do. Each variant is a row of the
-//! table in docs/troubleshooting.md, which a test holds to it.
+//! Refusals: what stops a plan until a person acts, and what that person can do. Each variant is a row of the table in
+//! docs/troubleshooting.md, and a test compares the two.
 
 use super::goal::Goal;
 use super::{OnFailure, Plan, Step};
@@ -67,7 +67,7 @@ pub enum Refusal {
          the new key into Publisher, then delete the old user"
     )]
     UserUntagged(UserName),
-    /// A user of this name is another resource's.
+    /// A user of this name belongs to another resource.
     #[error(
         "user `{name}` exists and belongs to {whose}: IAM user names are account-wide over all regions, so every stack \
          needs a `UserName` of its own"
@@ -84,7 +84,7 @@ pub enum Refusal {
          delete that secret"
     )]
     SecretUntagged(SecretName),
-    /// A secret of this name is another resource's.
+    /// A secret of this name belongs to another resource.
     #[error(
         "secret `{name}` exists and belongs to {whose}: every stack needs a `UserName` of its own"
     )]
@@ -157,7 +157,7 @@ pub fn letter_case_change(current: &UserName, desired: &UserName) -> Result<(), 
     Ok(())
 }
 
-/// Refuses to change anything with other tags than ours, or with none.
+/// Refuses to change anything that does not have our tags.
 pub(super) fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
     let Pair {
         name,

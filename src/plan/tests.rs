@@ -1,4 +1,4 @@
-//! What is planned for which state of the world.
+//! Which plan each state of the world leads to.
 
 mod world;
 
@@ -30,7 +30,7 @@ fn a_create_makes_user_and_secret_side_by_side_and_one_key() {
     let mut world = World::settled();
     world.observed.pair.user = None;
     world.observed.pair.secret = None;
-    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket");
+    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket");
 }
 
 #[test]
@@ -50,14 +50,14 @@ fn an_orphan_of_a_crash_is_deleted_before_a_key_is_made() {
 fn a_raised_serial_makes_a_candidate_and_keeps_the_key_in_use() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then remove PublisherCandidate from version d56e0c24");
 }
 
 #[test]
 fn a_second_rotation_deletes_the_key_before_the_one_in_use() {
     let mut world = World::rotated();
     world.new["KeySerial"] = json!("3");
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then remove PublisherCandidate from version ab5c7a05");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_candidate_of_an_interrupted_rotation_is_taken_up_by_its_repetition() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
     world.store("v2", Label::Candidate, stored("K2", 2));
-    assert_snapshot!(world.plan(), @"prove the candidate key on every bucket; then move AWSCURRENT from version v1 to v2; then take PublisherCandidate off version v2");
+    assert_snapshot!(world.plan(), @"prove the candidate key on every bucket; then move AWSCURRENT from version v1 to v2; then remove PublisherCandidate from version v2");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_label_left_behind_on_the_version_in_use_goes_without_its_key() {
         .secret
         .labels
         .insert(version("v1"), labels.into());
-    assert_snapshot!(world.plan(), @"take PublisherCandidate off version v1; then observe again");
+    assert_snapshot!(world.plan(), @"remove PublisherCandidate from version v1; then observe again");
 }
 
 #[test]
@@ -120,28 +120,28 @@ fn a_candidate_that_nobody_asks_for_any_more_is_removed() {
     let mut world = World::settled();
     world.old["KeySerial"] = json!("2");
     world.store("v2", Label::Candidate, stored("K2", 2));
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take PublisherCandidate off version v2; then observe again");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then remove PublisherCandidate from version v2; then observe again");
 }
 
 #[test]
 fn a_key_that_somebody_deactivated_is_replaced_and_never_activated() {
     let mut world = World::settled();
     world.user().keys[0].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then remove PublisherCandidate from version d56e0c24");
 }
 
 #[test]
 fn a_key_that_somebody_deactivated_goes_before_the_previous_one_when_both_slots_are_taken() {
     let mut world = World::rotated();
     world.user().keys[1].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then remove PublisherCandidate from version ab5c7a05");
 }
 
 #[test]
 fn a_key_that_somebody_deleted_is_replaced() {
     let mut world = World::settled();
     world.user().keys.clear();
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then remove PublisherCandidate from version d56e0c24");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn no_key_is_made_while_secrets_manager_rotates_and_a_stale_rotation_is_cleared(
     world.stored_ago("v2", Duration::from_secs(14 * 60));
     assert_snapshot!(world.plan(), @"refused: Secrets Manager is rotating the secret right now (version `v2` is AWSPENDING), so no other key is made: try again in 15 minutes");
     world.stored_ago("v2", Duration::from_secs(16 * 60));
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take AWSPENDING off version v2; then observe again");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then remove AWSPENDING from version v2; then observe again");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn what_may_be_a_rotations_own_key_is_no_orphan_while_it_awaits_one() {
     world.list(&id("K2"), KeyStatus::Active);
     assert_snapshot!(world.plan(), @"nothing to do");
     world.stored_ago("v2", Duration::from_secs(16 * 60));
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take AWSPENDING off version v2; then observe again");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then remove AWSPENDING from version v2; then observe again");
 }
 
 #[test]
@@ -213,13 +213,13 @@ fn the_label_of_a_rotation_that_has_ended_is_no_rotation_and_goes_when_its_key_i
     world.new["KeySerial"] = json!("2");
     assert_snapshot!(world.plan(), @"nothing to do");
     world.new["KeySerial"] = json!("3");
-    assert_snapshot!(world.plan(), @"take AWSPENDING off version v2; then observe again");
+    assert_snapshot!(world.plan(), @"remove AWSPENDING from version v2; then observe again");
 
     let mut world = World::rotated();
     label(&mut world, "v1");
     world.old["KeySerial"] = json!("2");
     world.new["KeySerial"] = json!("2");
-    assert_snapshot!(world.plan(), @"take AWSPENDING off version v1; then observe again");
+    assert_snapshot!(world.plan(), @"remove AWSPENDING from version v1; then observe again");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_rotation_makes_its_key_in_the_version_it_was_given() {
     let mut world = World::rotated();
     world.await_rotation("v3");
     world.used("K1", Some(WINDOW + SECOND));
-    assert_snapshot!(world.rotation(RotationStep::Create), @"delete key `AKIA00000000000000K1`; then make a key for serial 2 and store it as AWSPENDING in version v3; then see that the stored key exists");
+    assert_snapshot!(world.rotation(RotationStep::Create), @"delete key `AKIA00000000000000K1`; then make a key for serial 2 and store it as AWSPENDING in version v3; then check that the stored key exists");
     world.secret().secret.labels.remove(&version("v3"));
     world.store("v3", Label::Pending, stored("K3", 2));
     for (step, plan) in [
@@ -273,7 +273,7 @@ fn a_rotation_does_not_end_the_previous_key_while_it_was_used_within_the_window(
         world.used("K1", Some(ago));
         assert_eq!(is_held_up(&world), held_up, "{ago:?}");
     }
-    // A clock that goes ahead of ours.
+    // A clock that is ahead of ours.
     let tomorrow = now() + Duration::from_secs(86_400);
     let last = world.user().last_used.get_mut(&id("K1")).unwrap();
     last.as_mut().unwrap().as_mut().unwrap().date = tomorrow;
@@ -331,7 +331,7 @@ fn an_inactive_key_is_not_protected() {
     world.used("K1", Some(Duration::ZERO));
     world.user().keys[0].status = KeyStatus::Inactive;
     assert!(!is_held_up(&world));
-    // The one in use was deactivated: it goes, and the one before stays.
+    // The current key was deactivated, so it goes and the previous one stays.
     world.user().keys[0].status = KeyStatus::Active;
     world.user().keys[1].status = KeyStatus::Inactive;
     assert!(!is_held_up(&world));
@@ -452,7 +452,7 @@ fn tags_are_removed_before_others_are_written_and_only_those_the_old_properties_
     let theirs = TagMap::from([("team".into(), "a".into()), ("by-hand".into(), "x".into())]);
     world.user().user.tags.extend(theirs.clone());
     world.secret().secret.tags.extend(theirs);
-    assert_snapshot!(world.plan(), @"untag the user of `team` and untag the secret of `team`; then tag the user with `Team` and tag the secret with `Team`");
+    assert_snapshot!(world.plan(), @"remove tags `team` from the user and remove tags `team` from the secret; then tag the user with `Team` and tag the secret with `Team`");
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn an_encryption_key_is_compared_in_whatever_form_it_is_described() {
 }
 
 #[test]
-fn an_earlier_life_is_taken_over_with_the_user_tagged_before_the_secret() {
+fn a_previous_stacks_pair_is_taken_over_with_the_user_tagged_before_the_secret() {
     let mut world = World::settled();
     let earlier = Owner {
         stack: StackId::parse(&STACK.replace("1111", "0000")).unwrap(),
@@ -480,7 +480,7 @@ fn an_earlier_life_is_taken_over_with_the_user_tagged_before_the_secret() {
 }
 
 #[test]
-fn a_restored_secret_of_an_earlier_life_gets_a_new_key_for_the_old_ones_go_before() {
+fn a_restored_secret_of_a_previous_stack_gets_a_new_key_because_the_old_ones_go_first() {
     let mut world = World::rotated();
     world.secret().secret.state = SecretState::PendingDeletion;
     world.secret().ownership = Ownership::PreviousStack;
@@ -599,7 +599,7 @@ fn a_removal_leaves_what_is_not_ours() {
 }
 
 #[test]
-fn a_half_taken_over_pair_is_removed_as_a_whole_and_an_earlier_life_stays() {
+fn a_half_taken_over_pair_is_removed_as_a_whole_and_a_previous_stacks_pair_stays() {
     for (user, secret, removed) in [
         (Ownership::Ours, Ownership::PreviousStack, 2),
         (Ownership::PreviousStack, Ownership::Ours, 2),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::buckets::BucketUri;
 
 /// The statements that let `user` (its ARN) read the bucket, for the bucket's policy. They name the user's account and
-/// limit it to the user by a condition, because a principal that names the user cannot be written before the user
-/// exists, and dies with it. `None` if the ARN is not an IAM user's.
+/// limit it to the user by a condition, because S3 refuses a principal that names a user before it exists, and such a
+/// principal dies with the user. `None` if the ARN is not an IAM user's.
 #[must_use]
 pub fn statements_for_owner(bucket: &BucketUri, user: &str) -> Option<Value> {
     let mut parts = user.split(':');
