@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_is_what_sns_takes() {
+    fn a_subject_is_one_that_sns_accepts() {
         let subject = format!("Größe\n{}", "x".repeat(200));
         let message = Message::new(&subject, String::new());
         assert_eq!(message.subject().len(), 100);

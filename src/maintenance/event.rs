@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_step_that_are_not_known_do_no_harm() {
+    fn unknown_members_of_a_step_do_no_harm() {
         let mut event = step();
         event["RotationToken"] = json!("sensitive");
         event["New"] = json!({"deep": [null]});
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_step_lacks_or_has_of_another_type_is_named() {
+    fn a_missing_or_mistyped_member_of_a_step_is_named() {
         for name in ["Step", "SecretId", "ClientRequestToken"] {
             for value in [Value::Null, json!(5), json!(["createSecret"]), json!({})] {
                 let mut event = step();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_is_read_from_secrets_managers_own_event_of_the_own_secret() {
+    fn a_new_key_is_read_from_secrets_managers_event_about_our_secret() {
         let time = "2026-11-24T06:00:00Z".to_owned();
         assert_eq!(parse(&label_moved()), Ok(Event::NewKey { time }));
         for (member, value, why) in [
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_refused_without_being_shown() {
+    fn anything_but_an_event_is_refused_without_being_shown() {
         for text in [
             "",
             "null",

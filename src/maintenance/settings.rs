@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_elsewhere_or_not_the_users_is_refused() {
+    fn a_secret_elsewhere_or_of_another_user_is_refused() {
         for (from, to) in [
             (SECRET, ""),
             ("aws-cn", "aws"),
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_breaks_a_rule_is_named() {
+    fn a_variable_that_is_missing_or_breaks_a_rule_is_named() {
         for (name, value, told) in [
             ("STACK_ID", "", "STACK_ID"),
             ("STACK_ID", "publisher", "STACK_ID"),

@@ -21,7 +21,7 @@ use crate::secret::Label;
 use world::{STACK, WINDOW, World, id, now, stored, version};
 
 #[test]
-fn nothing_is_done_where_all_is_as_wanted() {
+fn nothing_is_done_if_everything_is_as_wanted() {
     assert_snapshot!(World::settled().plan(), @"nothing to do");
 }
 
@@ -47,14 +47,14 @@ fn an_orphan_of_a_crash_is_deleted_before_a_key_is_made() {
 }
 
 #[test]
-fn a_raised_serial_makes_a_candidate_and_keeps_the_key_in_use() {
+fn a_raised_serial_makes_a_candidate_and_keeps_the_current_key() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
     assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then remove PublisherCandidate from version d56e0c24");
 }
 
 #[test]
-fn a_second_rotation_deletes_the_key_before_the_one_in_use() {
+fn a_second_rotation_deletes_the_previous_key() {
     let mut world = World::rotated();
     world.new["KeySerial"] = json!("3");
     assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then remove PublisherCandidate from version ab5c7a05");
@@ -69,7 +69,7 @@ fn a_serial_repeated_or_lowered_makes_no_key() {
 }
 
 #[test]
-fn a_lowered_serial_is_told_and_the_next_key_keeps_the_number_reached() {
+fn a_lowered_serial_is_noted_and_the_next_key_keeps_the_number_reached() {
     let mut world = World::rotated();
     for (serial, notes) in [
         (
@@ -104,7 +104,7 @@ fn a_candidate_of_an_interrupted_rotation_is_taken_up_by_its_repetition() {
 }
 
 #[test]
-fn a_label_left_behind_on_the_version_in_use_goes_without_its_key() {
+fn a_label_left_behind_on_the_current_version_goes_without_its_key() {
     let mut world = World::settled();
     let labels = ["AWSCURRENT", "PublisherCandidate"].map(str::to_owned);
     world
@@ -155,7 +155,7 @@ fn a_key_stored_a_moment_ago_is_not_judged_gone_because_it_is_not_listed() {
 }
 
 #[test]
-fn an_edited_secret_goes_back_to_the_version_whose_key_lives() {
+fn an_edited_secret_goes_back_to_the_version_whose_key_works() {
     let mut world = World::settled();
     world.secret().secret.labels.clear();
     world
@@ -191,7 +191,7 @@ fn no_key_is_made_while_secrets_manager_rotates_and_a_stale_rotation_is_cleared(
 }
 
 #[test]
-fn what_may_be_a_rotations_own_key_is_no_orphan_while_it_awaits_one() {
+fn a_key_that_a_rotation_may_have_made_is_no_orphan_while_it_waits_for_one() {
     let mut world = World::settled();
     world.await_rotation("v2");
     world.list(&id("K2"), KeyStatus::Active);
@@ -338,7 +338,7 @@ fn an_inactive_key_is_not_protected() {
 }
 
 #[test]
-fn where_there_is_room_nothing_is_held_up_and_only_the_step_that_makes_the_key_can_be() {
+fn a_rotation_is_held_up_only_if_there_is_no_room_and_only_in_the_step_that_makes_the_key() {
     let mut world = about_to_rotate();
     world.used("K1", Some(Duration::ZERO));
     for step in [RotationStep::Set, RotationStep::Test, RotationStep::Finish] {
@@ -368,7 +368,7 @@ fn what_a_person_asks_for_is_not_held_up() {
 }
 
 #[test]
-fn the_key_is_proved_where_a_property_that_matters_has_changed() {
+fn the_key_is_proved_if_a_property_that_affects_access_has_changed() {
     const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/Bounded";
     for (old, proved) in [
         (json!({ "Buckets": "cohort" }), false),
@@ -410,14 +410,14 @@ fn the_key_is_proved_where_a_property_that_matters_has_changed() {
 }
 
 #[test]
-fn a_renamed_policy_is_put_before_the_old_one_goes() {
+fn the_new_policy_is_put_before_the_old_one_goes() {
     let mut world = World::settled();
     world.new["PolicyName"] = json!("Readers");
     assert_snapshot!(world.plan(), @"put policy `Readers` of 193 characters; then delete policy `S3AccessPolicy`; then prove the current key on every bucket");
 }
 
 #[test]
-fn a_renamed_policy_goes_first_where_the_quota_has_no_room_for_both() {
+fn the_old_policy_goes_first_if_the_quota_has_no_room_for_both() {
     let mut world = World::settled();
     let buckets: Vec<String> = (0..20)
         .map(|n| format!("a-rather-long-bucket-name-{n:02}"))
@@ -505,7 +505,7 @@ fn a_secret_that_somebody_deleted_is_restored_with_its_key() {
 }
 
 #[test]
-fn what_is_not_ours_is_refused_with_what_to_do() {
+fn a_pair_that_is_not_ours_is_refused_with_what_to_do() {
     let mut world = World::settled();
     world.user().ownership = Ownership::Foreign("resource `Access` of stack `other`".into());
     assert_snapshot!(world.plan_fresh(), @"refused: user `publisher-connectors` exists and belongs to resource `Access` of stack `other`: IAM user names are account-wide over all regions, so every stack needs a `UserName` of its own");
@@ -519,7 +519,7 @@ fn what_is_not_ours_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn stripped_tags_are_mended_by_a_person_and_nothing_is_changed_before() {
+fn stripped_tags_are_restored_by_a_person_and_nothing_is_changed_before() {
     let mut world = World::settled();
     world.user().ownership = Ownership::Untagged;
     assert_snapshot!(world.plan(), @"refused: user `publisher-connectors` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this stack's, run `aws iam tag-user --user-name publisher-connectors --tags Key=publisher-s3-access:logical-id,Value=Access Key=publisher-s3-access:stack-id,Value=arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111` and try again (a rollback: `aws cloudformation continue-update-rollback`)");
@@ -536,7 +536,7 @@ fn a_renamed_user_is_renamed_back_by_a_person() {
 }
 
 #[test]
-fn a_missing_bucket_is_refused_only_where_a_proof_is_asked_for() {
+fn a_missing_bucket_is_refused_only_if_a_proof_is_asked_for() {
     let mut world = World::settled();
     for region in world.observed.regions.values_mut() {
         *region = BucketRegion::NoSuchBucket;

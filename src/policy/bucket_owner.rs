@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_account_there_is_nobody_to_allow() {
+    fn an_arn_without_an_account_gives_no_statements() {
         let bucket = BucketUri::parse("partner-genomics").unwrap();
         assert_eq!(statements_for_owner(&bucket, "arn:aws"), None);
     }

@@ -128,7 +128,7 @@ async fn rotated() -> Scene {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_request_takes_the_calls_that_the_page_tells() {
+async fn every_request_takes_the_calls_that_the_page_says() {
     let unproved = unproved();
     let other_policy = json!({"Buckets": ["reads", "others"], "VerifyAccess": false});
     let raised_again = json!({"KeySerial": 3, "VerifyAccess": false});

@@ -227,7 +227,7 @@ async fn a_create_delivered_twice_makes_one_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_delivered_twice_makes_one_key_also_before_cloudformation_has_read_the_answer() {
+async fn a_create_delivered_twice_makes_one_key_even_before_cloudformation_has_read_the_answer() {
     two_creates(CREATING).await;
 }
 
@@ -278,7 +278,7 @@ async fn a_rotation_delivered_twice_makes_one_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_delivered_twice_makes_one_key_also_before_cloudformation_has_read_the_answer() {
+async fn a_rotation_delivered_twice_makes_one_key_even_before_cloudformation_has_read_the_answer() {
     two_rotations(UPDATING).await;
 }
 
@@ -432,7 +432,7 @@ async fn a_replacement_beside_its_rollback_leaves_one_pair() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_duplicate_changes_nothing_and_succeeds_where_all_is_as_it_asks() {
+async fn a_late_duplicate_changes_nothing_and_succeeds_if_all_is_as_it_asks() {
     let mut scene = Scene::new().await;
     let create = scene.stack.begin_create(&properties());
     assert_eq!(scene.create(properties()).await, Outcome::Complete);

@@ -105,7 +105,7 @@ async fn what_is_missing_may_be_denied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_of_it_may_lag_at_once() {
+async fn everything_may_lag_at_once() {
     let (user, tags, key, key_list, policy) =
         (seconds(5), seconds(8), seconds(15), seconds(8), seconds(20));
     lives(Lags {
@@ -162,7 +162,7 @@ async fn a_role_that_stays_denied_is_named_in_the_reason() {
 
 /// Tags do not lag here: the role asks for the stack's name in them, which the earlier stack's have as well.
 #[tokio::test(start_paused = true)]
-async fn a_key_that_died_with_an_earlier_stack_and_is_still_listed_is_not_taken_for_alive() {
+async fn a_dead_key_of_a_previous_stack_that_is_still_listed_does_not_count_as_alive() {
     let mut scene = Scene::left_behind().await;
     sleep(seconds(60)).await;
     scene.account.lag(Lags {

@@ -169,7 +169,7 @@ async fn a_proof_that_never_ends_is_answered_in_time_and_its_create_leaves_nothi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proof_that_never_ends_leaves_the_key_before_in_use() {
+async fn a_proof_that_never_ends_leaves_the_old_key_current() {
     let struck = Struck::rotate("list_objects", Fault::Hang).await;
     assert_eq!(struck.outcome, Outcome::RolledBack);
     struck.assert_key_of_before();

@@ -102,7 +102,7 @@ async fn every_step_can_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_key_in_use_changes_with_the_last_step_only() {
+async fn the_current_key_changes_only_with_the_last_step() {
     let (scene, secret) = rotated().await;
     let (token, before) = (secret.begin(), in_use(&scene));
     for step in [RotationStep::Create, RotationStep::Set, RotationStep::Test] {
@@ -113,7 +113,7 @@ async fn the_key_in_use_changes_with_the_last_step_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_test_of_a_new_schedule_has_no_pending_key_and_tries_the_one_in_use() {
+async fn the_test_of_a_new_schedule_has_no_pending_key_and_tries_the_current_one() {
     let (scene, secret) = rotated().await;
     let key = in_use(&scene);
     for _ in 0..2 {
@@ -136,7 +136,7 @@ async fn the_test_of_a_new_schedule_has_no_pending_key_and_tries_the_one_in_use(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_iam_tells_late_costs_time_and_no_second_attempt() {
+async fn a_lag_of_iam_costs_time_and_no_second_attempt() {
     for seconds in [1, 5, 15] {
         let (scene, secret) = rotated().await;
         let lag = Duration::from_secs(seconds);
@@ -223,7 +223,7 @@ async fn a_stack_that_raises_its_serial_after_a_rotation_keeps_the_overlap_and_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_update_leaves_the_key_before_alone_though_a_rotation_made_it() {
+async fn a_later_update_leaves_the_previous_key_alone_though_a_rotation_made_it() {
     let (mut scene, secret) = rotated().await;
     secret.rotate(&scene.process()).await.expect("it works");
     let by_rotation = in_use(&scene);

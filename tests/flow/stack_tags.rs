@@ -114,7 +114,7 @@ async fn a_replacement_is_born_with_the_stacks_tags() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_keys_that_differ_in_case_only_the_first_in_alphabetical_order_is_taken() {
+async fn only_the_first_of_keys_that_differ_in_case_is_taken_in_alphabetical_order() {
     let given = tags([("team", "c"), ("TEAM", "a"), ("Team", "b"), ("Other", "d")]);
     let mut scene = created_with(given, properties()).await;
     let expected = tags([("TEAM", "a"), ("Other", "d")]);

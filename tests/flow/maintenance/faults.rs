@@ -38,7 +38,7 @@ fn report(what: &str, runs: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_of_a_healthy_stack_tells_nothing_under_any_fault() {
+async fn a_check_of_a_healthy_stack_reports_nothing_under_any_fault() {
     let mut runs = 0;
     for fault in Fault::ALL {
         for k in 0..ENDLESS {
@@ -56,7 +56,7 @@ async fn a_check_of_a_healthy_stack_tells_nothing_under_any_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_in_an_outage_tells_nothing_false() {
+async fn a_check_in_an_outage_reports_nothing_false() {
     for kind in [
         ErrorKind::Denied,
         ErrorKind::Indeterminate,
@@ -79,7 +79,7 @@ async fn a_check_in_an_outage_tells_nothing_false() {
 
 /// What is wrong is told whatever fails: by this check, or by its repetition.
 #[tokio::test(start_paused = true)]
-async fn a_check_of_a_broken_stack_tells_it_under_any_fault() {
+async fn a_check_of_a_broken_stack_reports_it_under_any_fault() {
     let mut runs = 0;
     for fault in Fault::ALL {
         for k in 0..ENDLESS {

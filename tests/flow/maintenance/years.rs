@@ -314,7 +314,7 @@ fn a_person_who_pastes_hears_of_new_keys_and_of_nothing_else() {
 }
 
 #[test]
-fn a_person_who_forgets_is_reminded_and_publisher_reads_on() {
+fn a_person_who_forgets_is_reminded_and_publisher_goes_on_reading() {
     let plot = Plot {
         pastes_after: None,
         again_after: 7,

@@ -244,7 +244,7 @@ async fn a_step_asked_for_twice_at_once_makes_one_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_secret_is_none_of_a_rotations_business() {
+async fn a_rotation_does_not_touch_a_second_secret() {
     let (scene, secret) = rotated().await;
     let neighbours = scene.account.foreign_to(scene.owner());
     secret.rotate(&scene.process()).await.expect("it works");

@@ -33,7 +33,7 @@ async fn not_pasted() -> (Scene, Rotated, StoredKey) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_that_would_end_a_key_in_use_tells_ends_itself_and_fails() {
+async fn a_rotation_that_would_end_a_key_in_use_notifies_stops_and_fails() {
     let (scene, secret, before) = not_pasted().await;
     let (token, keys) = (secret.begin(), scene.active_keys(USER));
     let process = scene.process();
@@ -79,7 +79,7 @@ async fn a_rotation_that_would_end_a_key_in_use_tells_ends_itself_and_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_the_key_is_not_used_any_more_the_next_rotation_ends_it() {
+async fn the_next_rotation_ends_a_key_that_is_no_longer_used() {
     let (scene, secret, _) = not_pasted().await;
     let token = secret.begin();
     secret
@@ -94,7 +94,7 @@ async fn once_the_key_is_not_used_any_more_the_next_rotation_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_ends_the_rotation_before_somebody_was_told() {
+async fn nothing_ends_the_rotation_before_somebody_was_notified() {
     let (scene, secret, _) = not_pasted().await;
     let world = (scene, secret);
     for fault in Fault::ALL {
@@ -128,7 +128,7 @@ async fn nothing_ends_the_rotation_before_somebody_was_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_last_use_cannot_be_read_the_rotation_is_held_up() {
+async fn a_rotation_is_held_up_if_the_last_use_cannot_be_read() {
     let (scene, secret) = watched(Scene::rotated().await);
     let token = secret.begin();
     let process = Faulty::with_named(
@@ -145,7 +145,7 @@ async fn where_last_use_cannot_be_read_the_rotation_is_held_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_person_asks_for_ends_a_key_in_use() {
+async fn a_request_of_a_person_ends_a_key_in_use() {
     let (mut scene, _, before) = not_pasted().await;
     let raised = properties_with(json!({"KeySerial": 2}));
     assert_eq!(
