@@ -13,7 +13,6 @@ use crate::names::{Partition, Rule};
 /// One entry of `Buckets`: a whole bucket or one folder of it. Prints as `s3://bucket/` or `s3://bucket/prefix/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BucketUri {
-    /// The bucket.
     pub bucket: BucketName,
     /// The folder; `None` means the whole bucket.
     pub prefix: Option<Prefix>,
@@ -22,9 +21,6 @@ pub struct BucketUri {
 impl BucketUri {
     /// Parses `bucket`, `s3://bucket`, `s3://bucket/prefix/` or `arn:PARTITION:s3:::bucket/prefix/`, the trailing `/`
     /// being optional. The caller checks the partition of an ARN ([`Partition::admits`]).
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let path = if let Some(path) = text.strip_prefix("s3://") {
             path
@@ -113,7 +109,6 @@ impl Buckets {
         &self.0[0]
     }
 
-    /// The entries in order.
     pub fn iter(&self) -> std::slice::Iter<'_, BucketUri> {
         self.0.iter()
     }
@@ -159,7 +154,6 @@ impl<'a> IntoIterator for &'a Buckets {
 /// What may be read of one bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant<'a> {
-    /// The bucket.
     pub bucket: &'a BucketName,
     /// The folders, none inside another. Empty grants the whole bucket.
     pub folders: Vec<&'a Prefix>,

@@ -60,12 +60,10 @@ impl StackId {
         &self.partition
     }
 
-    /// The region.
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The account's twelve digits.
     pub fn account(&self) -> &str {
         &self.account
     }
@@ -94,7 +92,6 @@ impl fmt::Display for StackId {
 /// The resource of a request: one logical id of one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// Its stack.
     pub stack: StackId,
     /// Its logical id in the stack's template.
     pub logical_id: String,

@@ -102,9 +102,6 @@ pub enum ResponseUrlError {
 
 impl ResponseUrl {
     /// Takes a URL as CloudFormation gave it. The text is kept as it is, because its escapes are signed.
-    ///
-    /// # Errors
-    /// Why no answer can go there.
     pub fn parse(url: &str, origins: &ResponseOrigins) -> Result<Self, ResponseUrlError> {
         let uri: Uri = url.parse().map_err(|_| ResponseUrlError::Unreadable)?;
         let origin = Origin::of(&uri).ok_or(ResponseUrlError::Unreadable)?;

@@ -20,9 +20,7 @@ use crate::waits::{
 /// One invocation at work for one resource.
 #[derive(Debug)]
 pub struct Run<'a, C> {
-    /// AWS.
     pub cloud: &'a C,
-    /// The resource.
     pub owner: &'a Owner,
     /// Which stacks the function serves.
     pub serves: Serves,
@@ -119,9 +117,6 @@ impl<'a, C: Cloud> Run<'a, C> {
     }
 
     /// Makes a reading call, and repeats it while IAM lags and denies it.
-    ///
-    /// # Errors
-    /// The last one.
     pub async fn patiently<T>(&self, call: impl AsyncFn() -> Result<T>) -> Result<T> {
         (|| call())
             .retry(while_iam_lags())
@@ -250,9 +245,7 @@ impl<'a, C: Cloud> Run<'a, C> {
 /// The answer to a question.
 #[derive(Debug)]
 pub struct Confirmed {
-    /// The last look.
     pub view: StackView,
-    /// What it comes to.
     pub confirmation: Confirmation,
     /// Whether time has passed since the first look.
     pub waited: bool,

@@ -34,7 +34,6 @@ impl fmt::Display for AccessKeyId {
 /// One access key as a version of the secret holds it. Its secret half cannot be printed.
 #[derive(Clone, Debug)]
 pub struct StoredKey {
-    /// The key's id.
     pub id: AccessKeyId,
     /// The key's secret half; wiped from memory when dropped.
     pub secret: SecretString,

@@ -36,11 +36,8 @@ pub struct Settings {
 /// Where the function runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
-    /// The partition, such as `aws`.
     pub partition: Partition,
-    /// The region.
     pub region: String,
-    /// The account's twelve digits.
     pub account: String,
 }
 

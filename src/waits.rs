@@ -41,7 +41,6 @@ pub const CALL: Duration = Duration::from_secs(25);
 
 /// The limits of connecting and of reading within one attempt.
 pub const CONNECT: Duration = Duration::from_secs(3);
-/// See [`CONNECT`].
 pub const READ: Duration = Duration::from_secs(8);
 
 /// The limit of one attempt to put the answer. S3 takes milliseconds, so a longer attempt is better begun again.
@@ -71,7 +70,6 @@ pub const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
 /// How long CloudFormation waits if `ServiceTimeout` is not set.
 pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// A day.
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest life of a pre-signed URL. Links that a key signed need the key that long.

@@ -7,7 +7,6 @@ use super::error::{incomplete_response, map_sdk_error};
 use super::retry;
 use crate::cloud::{Message, Notifier, Result, Subscriptions, TopicArn};
 
-/// The calls to SNS.
 #[derive(Debug)]
 pub struct Topics(Client);
 

@@ -40,11 +40,9 @@ impl CloudError {
 /// Which policy denied a call, as far as AWS's message tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    /// The kind of policy.
     pub by: PolicyKind,
     /// Whether a `Deny` statement matched. Otherwise no `Allow` matched.
     pub explicit: bool,
-    /// What was denied.
     pub of: Denied,
 }
 

@@ -39,13 +39,11 @@ impl Message {
         }
     }
 
-    /// Its subject.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Its text.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.body

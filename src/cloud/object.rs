@@ -3,9 +3,7 @@
 /// An object as S3 lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedObject {
-    /// Its key.
     pub key: String,
-    /// Its length in bytes.
     pub size: u64,
     /// Whether its storage class has to be restored before it can be read.
     pub archived: bool,

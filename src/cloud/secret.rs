@@ -30,9 +30,7 @@ impl fmt::Display for VersionId {
 /// A secret to create, without a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSecret {
-    /// Its name.
     pub name: SecretName,
-    /// Its description.
     pub description: String,
     /// The key that encrypts it; `None` for the AWS-managed one.
     pub kms_key: Option<SecretKmsKey>,
@@ -43,9 +41,7 @@ pub struct NewSecret {
 /// A secret as it is, without values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
-    /// Its full ARN.
     pub arn: SecretArn,
-    /// Its tags.
     pub tags: TagMap,
     /// Its description; empty if it has none.
     pub description: String,
@@ -53,7 +49,6 @@ pub struct Secret {
     pub kms_key: Option<String>,
     /// When it was made or last changed in any way.
     pub changed: SystemTime,
-    /// Whether it is usable.
     pub state: SecretState,
     /// Every labelled version with its labels.
     pub labels: BTreeMap<VersionId, BTreeSet<String>>,
@@ -77,7 +72,6 @@ pub enum SecretState {
 /// Whether Secrets Manager rotates the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// Rotation is enabled.
     Enabled,
     /// Rotation is cancelled, or was never configured.
     Off,
@@ -89,7 +83,6 @@ pub enum Rotation {
 /// A version of the secret, labelled or deprecated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Its id.
     pub id: VersionId,
     /// When it was stored.
     pub created: SystemTime,

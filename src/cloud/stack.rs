@@ -19,7 +19,6 @@ pub struct StackView {
 pub enum StackResource {
     /// A custom resource of the stack.
     Custom {
-        /// Its status.
         status: ResourceStatus,
         /// Its physical id; empty while CloudFormation has none.
         physical_id: String,
@@ -35,7 +34,6 @@ pub enum StackResource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceStatus(pub String);
 
-/// A stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
     /// Its [status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html).

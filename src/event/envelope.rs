@@ -20,7 +20,6 @@ const IDS_LIMIT: usize = 3000;
 /// Where to send the answer, and with which ids.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// Where the answer goes.
     pub url: ResponseUrl,
     /// `StackId`; empty if it is missing or not text.
     pub stack_id: String,
@@ -32,7 +31,6 @@ pub struct Envelope {
     pub physical_id: Option<String>,
     /// `RequestType`, unchecked.
     pub request_type: String,
-    /// How the event came.
     pub channel: Channel,
     /// How long CloudFormation waits for the answer.
     pub waits: Duration,
@@ -90,9 +88,6 @@ struct TopicMessage {
 impl Envelope {
     /// Reads the event's text. Only the URL is required. Anything else that is missing or of the wrong type still gets
     /// an answer.
-    ///
-    /// # Errors
-    /// Why no answer can be given.
     pub fn read(event: &str, settings: &Settings) -> Result<Self, EnvelopeError> {
         let members: Members = serde_json::from_str(event).map_err(|_| EnvelopeError::NoUrl)?;
         if members.contains_key("ResponseURL") {

@@ -27,7 +27,6 @@ pub struct Request {
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make it.
     Create(Desired),
     /// Change it. A rollback is an Update with old and new properties swapped.
     Update {
@@ -35,12 +34,9 @@ pub enum Action {
         id: PhysicalId,
         /// What it is to become.
         desired: Desired,
-        /// What it was.
         previous: Previous,
     },
-    /// Remove it.
     Delete {
-        /// Its id.
         id: PhysicalId,
         /// The user that its id names, or, if the id is foreign, its properties. `None` if neither names one that can
         /// be ours.

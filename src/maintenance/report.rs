@@ -12,9 +12,7 @@ use crate::waits::DAY;
 /// Whether the pair is as the stack says, and the key reads every bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Health {
-    /// It is.
     Healthy,
-    /// It is not.
     Unhealthy,
     /// Unknown, because the stack is at work.
     AtWork,

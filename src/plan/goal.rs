@@ -14,7 +14,6 @@ pub struct Goal<'a> {
     pub desired: &'a Desired,
     /// The policy that grants it.
     pub document: &'a PolicyDocument,
-    /// What it changes.
     pub change: Change<'a>,
     /// The release that the template was made for; `None` if it does not say.
     pub release: Option<&'a str>,

@@ -37,7 +37,6 @@ pub(super) struct KeyPlan {
 /// What happens to the current key.
 #[derive(Debug)]
 pub(super) enum KeyDecision {
-    /// It stays.
     Keep(StoredKey),
     /// A new key becomes current. The steps in `room` go first, and `replaces` holds `AWSCURRENT` until the end.
     Make {
@@ -72,7 +71,7 @@ struct Keys<'a> {
     now: SystemTime,
 }
 
-/// Decides.
+/// Decides what happens to the keys.
 pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan {
     let keys = Keys::of(pair, now);
     let decision = keys.decision(&pair.name.secret_name(), desired.get());

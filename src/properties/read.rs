@@ -99,7 +99,6 @@ pub(super) fn kms_keys(
     Ok(unique)
 }
 
-/// Parses `Tags`.
 pub(super) fn tags(value: &Value) -> Result<Tags, PropertyError> {
     let shape = "must be a list of `Key` and `Value`, as in `AWS::IAM::User`";
     let elements = value

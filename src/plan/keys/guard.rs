@@ -10,9 +10,7 @@ use crate::secret::AccessKeyId;
 /// A key that holds up a rotation, because the rotation would end it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldUp {
-    /// The key.
     pub key: AccessKeyId,
-    /// Why it is protected.
     pub why: Protection,
 }
 
