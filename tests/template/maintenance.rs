@@ -122,7 +122,7 @@ fn rotation_requires_exactly_one_way_to_notify() {
         (&[OWN_TOPIC], None),
         (&[ROTATION, MAIL], None),
         (&[ROTATION, OWN_TOPIC], None),
-        (&[ROTATION], Some("say who is told")),
+        (&[ROTATION], Some("somebody has to paste")),
         (&[MAIL, OWN_TOPIC], Some("not both")),
     ] {
         let refusals = with(given).refusals();
