@@ -136,11 +136,17 @@ fn rounds() -> ExponentialBuilder {
         .with_jitter()
 }
 
+/// The longest pause between two attempts of a proof, which jitter at most doubles.
+const PROOF_PAUSE: Duration = Duration::from_secs(3);
+
+/// How early a proof must stop, or a last pause could make it end too late.
+pub const LONGEST_PROOF_PAUSE: Duration = PROOF_PAUSE.saturating_mul(2);
+
 /// Pauses between attempts of a proof, until the caller stops.
 pub(crate) fn while_a_proof_waits() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(Duration::from_secs(3))
+        .with_max_delay(PROOF_PAUSE)
         .without_max_times()
         .with_jitter()
 }

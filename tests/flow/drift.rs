@@ -1,4 +1,4 @@
-//! What people do behind the stack's back: healed where it is ours, refused where healing could destroy something.
+//! What people do behind the stack's back: repaired if it is ours, refused if a repair could destroy something.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with}
 use kit::account::{BOUNDARY, OTHER_BOUNDARY};
 use kit::stack::{Answer, Outcome};
 
-/// An Update that changes nothing but asks for everything to be checked.
+/// An Update that only asks for everything to be checked.
 async fn check_all(scene: &mut Scene) -> Outcome {
     let revision = format!("{}", scene.stack.history().len());
     scene
@@ -34,7 +34,7 @@ async fn heals(mut scene: Scene) -> Scene {
     scene
 }
 
-/// After this drift an Update changes nothing, and says why; the stack is not stuck, for a rollback is refused as well.
+/// After this drift an Update changes nothing, and says why. A rollback is refused too, yet the stack is not stuck.
 async fn refuses(scene: &mut Scene, why: &str) {
     let everything = scene.account.foreign_to(&nobody());
     check_all(scene).await;

@@ -1,4 +1,4 @@
-//! An organization that forbids to delete a secret at once (`secretsmanager:ForceDeleteWithoutRecovery`).
+//! An organization that forbids deleting a secret at once (`secretsmanager:ForceDeleteWithoutRecovery`).
 
 use std::time::Duration;
 

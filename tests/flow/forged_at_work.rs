@@ -1,5 +1,5 @@
-//! What a forger can do while `CloudFormation` is at work on this very resource, when a forged event cannot be told from a
-//! real one: one test for each row of the table in docs/security.md.
+//! What a forger can do while `CloudFormation` is at work on this very resource, when a forged event looks like a real
+//! one. Each line of the list in docs/security.md is one test.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! The faults that one looks for first, by their names in AWS. The loops in [`crate::faults`] meet every call with every
-//! fault; here stands what comes of the best known ones.
+//! The best known faults, by their names in AWS, and how each ends. The loops in [`crate::faults`] make every call meet
+//! every fault.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Struck {
         assert_eq!(self.scene.account.keys(USER).len(), 1, "one key");
     }
 
-    /// Fails the test unless the key before the update is in use, and the only one.
+    /// Fails the test unless the key from before the update is current, and the only one.
     #[track_caller]
     fn assert_key_of_before(&self) {
         let first = self.scene.first_key();

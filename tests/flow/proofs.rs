@@ -222,7 +222,7 @@ async fn the_first_object_that_proves_something_is_read() {
             ],
             &["a", "b", "c"],
         ),
-        // Nothing here proves decryption; that reading is allowed is seen all the same.
+        // Nothing here proves decryption, but it shows that reading is allowed.
         (&[("a/", Empty), ("b", Archived)], &["a/"]),
         (
             &[("a", ArchivedAfterAll), ("b", GoneMeanwhile)],

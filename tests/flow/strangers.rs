@@ -1,4 +1,4 @@
-//! What is not ours is never changed or deleted.
+//! Nothing that is not ours is ever changed or deleted.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Each finding, and when it is told.
+//! Each finding, and when it is sent.
 
 use publisher_s3_access::buckets::BucketUri;
 use serde_json::json;
@@ -11,7 +11,7 @@ use kit::account::s3::{BucketPolicy, Object};
 use kit::rotation::{DAY, Rotated};
 use kit::stack::Outcome;
 
-/// What the one message of a check says.
+/// The text of a check's one message.
 async fn told(scene: &Scene, secret: &Rotated) -> String {
     let messages = check(scene, secret).await;
     let [message] = &messages[..] else {
@@ -131,10 +131,10 @@ async fn a_check_reports_nothing_while_the_stack_is_at_work() {
     assert_eq!(check(&scene, &secret).await.len(), 1);
 }
 
-/// The days, from 0, on which a check tells something, over so many days.
+/// The days, from 0, on which a check sends something, over this many days.
 async fn days_told(scene: &Scene, secret: &Rotated, days: u64) -> Vec<u64> {
     let mut told = Vec::new();
-    // Not at the very moment at which a day of the key's ends.
+    // Not exactly when a day of the key's age ends.
     sleep(DAY / 24).await;
     for day in 0..days {
         if !check(scene, secret).await.is_empty() {

@@ -1,4 +1,4 @@
-//! A scheduled rotation does not end a key that is in use: it tells, ends itself, and fails, in this order.
+//! A scheduled rotation does not end a key that is in use. It notifies, stops and fails, in this order.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn publisher_reads(scene: &Scene, key: &StoredKey) {
     assert!(scene.account.by_hand().reads(key, &bucket), "it works");
 }
 
-/// A secret rotated 30 days ago, whose key before Publisher has read with today; that key.
+/// A secret rotated 30 days ago, and its previous key, with which Publisher has read today.
 async fn not_pasted() -> (Scene, Rotated, StoredKey) {
     let (scene, secret) = watched(Scene::created().await);
     let before = in_use(&scene);
@@ -109,7 +109,7 @@ async fn nothing_ends_the_rotation_before_somebody_was_notified() {
             .version_under(SECRET, Label::Pending)
             .is_none();
         assert!(told || !ended, "{fault:?}: ended, and nobody knows");
-        // Whatever it was, Secrets Manager's next attempt tells, unless that was done.
+        // Whatever it was, Secrets Manager's next attempt notifies, unless this one did.
         drop(
             secret
                 .step(&scene.process(), RotationStep::Create, &token)

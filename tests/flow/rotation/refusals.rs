@@ -1,4 +1,4 @@
-//! What a rotation does not do, and says why.
+//! What a rotation refuses to do, and why.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn store(scene: &Scene, version: &VersionId, value: &SecretString, label: 
     assert_eq!(stored.await, Ok(PutVersion::Stored));
 }
 
-/// An owner of nothing: all that there is is foreign to it.
+/// An owner of nothing, to whom everything is foreign.
 fn nobody() -> kit::account::Owner {
     kit::account::Owner {
         stack_id: "none".to_owned(),
@@ -212,7 +212,7 @@ async fn a_pending_key_that_somebody_deleted_or_deactivated_never_becomes_curren
             "is not accepted",
         )
         .await;
-        // What the reason says helps.
+        // The advice in the reason helps.
         scene
             .account
             .by_hand()
@@ -233,7 +233,7 @@ async fn no_repeated_step_changes_a_finished_rotation() {
     }
 }
 
-/// Stores a candidate as an update does that died before it proved it.
+/// Stores a candidate, as an update that died before the proof does.
 async fn leave_candidate(scene: &Scene) -> StoredKey {
     let id = scene.account.by_hand().add_key(USER);
     let candidate = StoredKey {
