@@ -65,7 +65,7 @@ pub enum ApplyError {
     Defect(String),
 }
 
-/// What came of a step.
+/// The effect of a step.
 enum Effect {
     None,
     User(String),

@@ -32,11 +32,11 @@ pub struct Observed {
     pub now: SystemTime,
     /// Whether CloudFormation confirms the request.
     pub confirmation: Confirmation,
-    /// Which way the stack goes.
+    /// Whether the stack goes forward or rolls back.
     pub operation: StackOperation,
     /// The stack's own tags.
     pub stack_tags: TagMap,
-    /// Where the buckets are, as far as it was asked.
+    /// The buckets' regions, as far as they were asked for.
     pub regions: BTreeMap<BucketName, BucketRegion>,
     /// The pair.
     pub pair: Pair,
@@ -56,7 +56,7 @@ impl Observed {
     }
 }
 
-/// Where a bucket is.
+/// The region of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BucketRegion {
     /// In this region.
@@ -74,8 +74,8 @@ impl BucketRegion {
     }
 }
 
-/// Observes what a Create or Update has to know. While CloudFormation does not confirm the request, it is asked again, and
-/// then everything is observed anew.
+/// Observes what a Create or Update needs. If CloudFormation had to be asked again, observes everything again, because
+/// time has passed.
 ///
 /// At most two rounds of calls: first those that need nothing, side by side, then those that need the first answers.
 ///
@@ -137,7 +137,7 @@ pub fn buckets_to_find(buckets: &Buckets, verification: Verification) -> Vec<&Bu
     wanted
 }
 
-/// Where each bucket is.
+/// The region of each bucket.
 pub async fn regions<C: Cloud>(
     run: &Run<'_, C>,
     buckets: &[&BucketName],
@@ -169,14 +169,13 @@ pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
 /// Whether CloudFormation is changing the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtWork {
-    /// It is: what is there may be half of something.
+    /// It is, so what exists may be half finished.
     Yes,
     /// It is at rest.
     No,
 }
 
-/// Observes once what a check has to know: what an update has, without asking whether one is wanted, and when the keys
-/// were last used.
+/// Observes once what a check needs: what an update needs, except a confirmation, and the last use of each key.
 ///
 /// # Errors
 /// A call failed.
@@ -213,7 +212,7 @@ async fn at_work<C: Cloud>(run: &Run<'_, C>) -> Result<AtWork> {
     })
 }
 
-/// Observes what a Delete has to know: whether CloudFormation confirms it, and the pair.
+/// Observes what a Delete needs: whether CloudFormation confirms it, and the pair.
 ///
 /// # Errors
 /// A call failed.
@@ -230,8 +229,8 @@ pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result
     }
 }
 
-/// Observes what a removal has to know: the pair with everything that is attached to the user. Reads the secret's
-/// values only if the user's own tags do not tell whose it is.
+/// Observes what a removal needs: the pair with everything that is attached to the user. Reads the secret's values only
+/// if the user's own tags do not tell whose it is.
 ///
 /// # Errors
 /// A call failed.

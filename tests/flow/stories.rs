@@ -25,7 +25,7 @@ use kit::faults::{Fault, Faulty};
 use kit::function::invoke_with;
 use kit::stack::{Others, Outcome};
 
-/// One chapter. What prints when a story fails.
+/// One chapter, as it is printed when a story fails.
 #[derive(Clone, Debug)]
 enum Chapter {
     Update {
@@ -45,7 +45,7 @@ enum Chapter {
         archive: Archive,
         fault: Option<(usize, Fault)>,
     },
-    /// Tags of the stack, and how late it is shown from now on.
+    /// The stack's tags and how late it is shown, from now on.
     Surroundings(Surroundings),
     /// An event that no stack sends now.
     Event(Event),
@@ -154,7 +154,7 @@ impl Told<'_> {
         }
     }
 
-    /// Has everything checked without a fault; the stack must be in order then.
+    /// Has everything checked without a fault. Then the stack must be in order.
     async fn check(&mut self) {
         self.revision += 1;
         let outcome = self
@@ -197,7 +197,7 @@ impl Told<'_> {
         self.count("creations");
     }
 
-    /// Whether a failed clean-up has left a pair that CloudFormation has forgotten: a person's to remove.
+    /// Whether a failed clean-up has left a pair that CloudFormation has forgotten and a person has to remove.
     fn has_leftover(&self) -> bool {
         let goes = if self.template.user == USER {
             OTHER_USER
@@ -296,7 +296,7 @@ fn setting(name: &str) -> Option<u64> {
     )
 }
 
-/// `HISTORIES` says how many, `SEED` which ones. What fails is shrunk to the shortest history that fails.
+/// `HISTORIES` says how many, `SEED` which ones. A failing history is shrunk to the shortest one that fails.
 #[test]
 #[expect(
     clippy::print_stdout,

@@ -32,7 +32,7 @@ impl Sink for Mailbox {
     }
 }
 
-/// Runs the function once: its answer, or `None` if its process died. Any other number of answers than one fails the test.
+/// Runs the function once: its answer, or `None` if its process died. More or fewer answers than one fail the test.
 pub async fn invoke<C: Cloud>(
     account: &Account,
     cloud: &Faulty<C>,
@@ -41,7 +41,7 @@ pub async fn invoke<C: Cloud>(
     invoke_with(account, cloud, event, &[]).await
 }
 
-/// The same of a function with further environment variables, such as the stack it serves.
+/// The same with further environment variables of the function, such as the stack it serves.
 pub async fn invoke_with<C: Cloud>(
     account: &Account,
     cloud: &Faulty<C>,
