@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub(crate) mod buckets;
+mod functions;
 pub(crate) mod identities;
 mod refusal;
 pub(crate) mod secrets;

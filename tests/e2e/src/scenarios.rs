@@ -19,6 +19,7 @@ mod runtime;
 mod schedule;
 mod tags;
 mod upgrade;
+mod watch;
 
 /// A test: its sentence, and what shows it.
 pub(crate) type Scenario = (
@@ -43,6 +44,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         rotation::SCENARIOS,
         runtime::SCENARIOS,
         schedule::SCENARIOS,
+        watch::SCENARIOS,
         tags::SCENARIOS,
         upgrade::SCENARIOS,
         deletion::SCENARIOS,
