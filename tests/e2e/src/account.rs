@@ -169,6 +169,11 @@ impl Account {
         Ok(account)
     }
 
+    /// Whether it is an emulator, which reaches this machine.
+    pub(crate) fn is_emulated(&self) -> bool {
+        self.settling == EMULATED_SETTLING
+    }
+
     pub(crate) fn region(&self) -> &str {
         &self.region
     }
