@@ -14,7 +14,10 @@ use anyhow::{Context, anyhow, ensure};
 use serde_json::Value;
 use tiny_http::{Request, Response, Server};
 
-use crate::account::{Account, text};
+use crate::{
+    account::{Account, text},
+    redaction::redact,
+};
 
 /// A function tells of what it cannot read after it has waited for its role, and looks twice.
 const LIMIT: Duration = Duration::from_secs(100);
@@ -88,7 +91,7 @@ impl Inbox {
     /// The next message.
     ///
     /// # Errors
-    /// If none comes, or its subject is none that SNS takes.
+    /// If none comes, its subject is none that SNS takes, or it shows a secret that this run knows.
     pub(crate) fn receive(&self) -> anyhow::Result<Message> {
         let notification = self.next("Notification")?;
         let subject = text(&notification["Subject"])?;
@@ -97,6 +100,7 @@ impl Inbox {
             "SNS refuses the subject {subject}"
         );
         let body = text(&notification["Message"])?;
+        ensure!(redact(&body) == body, "a message shows a secret");
         Ok(Message { subject, body })
     }
 
