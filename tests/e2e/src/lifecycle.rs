@@ -16,6 +16,7 @@ use crate::{
 mod ending;
 mod reading;
 mod rotating;
+mod watching;
 
 /// What a step does to the story, with remarks for the person who watches.
 type Step = (
@@ -52,6 +53,11 @@ const LIVING: [Step; 8] = [
         rotating::rotate_on_schedule,
     ),
 ];
+/// What needs an emulator, because a message has to reach this machine.
+const WATCHED: [Step; 1] = [(
+    "Somebody changes a bucket's policy, and the daily check tells of it",
+    watching::tell_of_bucket_policy,
+)];
 /// Back to nothing.
 const ENDING: [Step; 2] = [
     ("`sam delete` removes the stack", ending::delete_stack),
@@ -122,8 +128,13 @@ impl<'a> Lifecycle<'a> {
             Until::Deleted => &ENDING,
             Until::Used => &[],
         };
+        let watched: &[Step] = if self.account.is_emulated() {
+            &WATCHED
+        } else {
+            &[]
+        };
         let mut failed = false;
-        for (name, step) in LIVING.iter().chain(ending) {
+        for (name, step) in LIVING.iter().chain(watched).chain(ending) {
             if failed {
                 report.not_run(name);
             } else {

@@ -22,6 +22,10 @@ pub(crate) const FUNCTION: &str = "Function";
 pub(crate) const ROTATION: &str = "RotationFunction";
 /// The topic that tells of a new key.
 pub(crate) const TOPIC: &str = "NewKeyTopic";
+/// What has Secrets Manager rotate the secret.
+pub(crate) const SCHEDULE: &str = "RotationSchedule";
+/// The rule that has the check made once a day.
+pub(crate) const CHECK: &str = "CheckRule";
 /// The function's role.
 pub(crate) const ROLE: &str = "FunctionRole";
 /// The role of the function that Secrets Manager calls.

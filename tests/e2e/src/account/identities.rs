@@ -22,10 +22,10 @@ impl Account {
             .collect())
     }
 
-    /// Deactivates a key, as somebody does who no longer uses it.
-    pub(crate) fn deactivate_key(&self, user: &str, key: &str) -> anyhow::Result<()> {
+    /// Makes a key `Active` or `Inactive`, as somebody does by hand.
+    pub(crate) fn set_key_status(&self, user: &str, key: &str, status: &str) -> anyhow::Result<()> {
         let command = ["iam", "update-access-key", "--user-name", user];
-        let options = ["--access-key-id", key, "--status", "Inactive"];
+        let options = ["--access-key-id", key, "--status", status];
         self.json(command.into_iter().chain(options)).map(drop)
     }
 

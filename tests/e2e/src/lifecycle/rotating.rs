@@ -67,7 +67,7 @@ pub(super) fn rotate_on_schedule(
     let oldest = story.keys.first().context("no key was fetched yet")?;
     story
         .account
-        .deactivate_key(&story.names.user, &oldest.key.id)?;
+        .set_key_status(&story.names.user, &oldest.key.id, "Inactive")?;
     let publisher = story.publisher()?;
     // What the schedule does in 45 days.
     let current = story

@@ -4,16 +4,14 @@
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use super::{
-    Scenario,
-    schedule::{Inbox, assert_holds, send},
-};
+use super::Scenario;
 use crate::{
     account::{text, texts},
     bench::{Bench, Deployment},
+    inbox::Inbox,
     process::join,
     report::Notes,
-    stack::{ROLE, ROTATION_ROLE},
+    stack::{ROLE, ROTATION, ROTATION_ROLE},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -170,7 +168,8 @@ fn governed<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
         "both log groups: 400 days, {key}; both roles: {boundary}"
     ));
 
-    let inbox = Inbox::of(bench.account, &topic, "publisher-tickets")?;
+    let inbox = Inbox::subscribe(bench.account, &topic)?;
+    inbox.confirm(bench.account)?;
     let event = json!({
         "source": "aws.secretsmanager",
         "detail-type": "Secret Label Updated",
@@ -178,10 +177,11 @@ fn governed<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
         "resources": [settled.output("SecretArn")?],
         "detail": {"labelUpdated": "AWSCURRENT"},
     });
-    let (answer, _) = send(bench, &deployment, &event)?;
-    ensure!(answer["FunctionError"].is_null(), "{answer}");
+    let function = deployment.stack.resources()?.physical_id(ROTATION)?;
+    let invoked = bench.account.invoke(bench.workplace, &function, &event)?;
+    ensure!(!invoked.failed, "{invoked:?}");
     let message = inbox.receive()?;
-    assert_holds(&message, &[&deployment.user, "new access key", "Paste"])?;
+    message.assert_says(&[&deployment.user, "new access key", "Paste"])?;
     notes.add(format!("told on {topic}"));
     Ok(())
 }
