@@ -39,9 +39,9 @@ const REASONS: [(&str, &str); 14] = [
     ("src/proof.rs", "fn explain("),
     ("src/proof.rs", "fn cure_of("),
     ("src/reconcile.rs", "async fn delete<"),
-    ("src/reconcile.rs", "async fn clean_up<"),
-    ("src/reconcile.rs", "async fn withdraw_replacement<"),
-    ("src/reconcile.rs", "fn sentence<"),
+    ("src/reconcile/clean_up.rs", "async fn clean_up<"),
+    ("src/reconcile/clean_up.rs", "async fn withdraw_replacement<"),
+    ("src/reconcile/clean_up.rs", "fn sentence<"),
 ];
 
 /// What these say that no answer shows: words for the log, and the parts of a reason that another row quotes whole.

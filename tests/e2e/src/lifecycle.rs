@@ -25,7 +25,7 @@ type Step = (
 );
 
 /// From nothing to a stack that is used, updated and rotated.
-const LIVING: [Step; 8] = [
+const LIVING: [Step; 10] = [
     ("Buckets hold genomic files", reading::fill_buckets),
     ("`sam deploy` creates the stack", reading::deploy),
     (
@@ -52,6 +52,11 @@ const LIVING: [Step; 8] = [
         "On a schedule, Secrets Manager makes the next key, which ends the first one",
         rotating::rotate_on_schedule,
     ),
+    (
+        "The next rotation is held up: Publisher may still read with the key before",
+        rotating::hold_up,
+    ),
+    ("`make status` says that all is healthy", watching::ask),
 ];
 /// What needs an emulator, because a message has to reach this machine.
 const WATCHED: [Step; 1] = [(
@@ -95,6 +100,8 @@ pub(crate) struct Names {
     /// A bucket that no stack is told of.
     pub(crate) other: String,
     pub(crate) artifacts: String,
+    /// The policy that bounds the functions' roles, where an organization demands one.
+    pub(crate) role_boundary: Option<String>,
 }
 
 /// A story and what is known so far.

@@ -77,7 +77,7 @@ fn aws(arguments: &cli::Status, command: &[&str]) -> anyhow::Result<String> {
 }
 
 /// The answer as people read it, and whether all is well.
-fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
+pub(crate) fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
     let healthy = answer["healthy"]
         .as_bool()
         .context("no answer of a check")?;

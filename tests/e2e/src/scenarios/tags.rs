@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Scenario;
 use crate::{
-    account::{text, texts},
+    account::text,
     bench::{Bench, Deployment},
     inbox::Inbox,
     process::join,
@@ -85,35 +85,21 @@ fn cost_center<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()
     let mut tagged = bench.stack("tagged").tagged("CostCenter", "4711");
     let settled = tagged.stack.create(bench.workplace, &demanding(&tagged)?)?;
     ensure!(settled.status == "CREATE_COMPLETE", "{settled:?}");
-    assert_cost_center(bench, &tagged.user, "4711")?;
+    bench
+        .account
+        .assert_tagged(&tagged.user, ("CostCenter", "4711"))?;
     bench.assert_reads(&tagged.user)?;
 
     tagged = bench.stack("tagged").tagged("CostCenter", "4712");
     tagged.set("Revision", json!("the next update"));
     let settled = tagged.stack.update(bench.workplace, &demanding(&tagged)?)?;
     ensure!(settled.status == "UPDATE_COMPLETE", "{settled:?}");
-    assert_cost_center(bench, &tagged.user, "4712")?;
+    bench
+        .account
+        .assert_tagged(&tagged.user, ("CostCenter", "4712"))?;
     tagged.stack.delete()?;
     bench.assert_nothing_of(&tagged.user)?;
     notes.add("tagged: CREATE_COMPLETE; user and secret follow the stack's tag");
-    Ok(())
-}
-
-fn assert_cost_center(bench: &Bench<'_>, user: &str, value: &str) -> anyhow::Result<()> {
-    let of_user = bench.account.tags(user)?;
-    ensure!(
-        of_user.get("CostCenter").map(String::as_str) == Some(value),
-        "the user has {of_user:?}"
-    );
-    let secret = bench.account.secret(&format!("publisher/{user}"))?;
-    let secret = secret.context("the secret is missing")?;
-    let tags = texts(&secret["Tags"], "Key").into_iter();
-    let of_secret: Vec<_> = tags.zip(texts(&secret["Tags"], "Value")).collect();
-    let expected = ("CostCenter".to_owned(), value.to_owned());
-    ensure!(
-        of_secret.contains(&expected),
-        "the secret has {of_secret:?}"
-    );
     Ok(())
 }
 
