@@ -40,7 +40,10 @@ const REASONS: [(&str, &str); 14] = [
     ("src/proof.rs", "fn cure_of("),
     ("src/reconcile.rs", "async fn delete<"),
     ("src/reconcile/clean_up.rs", "async fn clean_up<"),
-    ("src/reconcile/clean_up.rs", "async fn withdraw_replacement<"),
+    (
+        "src/reconcile/clean_up.rs",
+        "async fn withdraw_replacement<",
+    ),
     ("src/reconcile/clean_up.rs", "fn sentence<"),
 ];
 
