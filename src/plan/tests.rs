@@ -134,7 +134,7 @@ fn a_key_that_somebody_deactivated_is_replaced_and_never_activated() {
 fn a_key_that_somebody_deactivated_goes_before_the_previous_one_when_both_slots_are_taken() {
     let mut world = World::rotated();
     world.user().keys[1].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then remove PublisherCandidate from version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then move AWSPREVIOUS from version v2 to v1; then remove PublisherCandidate from version ab5c7a05");
 }
 
 #[test]
