@@ -83,11 +83,14 @@ fn hold_up(
     let command = ["secretsmanager", "rotate-secret", "--secret-id", &secret];
     bench.account.json(command)?;
     let message = inbox.receive()?;
-    let key = format!(
-        "key `{}`, which it would end, was last used on ",
-        used.key.id
-    );
-    message.assert_says(&["held up", &key, "by service `s3`", "KeySerial"])?;
+    let key = format!("`{}`", used.key.id);
+    message.assert_says(&[
+        "held up",
+        &key,
+        "last used on ",
+        "service `s3`",
+        "KeySerial",
+    ])?;
     notes.add_text("a rotation that would end a key in use:", message);
     // It is told first.
     bench.account.eventually(|| {
