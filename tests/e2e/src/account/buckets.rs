@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::{Account, path_text};
 use crate::{process::Finished, workplace::Workplace};
 
-/// Enough of an object to tell it from another one.
+/// Enough bytes of an object to recognize it.
 pub(crate) const RANGE: &str = "bytes=0-65535";
 
 impl Account {
@@ -32,7 +32,7 @@ impl Account {
         Ok(())
     }
 
-    /// Copies a folder with all that is below it.
+    /// Copies a folder with everything below it.
     pub(crate) fn upload(&self, folder: &Path, to: &str) -> anyhow::Result<Finished> {
         self.aws([
             "s3",
@@ -81,7 +81,7 @@ impl Account {
         Ok(fs::read(file)?)
     }
 
-    /// Removes a bucket with all that is in it.
+    /// Removes a bucket with everything in it.
     pub(crate) fn remove_bucket(&self, name: &str) -> anyhow::Result<()> {
         self.aws(["s3", "rb", "--force", &format!("s3://{name}")])
             .succeed()?;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[(
-    "a rotation never ends a key in use, and tells when it is held up",
+    "a rotation never ends a key in use, and notifies when it is held up",
     rotations,
 )];
 
@@ -37,7 +37,7 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     hold_up(bench, &user, &inbox, notes)?;
     expect_keys(bench, &user, &[&first, &second]).context("a rotation held up")?;
 
-    // Somebody has pasted the new key and says so.
+    // Somebody has pasted the new key, and deactivates the old one.
     account.deactivate_key(&user, &first.key.id)?;
     let third = rotate()?;
     expect_keys(bench, &user, &[&second, &third])?;
@@ -66,7 +66,7 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     bench.assert_nothing_of(&user)
 }
 
-/// Secrets Manager's own event has the function tell of the new key.
+/// Secrets Manager's own event makes the function send a message about the new key.
 fn tell_of_new_key(
     deployment: &Deployment<'_>,
     inbox: &Inbox<'_>,
@@ -89,10 +89,10 @@ fn hold_up(
     let command = ["secretsmanager", "rotate-secret", "--secret-id", &secret];
     bench.account.json(command)?;
     let message = inbox.receive()?;
-    // The emulator denies a role that names the user the question when its key was last used; that holds it up as well.
+    // The emulator does not let a role that names the user look up a key's last use. That holds the rotation up too.
     assert_holds(&message, &["held up", "key `AKIA", "KeySerial"])?;
     notes.add(format!("told of the guard: {}", first_line(&message)));
-    // It is told first.
+    // The message comes first.
     bench.account.eventually(|| {
         let labels = bench.account.secret(&secret)?.context("it is gone")?;
         let stages = &labels["VersionIdsToStages"];
@@ -112,7 +112,7 @@ fn secret_arn(bench: &Bench<'_>, deployment: &Deployment<'_>) -> anyhow::Result<
     text(&secret.context("the secret is gone")?["ARN"])
 }
 
-/// Invokes the function; gives what Lambda says, and its answer.
+/// Invokes the function, and returns what Lambda says and the function's answer.
 fn send(
     bench: &Bench<'_>,
     deployment: &Deployment<'_>,
@@ -130,7 +130,7 @@ fn send(
     Ok((answer, serde_json::from_str(&payload)?))
 }
 
-/// Whether the message holds all of this.
+/// Checks that the message contains all of this.
 fn assert_holds(message: &str, parts: &[&str]) -> anyhow::Result<()> {
     for part in parts {
         ensure!(
@@ -141,7 +141,7 @@ fn assert_holds(message: &str, parts: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the user has exactly these keys, each reads, and the last one is in use.
+/// Checks that the user has exactly these keys, that each reads, and that the last one is current.
 fn expect_keys(bench: &Bench<'_>, user: &str, expected: &[&StoredKey]) -> anyhow::Result<()> {
     let living = bench.account.key_ids(user)?;
     let ids = expected
@@ -160,7 +160,7 @@ fn expect_keys(bench: &Bench<'_>, user: &str, expected: &[&StoredKey]) -> anyhow
     bench.assert_reads(user)
 }
 
-/// All steps once more: the version in use is left alone, and one that nobody staged is refused.
+/// Repeats all steps: the current version is left alone, and a version that nobody staged is refused.
 fn repeat(
     bench: &Bench<'_>,
     deployment: &Deployment<'_>,
@@ -179,7 +179,7 @@ fn repeat(
     Ok(())
 }
 
-/// A queue that is told what the person is told.
+/// A queue that gets the same messages as the person.
 struct Inbox<'a> {
     account: &'a Account,
     queue: String,
@@ -212,7 +212,7 @@ impl<'a> Inbox<'a> {
         let waiting = ["--queue-url", &self.queue, "--wait-time-seconds", "20"];
         let look = || sqs(self.account, &[&["receive-message"], &waiting[..]].concat());
         let mut received = look()?;
-        // The function waits for its role before it says that something cannot be read.
+        // The function waits for its role before it reports that something cannot be read.
         for _ in 0..2 {
             if received["Messages"].is_null() {
                 received = look()?;

@@ -1,5 +1,6 @@
-//! What organizations demand of a stack: tags on every secret, encrypted logs that are kept for a year. (The emulator's
-//! `CloudFormation` gives roles no permissions boundary, so `RolePermissionsBoundary` is left to `tests/template`.)
+//! What organizations require of a stack: tags on every secret, and encrypted logs that are kept for a year. (The
+//! emulator's `CloudFormation` gives roles no permissions boundary, so `tests/template` covers
+//! `RolePermissionsBoundary`.)
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
