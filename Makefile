@@ -106,7 +106,7 @@ release-toolchain:
 			'run `rustup toolchain install $(RELEASE_RUST)`, then `RUSTUP_TOOLCHAIN=$(RELEASE_RUST) make release`' >&2; exit 1; }
 
 .PHONY: status
-status: ## Print how a stack is, and say by the exit status whether it is healthy: make status STACK=name [REGION=region]
+status: ## Print the state of a stack; the exit status says whether it is healthy: make status STACK=name [REGION=region]
 	@test -n "$(STACK)" || { echo 'make: say which stack: make status STACK=name' >&2; exit 1; }
 	@$(E2E) status --stack '$(STACK)' $(if $(REGION),--region '$(REGION)')
 
@@ -185,7 +185,7 @@ fuzz: ## Try the event parser and the policy builder on more random input (CASES
 # A failure prints a shrunk history and the seed that brings it back: `make simulate SEED=… HISTORIES=…`.
 HISTORIES ?= 100000
 .PHONY: simulate
-simulate: ## Tell random histories of a stack in memory (HISTORIES=100000, SEED=number); `make test` tells 256
+simulate: ## Play random histories of a stack in memory (HISTORIES=100000, SEED=number); `make test` plays 256
 	@HISTORIES=$(HISTORIES) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --quiet --locked --test flow -- --nocapture stories::
 
 ##@ Measure

@@ -33,7 +33,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-/// A resource of the stack that is there to be waited for.
+/// A resource of the stack that exists only to be waited for.
 const OTHER: &str = "Wait";
 
 fn at_rest<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
@@ -128,7 +128,7 @@ fn failed<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
             let answer = forger.receive(expected)?;
             one.check(&answer).with_context(|| one.what.clone())?;
         }
-        // Half a pair may be there, until somebody deletes the stack: no key is.
+        // Half a pair may exist until somebody deletes the stack, but no key.
         let keys = match bench.account.user(&deployment.user)? {
             Some(_) => bench.account.key_ids(&deployment.user)?,
             None => [].into(),
@@ -152,7 +152,7 @@ impl Genuine {
         ]))
     }
 
-    /// Each of them, for a resource that nobody wants: it has to fail.
+    /// Each of them, for a resource that nobody wants, so it has to fail.
     fn each(&self, when: &str) -> Vec<Forged> {
         let forged = self.0.iter().map(|event| {
             let what = format!("{} {when}", events::kind(event));
@@ -165,7 +165,7 @@ impl Genuine {
 /// Sends all of them side by side.
 ///
 /// # Errors
-/// If one is answered in another way than it has to, or anything was made, changed or removed.
+/// If one gets the wrong answer, or anything was made, changed or removed.
 fn send_all(
     bench: &Bench<'_>,
     deployment: &Deployment<'_>,
