@@ -92,18 +92,27 @@ print-changes:
 print-release-rust:
 	@echo $(RELEASE_RUST)
 
-# It needs the C library of arm64 too; on Debian: `dpkg --add-architecture arm64`, then `libc6:arm64` and `libgcc-s1:arm64`.
-QEMU ?= qemu-aarch64-static -L /
+QEMU ?= qemu-aarch64-static
+# Where the C library for arm64 is, such as the folder that Debian's packages were unpacked into.
+ARM64_ROOT ?= /
 .PHONY: check-arm64
-check-arm64: function-arm64 ## The life of a stack with the functions for arm64, on an emulated processor (takes minutes)
-	@command -v $(firstword $(QEMU)) >/dev/null || { echo 'make: $(firstword $(QEMU)) is missing: install `qemu-user-static`' >&2; exit 1; }
-	@$(E2E) demo --release --architecture arm64 --through '$(QEMU)'
+check-arm64: emulation-arm64 function-arm64 ## The life of a stack with the functions for arm64, on an emulated processor (takes minutes)
+	@$(E2E) demo --release --architecture arm64 --through '$(QEMU) -L $(ARM64_ROOT)'
+
+.PHONY: emulation-arm64
+emulation-arm64:
+	@command -v $(QEMU) >/dev/null || { echo 'make: $(QEMU) is missing: install `qemu-user-static`, or name it: make QEMU=/path/to/$(notdir $(QEMU))' >&2; exit 1; }
+	@test -e '$(ARM64_ROOT)/lib/ld-linux-aarch64.so.1' || { \
+		echo 'make: the C library for arm64 is not in $(ARM64_ROOT): on Debian, run `dpkg --add-architecture arm64` and' \
+			'install `libc6:arm64` and `libgcc-s1:arm64`, or unpack them and name the folder: make ARM64_ROOT=/folder' >&2; exit 1; }
 
 .PHONY: release-toolchain
 release-toolchain:
-	@$(CARGO) --version | grep -qF 'cargo $(RELEASE_RUST) ' || { \
-		echo "make: a release is built with Rust $(RELEASE_RUST), this is $$($(CARGO) --version):" \
-			'run `rustup toolchain install $(RELEASE_RUST)`, then `RUSTUP_TOOLCHAIN=$(RELEASE_RUST) make release`' >&2; exit 1; }
+	@for rustc in "$${RUSTC:-rustc}" $(if $(filter arm64,$(ARCH)),'$(ARM64_RUSTC)'); do \
+		"$$rustc" --version | grep -qF 'rustc $(RELEASE_RUST) ' || { \
+			echo "make: a release is built with Rust $(RELEASE_RUST), this is $$("$$rustc" --version):" \
+				'run `rustup toolchain install $(RELEASE_RUST)`, then `RUSTUP_TOOLCHAIN=$(RELEASE_RUST) make release`' >&2; exit 1; }; \
+	done
 
 .PHONY: status
 status: ## Print the state of a stack; the exit status says whether it is healthy: make status STACK=name [REGION=region]
@@ -205,6 +214,8 @@ function: function-x86_64 ## Compile the functions for Lambda, in the release pr
 
 LAMBDA_x86_64 := $(TARGET)/lambda
 LAMBDA_arm64  := $(TARGET)/lambda-arm64
+# Some systems pack the compiler for arm64 apart from the one for this machine.
+ARM64_RUSTC   ?= $(or $(RUSTC),rustc)
 
 .PHONY: function-x86_64
 function-x86_64: $(INSTALLED)
@@ -212,9 +223,10 @@ function-x86_64: $(INSTALLED)
 
 .PHONY: function-arm64
 function-arm64: $(INSTALLED)
-	@test -d "$$($${RUSTC:-rustc} --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" || { \
-		echo 'make: Rust cannot build for arm64 here: run `rustup target add aarch64-unknown-linux-gnu`' >&2; exit 1; }
-	@PATH="$(TOOL_PATH):$$PATH" $(FOR_LAMBDA) $(CARGO) lambda build --release --locked --arm64 --lambda-dir '$(LAMBDA_arm64)'
+	@test -d "$$('$(ARM64_RUSTC)' --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" || { \
+		echo 'make: Rust cannot build for arm64 here: run `rustup target add aarch64-unknown-linux-gnu`, or name a' \
+			'compiler that can: make ARM64_RUSTC=/path/to/rustc' >&2; exit 1; }
+	@PATH="$(TOOL_PATH):$$PATH" $(FOR_LAMBDA) RUSTC='$(ARM64_RUSTC)' $(CARGO) lambda build --release --locked --arm64 --lambda-dir '$(LAMBDA_arm64)'
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here

@@ -79,6 +79,21 @@ fn only_the_tag_of_the_version_is_released() {
     }
 }
 
+#[test]
+fn every_lock_of_a_package_manager_is_kept_up_to_date() {
+    let listed = std::process::Command::new("git")
+        .args(["ls-files", "*requirements.txt", "*package-lock.json"])
+        .output();
+    let listed = String::from_utf8(listed.expect("`git` runs").stdout).expect("UTF-8");
+    assert!(listed.lines().count() > 6, "{listed}");
+    let updated = text(".github/dependabot.yml");
+    let updated: BTreeSet<&str> = updated.split(['[', ']', ',', ' ', '\n']).collect();
+    for lock in listed.lines() {
+        let folder = lock.rsplit_once('/').map_or("", |(folder, _)| folder);
+        assert!(updated.contains(&*format!("/{folder}")), "{lock}");
+    }
+}
+
 /// Every file below a folder that git keeps.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut all = Vec::new();

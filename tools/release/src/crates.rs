@@ -102,12 +102,17 @@ fn tree(repository: &Path, target: &str) -> anyhow::Result<BTreeSet<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+
+    fn repository() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
 
     #[test]
     fn linked_crates_are_found_and_build_or_test_crates_are_not() -> anyhow::Result<()> {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let crates = linked(&repository, "x86_64-unknown-linux-gnu")?;
+        let crates = linked(&repository(), "x86_64-unknown-linux-gnu")?;
         let names: Vec<&str> = crates
             .others
             .iter()
@@ -133,6 +138,35 @@ mod tests {
                 .iter()
                 .any(|id| id.repr.contains("aws-sdk-iam"))
         );
+        Ok(())
+    }
+
+    #[test]
+    fn one_bill_of_materials_is_true_of_both_architectures() -> anyhow::Result<()> {
+        let [x86_64, arm64] =
+            ["x86_64", "aarch64"].map(|processor| format!("{processor}-unknown-linux-gnu"));
+        assert_eq!(tree(&repository(), &x86_64)?, tree(&repository(), &arm64)?);
+        Ok(())
+    }
+
+    /// The job that compiles with the oldest Rust would show it too, but only after a push.
+    #[test]
+    fn no_crate_needs_a_newer_rust_than_the_one_that_is_promised() -> anyhow::Result<()> {
+        let metadata = MetadataCommand::new()
+            .current_dir(repository())
+            .other_options(["--locked".to_owned()])
+            .exec()?;
+        let promised = metadata.root_package().context("a root")?;
+        let promised = promised.rust_version.clone();
+        assert!(promised.is_some());
+        for package in metadata.packages {
+            let needed = package.rust_version;
+            assert!(
+                needed <= promised,
+                "`{}` needs {needed:?}, and Cargo.toml promises {promised:?}",
+                package.name
+            );
+        }
         Ok(())
     }
 }

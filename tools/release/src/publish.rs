@@ -61,6 +61,10 @@ pub(crate) fn publish(arguments: &cli::Publish) -> anyhow::Result<()> {
         "To create the stack in the console, open this link, say which buckets Publisher may read, and confirm:\n"
     );
     println!("  {}\n", place.quick_create());
+    println!(
+        "To update a stack in the console, choose Update, Replace existing template, and give it this address:\n"
+    );
+    println!("  {}\n", place.template());
     println!("To create or update it with the AWS CLI:\n");
     println!(
         "  aws cloudformation deploy --region {region} --stack-name {STACK} --capabilities CAPABILITY_IAM \\\n    \

@@ -3,14 +3,15 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use anyhow::{Context, ensure};
+use serde_json::json;
 
 use super::{Release, X86_64};
 use crate::{
-    account::{Account, secrets::StoredKey, text, texts},
+    account::{Account, path_text, secrets::StoredKey, text, texts},
     process::join,
     publisher::Publisher,
     report::{Notes, Report, Verdict},
-    stack::{FUNCTION, Settled, Stack},
+    stack::{FUNCTION, ROTATION, Settled, Stack},
     workplace::Workplace,
 };
 
@@ -19,7 +20,7 @@ type Step = (
     fn(&mut Story<'_>, &mut Notes) -> anyhow::Result<()>,
 );
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     (
         "A release and the one after it are made from what was built",
         |story, notes| story.make_releases(notes),
@@ -35,6 +36,10 @@ const STEPS: [Step; 8] = [
     ("The key in the secret reads the bucket", |story, notes| {
         story.read(notes)
     }),
+    (
+        "The function between deployments tells of the key",
+        |story, notes| story.tell_of_key(notes),
+    ),
     (
         "The next release updates the stack, and the key stays",
         |story, notes| story.update(notes),
@@ -117,11 +122,22 @@ impl<'a> Story<'a> {
         fs::create_dir_all(&self.folder)?;
         let (architecture, through) = &self.processor;
         let first = Release::assemble(self.workplace, &self.folder, architecture)?;
+        let mut files = BTreeSet::new();
         for entry in fs::read_dir(first.folder())? {
             let entry = entry?;
-            let size = entry.metadata()?.len();
-            notes.add(format!("{size:>9} bytes  {}", entry.file_name().display()));
+            let name = entry.file_name().display().to_string();
+            notes.add(format!("{:>9} bytes  {name}", entry.metadata()?.len()));
+            files.insert(name);
         }
+        let expected = [
+            "SHA256SUMS",
+            "THIRD-PARTY-LICENSES.txt",
+            &format!("custom-resource-{architecture}.zip"),
+            &format!("maintenance-{architecture}.zip"),
+            "sbom.cdx.json",
+            "template.yaml",
+        ];
+        ensure!(files.iter().eq(expected), "the release holds {files:?}");
         if let Some(command) = through {
             first.run_through(command)?;
         }
@@ -151,6 +167,7 @@ impl<'a> Story<'a> {
             ("CodePrefix", PREFIX.to_owned()),
             ("Buckets", self.genomes()),
             ("UserName", self.name.clone()),
+            ("NotificationEmail", "genomics@example.com".to_owned()),
             ("Architecture", self.processor.0.clone()),
         ];
         let parameters =
@@ -190,6 +207,29 @@ impl<'a> Story<'a> {
             self.genomes()
         ));
         self.key = Some(key);
+        Ok(())
+    }
+
+    /// It is invoked as EventBridge does it, with Secrets Manager's event.
+    fn tell_of_key(&mut self, notes: &mut Notes) -> anyhow::Result<()> {
+        let function = Stack::new(self.account, &self.name)
+            .resources()?
+            .physical_id(ROTATION)?;
+        let event = json!({
+            "source": "aws.secretsmanager",
+            "detail-type": "Secret Label Updated",
+            "resources": [self.settled()?.output("SecretArn")?],
+            "detail": {"labelUpdated": "AWSCURRENT"},
+        });
+        let (payload, answer) = (self.folder.join("event"), self.folder.join("answer"));
+        fs::write(&payload, event.to_string())?;
+        let payload = format!("file://{}", path_text(&payload)?);
+        let command = ["lambda", "invoke", "--function-name", &function];
+        let options = ["--payload", &payload, path_text(&answer)?];
+        let invoked = self.account.json(command.into_iter().chain(options))?;
+        let answer = fs::read_to_string(answer)?;
+        ensure!(invoked["FunctionError"].is_null(), "{answer}");
+        notes.add(format!("{function} answers {}", answer.trim()));
         Ok(())
     }
 

@@ -98,6 +98,13 @@ fn publishing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()>
     ensure!(link.contains(&format!("region={region}")), "{link}");
     let filled = format!("&param_CodeBucket={bucket}&param_CodePrefix=lambda%2F");
     ensure!(link.ends_with(&filled), "{link}");
+    let template = format!("/{bucket}/lambda/{}/template.yaml", release.name());
+    let mut addresses = published.stdout.lines().map(str::trim);
+    ensure!(
+        addresses.any(|line| line.starts_with("https://s3.") && line.ends_with(&template)),
+        "the template's address was not printed: {}",
+        published.stdout
+    );
     notes.add(link);
     for name in [
         "template.yaml",
