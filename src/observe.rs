@@ -28,17 +28,14 @@ use crate::waits::while_iam_lags;
 /// Everything that a plan is made from.
 #[derive(Debug)]
 pub struct Observed {
-    /// When it was observed.
     pub now: SystemTime,
     /// Whether CloudFormation confirms the request.
     pub confirmation: Confirmation,
     /// Whether the stack goes forward or rolls back.
     pub operation: StackOperation,
-    /// The stack's own tags.
     pub stack_tags: TagMap,
     /// The buckets' regions, as far as they were asked for.
     pub regions: BTreeMap<BucketName, BucketRegion>,
-    /// The pair.
     pub pair: Pair,
 }
 
@@ -59,7 +56,6 @@ impl Observed {
 /// The region of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BucketRegion {
-    /// In this region.
     In(String),
     /// There is no such bucket.
     NoSuchBucket,
@@ -78,9 +74,6 @@ impl BucketRegion {
 /// time has passed.
 ///
 /// At most two rounds of calls: first those that need nothing, side by side, then those that need the first answers.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_provision<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,
@@ -148,9 +141,6 @@ pub async fn regions<C: Cloud>(
 }
 
 /// The pair with what its secret holds.
-///
-/// # Errors
-/// A call failed.
 pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
     run.patiently(async || {
         let (user, secret) = join(user(run, name, &[]), secret_with_values(run, name)).await;
@@ -176,9 +166,6 @@ pub enum AtWork {
 }
 
 /// Observes once what a check needs: what an update needs, except a confirmation, and the last use of each key.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_check<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,
@@ -213,9 +200,6 @@ async fn at_work<C: Cloud>(run: &Run<'_, C>) -> Result<AtWork> {
 }
 
 /// Observes what a Delete needs: whether CloudFormation confirms it, and the pair.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Observed> {
     loop {
         let (view, observed) = join(run.look(), for_removal(run, name)).await;
@@ -231,9 +215,6 @@ pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result
 
 /// Observes what a removal needs: the pair with everything that is attached to the user. Reads the secret's values only
 /// if the user's own tags do not tell whose it is.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_removal<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Observed> {
     let pair = run
         .patiently(async || {

@@ -19,7 +19,6 @@ use crate::settings::Settings;
 use crate::settle::{RunError, settle};
 use crate::waits::between_rounds;
 
-/// The attributes for `Fn::GetAtt`.
 type Attributes = BTreeMap<&'static str, String>;
 
 /// Fulfils one request. The caller stops the work at `deadline.of_work()`, and no key is made shortly before that.

@@ -12,9 +12,6 @@ use crate::secret::AccessKeyId;
 
 /// Observes the user with its keys, and what the labelled versions of its secret hold. A rotation does not need the
 /// user's policies and attachments.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_rotation<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,
