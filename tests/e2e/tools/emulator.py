@@ -78,7 +78,7 @@ def fill_permissions_boundary(iam_actions):
 
 
 def speak_tls():
-    """Judge every request as one that came by TLS: functions reach the emulator by plain HTTP on loopback."""
+    """Judge every request as sent by TLS, because functions reach the emulator by plain HTTP on loopback."""
     from ministack.core import iam_evaluator
 
     resolve = iam_evaluator._resolve_condition_key
@@ -153,7 +153,7 @@ def list_absent_credentials():
 
 
 def tell_last_use():
-    """Answer when, where and for what a key was used last: MiniStack says of each that it never was."""
+    """Answer when, where and for what a key was last used. MiniStack says "never" for each."""
     from ministack.core import iam_evaluator
     from ministack.services import iam
 
@@ -180,7 +180,7 @@ def key_arn(key_id, region):
 
 
 def echo_function_logs():
-    """Copy what functions print to standard error: their log groups are gone with the stack."""
+    """Copy what functions print to standard error, because their log groups go with the stack."""
     from ministack.services import lambda_svc
 
     emit = lambda_svc._emit_lambda_logs
