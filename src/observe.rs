@@ -115,7 +115,7 @@ fn tags_of(view: StackView) -> TagMap {
     }
 }
 
-/// The buckets whose region a Create or Update wants to know: the first for the answer, all for a proof.
+/// The buckets whose region a Create or Update needs: the first for the answer, all for a proof.
 pub fn buckets_to_find(buckets: &Buckets, verification: Verification) -> Vec<&BucketName> {
     let mut wanted = vec![&buckets.first().bucket];
     if verification == Verification::Prove {

@@ -1,4 +1,4 @@
-//! What the daily check needs.
+//! What a daily check observes.
 
 use futures_util::future::join3;
 

@@ -33,7 +33,7 @@ pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
 }
 
 /// The pair with everything that is attached to the user. Reads the secret's values only if the user's own tags do not
-/// tell whose it is.
+/// say whose it is.
 pub(super) async fn pair_with_attachments<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,

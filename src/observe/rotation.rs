@@ -1,4 +1,4 @@
-//! What a rotation by Secrets Manager needs.
+//! What a rotation by Secrets Manager observes.
 
 use std::collections::BTreeMap;
 
