@@ -39,9 +39,12 @@ const REASONS: [(&str, &str); 14] = [
     ("src/proof.rs", "fn explain("),
     ("src/proof.rs", "fn cure_of("),
     ("src/reconcile.rs", "async fn delete<"),
-    ("src/reconcile.rs", "async fn clean_up<"),
-    ("src/reconcile.rs", "async fn withdraw_replacement<"),
-    ("src/reconcile.rs", "fn sentence<"),
+    ("src/reconcile/clean_up.rs", "pub(super) async fn clean_up<"),
+    (
+        "src/reconcile/clean_up.rs",
+        "async fn withdraw_replacement<",
+    ),
+    ("src/reconcile/clean_up.rs", "fn sentence<"),
 ];
 
 /// Texts in those places that no answer shows: words for the log, and parts of a reason that another row quotes whole.
