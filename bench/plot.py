@@ -11,6 +11,13 @@ matplotlib.rcParams.update({
 
 from matplotlib import pyplot
 
+# Matplotlib writes its colours into each element, so a reader's dark theme has to override them.
+DARK = """<style>@media (prefers-color-scheme: dark) {
+ [style*="fill: #ffffff"] { fill: #0d1117 !important } text { fill: #e6edf3 }
+ [style*="stroke: #000000"] { stroke: #9198a1 !important } [style*="stroke: #1f77b4"] { stroke: #58a6ff !important }
+}</style>
+</svg>"""
+
 NAMES = {"proved": "this, with proof", "unproved": "this, without proof", "crhelper": "crhelper + boto3", "node": "Node + SDK v3"}
 
 
@@ -32,6 +39,7 @@ def write(figures, folder):
 
 def save(file, figure):
     figure.savefig(file, metadata={"Date": None})
+    file.write_text(file.read_text().replace("</svg>", DARK))
     pyplot.close(figure)
 
 

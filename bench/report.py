@@ -27,7 +27,7 @@ def goals(figures):
         ("package of maintenance: at most 4.5 MB zipped", functions["maintenance"]["zipped_bytes"] / MB, "<=", 4.5, "MB"),
     ]
     for name, row in figures.get("delays", {}).items():
-        what = f"50 ms more for every call: a Create {name} grows by at most 1.15 x {row['chain']} x 50 ms"
+        what = f"50 ms more for every call: a Create {name} grows by at most {measure.MARGIN} x {row['chain']} x 50 ms"
         rows.append((what, row["grown_ms"], "<=", row["bound_ms"], "ms"))
     met = {">=": lambda a, b: a >= b, "<=": lambda a, b: a <= b}
     return [

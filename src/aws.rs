@@ -1,7 +1,7 @@
 //! The port over AWS's SDK: the only module that names it.
 //!
-//! The modules below fulfil the trait's guarantees, call by call. This file only makes the clients and says which of
-//! them answers what. The same rules hold for all: every error passes [`error`], what AWS asks to repeat is repeated
+//! The modules below fulfil the trait's guarantees, call by call. This file only makes the clients and forwards each
+//! call to its module. The same rules hold for all: every error passes [`error`], what AWS asks to repeat is repeated
 //! ([`retry`]), and half an answer is none ([`complete`]).
 
 mod buckets;
@@ -52,7 +52,7 @@ impl Aws {
         Self::new(&aws_config::load_defaults(BehaviorVersion::latest()).await)
     }
 
-    /// The same, and the topics over the same configuration.
+    /// The same, and SNS with the same configuration.
     pub async fn load_with_topics() -> (Self, Topics) {
         let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
         (Self::new(&config), Topics::new(&config))

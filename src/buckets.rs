@@ -13,7 +13,6 @@ use crate::names::{Partition, Rule};
 /// One entry of `Buckets`: a whole bucket or one folder of it. Prints as `s3://bucket/` or `s3://bucket/prefix/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BucketUri {
-    /// The bucket.
     pub bucket: BucketName,
     /// The folder; `None` means the whole bucket.
     pub prefix: Option<Prefix>,
@@ -22,18 +21,15 @@ pub struct BucketUri {
 impl BucketUri {
     /// Parses `bucket`, `s3://bucket`, `s3://bucket/prefix/` or `arn:PARTITION:s3:::bucket/prefix/`, the trailing `/`
     /// being optional. The caller checks the partition of an ARN ([`Partition::admits`]).
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let path = if let Some(path) = text.strip_prefix("s3://") {
             path
         } else if text.starts_with("arn:") {
             Self::path_of_arn(text)?
         } else if text.contains("://") {
-            return Err("is no S3 address; write `BUCKET` or `s3://BUCKET/PREFIX/`".into());
+            return Err("is not an S3 address; write `BUCKET` or `s3://BUCKET/PREFIX/`".into());
         } else if text.contains('/') {
-            return Err("holds a `/` without `s3://`; write `s3://BUCKET/PREFIX/`".into());
+            return Err("contains a `/` without `s3://`; write `s3://BUCKET/PREFIX/`".into());
         } else {
             text
         };
@@ -55,7 +51,10 @@ impl BucketUri {
         let (partition, service, region, account, resource) =
             (next(), next(), next(), next(), next());
         if resource.starts_with("accesspoint") {
-            return Err("is an access point; name the bucket behind it, for that is what IAM is asked about".into());
+            return Err(
+                "is an access point; name the bucket behind it, because IAM checks the bucket"
+                    .into(),
+            );
         }
         if Partition::parse(partition).is_err()
             || service != "s3"
@@ -110,7 +109,6 @@ impl Buckets {
         &self.0[0]
     }
 
-    /// The entries in order.
     pub fn iter(&self) -> std::slice::Iter<'_, BucketUri> {
         self.0.iter()
     }
@@ -156,7 +154,6 @@ impl<'a> IntoIterator for &'a Buckets {
 /// What may be read of one bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant<'a> {
-    /// The bucket.
     pub bucket: &'a BucketName,
     /// The folders, none inside another. Empty grants the whole bucket.
     pub folders: Vec<&'a Prefix>,

@@ -67,7 +67,7 @@ pub trait Cloud {
     fn delete_user(&self, user: &UserName) -> impl Future<Output = Result<()>>;
 
     // --- IAM: inline policies ----------------------------------------------------------------------------------
-    /// `iam:ListUserPolicies`, all pages; empty where the user is missing.
+    /// `iam:ListUserPolicies`, all pages; empty if the user is missing.
     fn list_policies(&self, user: &UserName) -> impl Future<Output = Result<Vec<PolicyName>>>;
     /// `iam:GetUserPolicy`: the document as JSON text (percent-decoded).
     fn get_policy(
@@ -90,7 +90,7 @@ pub trait Cloud {
     ) -> impl Future<Output = Result<()>>;
 
     // --- IAM: access keys --------------------------------------------------------------------------------------
-    /// `iam:ListAccessKeys`, all pages; empty where the user is missing.
+    /// `iam:ListAccessKeys`, all pages; empty if the user is missing.
     fn list_keys(&self, user: &UserName) -> impl Future<Output = Result<Vec<Key>>>;
     /// `iam:CreateAccessKey`, sent exactly once, with the answer checked to be whole. After
     /// [`ErrorKind::Indeterminate`], a key may exist whose secret half nobody has.
@@ -100,8 +100,8 @@ pub trait Cloud {
     /// `iam:GetAccessKeyLastUsed`: the name of the user that has this key now; `None` if no user of this account has
     /// it.
     fn key_owner(&self, key: &AccessKeyId) -> impl Future<Output = Result<Option<String>>>;
-    /// `iam:GetAccessKeyLastUsed`: when and by what the key was last used, some hours late; `None` if IAM knows no use.
-    /// Unlike [`Self::key_owner`] it fails for a key that this account does not have.
+    /// `iam:GetAccessKeyLastUsed`: the key's last use, shown some hours late; `None` if IAM knows no use. Unlike
+    /// [`Self::key_owner`], it fails for a key that this account does not have.
     fn last_used(&self, key: &AccessKeyId) -> impl Future<Output = Result<Option<LastUse>>>;
 
     // --- IAM: what people attach to a user -----------------------------------------------------------------------
@@ -117,10 +117,10 @@ pub trait Cloud {
     // --- Secrets Manager ---------------------------------------------------------------------------------------
     /// `secretsmanager:DescribeSecret`, also of a secret that is pending deletion.
     fn find_secret(&self, secret: &SecretName) -> impl Future<Output = Result<Option<Secret>>>;
-    /// `secretsmanager:ListSecretVersionIds` with the deprecated ones, all pages; empty where the secret is missing
-    /// or has no version.
+    /// `secretsmanager:ListSecretVersionIds` with the deprecated ones, all pages; empty if the secret is missing or has
+    /// no version.
     fn list_versions(&self, secret: &SecretName) -> impl Future<Output = Result<Vec<Version>>>;
-    /// `secretsmanager:GetSecretValue` of one version; `None` where it has no value.
+    /// `secretsmanager:GetSecretValue` of one version; `None` if it has no value.
     fn read_version(
         &self,
         secret: &SecretArn,
@@ -170,8 +170,8 @@ pub trait Cloud {
         secret: &SecretArn,
         regions: &[String],
     ) -> impl Future<Output = Result<()>>;
-    /// `secretsmanager:DeleteSecret`: at once for `None`, else restorable for that many days. A secret that is already
-    /// pending deletion counts as success.
+    /// `secretsmanager:DeleteSecret`: at once for `None`, otherwise restorable for that many days. A secret that is
+    /// already pending deletion counts as success.
     fn delete_secret(
         &self,
         secret: &SecretArn,
@@ -216,7 +216,7 @@ pub trait Cloud {
 /// Tags as AWS gives them: key to value.
 pub type TagMap = BTreeMap<String, String>;
 
-/// What came of a call that creates.
+/// The result of a call that creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation<T> {
     /// This call made it.

@@ -1,8 +1,8 @@
 //! Whether CloudFormation's own word confirms a request.
 //!
 //! Whoever may invoke the function can forge an event, and Lambda may deliver a real one late or twice. So an event is
-//! only a hint, and CloudFormation's own view of the resource and its stack decides. This module is pure:
-//! [`Run`](crate::run::Run) asks, and asks again.
+//! only a hint, and CloudFormation's own view of the resource and its stack decides: `change` is the table for a Create or
+//! Update, `removal` for a Delete. This module is pure: [`Run`](crate::run::Run) asks, and asks again.
 
 use crate::cloud::{CloudError, StackOperation, StackResource, StackView};
 use crate::names::{PhysicalId, UserName};
@@ -160,7 +160,7 @@ impl ResourceNow {
     }
 }
 
-/// Which way the stack goes; `None` if CloudFormation did not say.
+/// Whether the stack goes forward or rolls back; `None` if CloudFormation did not say.
 pub fn operation(view: &StackView) -> Option<StackOperation> {
     let stack = view.stack.as_ref().ok()?.as_ref()?;
     Some(stack.status.operation())

@@ -23,7 +23,7 @@ impl Deadline {
         }
     }
 
-    /// Ends after this time, from now on.
+    /// A deadline after this time, from now.
     #[must_use]
     pub fn after(left: Duration) -> Self {
         Self {
@@ -68,12 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn of_two_minutes_twenty_seconds_are_kept_for_the_answer_and_one_for_the_end() {
+    fn two_minutes_leave_twenty_seconds_for_the_answer_and_one_for_the_end() {
         assert_eq!(parts(120), (100.0, 119.0));
     }
 
     #[test]
-    fn of_little_time_each_part_keeps_its_share() {
+    fn if_little_time_is_left_each_part_keeps_its_share() {
         assert_eq!(parts(4), (3.0, 3.6));
     }
 

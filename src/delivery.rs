@@ -21,7 +21,7 @@ pub trait Sink {
     fn put(&self, url: &ResponseUrl, body: &str) -> impl Future<Output = Result<u16, PutError>>;
 }
 
-/// Why an attempt got no status. Says nothing of the URL.
+/// Why an attempt got no status. It never shows the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PutError {
     /// No connection, or no answer on it, in time.
@@ -84,7 +84,7 @@ impl Attempt {
 /// and its work would be wasted.
 ///
 /// # Errors
-/// It was not delivered, and a later invocation may succeed.
+/// The answer was not delivered, and a later invocation may succeed.
 pub async fn deliver<S: Sink>(
     sink: &S,
     url: &ResponseUrl,

@@ -1,4 +1,5 @@
-//! What CloudFormation sends, read in two stages: first whom to answer ([`Envelope`]), then what to do ([`Request`]).
+//! What CloudFormation sends, read in two stages: first where to send the answer ([`Envelope`]), then what to do
+//! ([`Request`]).
 
 mod envelope;
 mod request;

@@ -1,4 +1,4 @@
-//! Panics as errors: a defect is answered like any other failure.
+//! Panics as errors, so that a defect is answered like any other failure.
 
 use std::panic::AssertUnwindSafe;
 

@@ -12,8 +12,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// What the targets of our own events begin with.
 const OWN: &str = env!("CARGO_CRATE_NAME");
 
-/// Sends logs to standard output, and panics to the logs. `variable` gives the value of an environment variable: the
-/// level is `AWS_LAMBDA_LOG_LEVEL`'s, Lambda's own setting, else `INFO`.
+/// Sends logs to standard output, and panics to the logs. `variable` looks up an environment variable. The level is
+/// that of `AWS_LAMBDA_LOG_LEVEL`, Lambda's own setting, or `INFO`.
 ///
 /// A second call changes nothing.
 pub fn install(variable: impl Fn(&str) -> Option<String>) {

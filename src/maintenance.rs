@@ -1,14 +1,13 @@
-//! The second function, which looks after the pair between deployments: it rotates the key when Secrets Manager asks for
-//! it, checks once a day whether all is as the stack says, and tells people what they have to do.
+//! The second function, which looks after the pair between deployments. It rotates the key when Secrets Manager asks,
+//! checks once a day that the pair is as the stack says, and notifies people of what they have to do.
 //!
 //! ```text
 //! event ─► Event ─┬─ a step of a rotation ─► observe ─► plan (pure) ─► apply ─┐
 //!                 ├─ a new key is in use ──────────────────────────► message ─┼─► Ok or Err
 //!                 └─ a check ─► observe ─► plan ─► prove ─► findings ─► message ┘
 //! ```
-//! There is one way to make, store and prove a key, and one way to decide what is wrong: a step of a rotation is taken by
-//! the executor that takes an update's, and a check is an update's plan that nobody applies. Nothing is answered but by
-//! the invocation's own result.
+//! It shares its code with the custom resource: the same executor makes, stores and proves a key, and a check is an
+//! update's plan that nobody applies. The only answer is the invocation's result.
 
 mod check;
 mod event;
@@ -33,7 +32,7 @@ use crate::guard::catch_panic;
 use crate::run::{Run, Serves};
 use crate::settle::RunError;
 
-/// Why an event did not come to its end, and what to do: one line. Shows nothing that is secret in any form.
+/// Why an event failed, and what to do: one line. It shows no secret, in `Debug` either.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct MaintenanceError(String);
@@ -44,12 +43,12 @@ impl From<RunError> for MaintenanceError {
     }
 }
 
-/// Does what an event asks for, given as its JSON text, before the deadline. `aws` is awaited with the work. A check that
-/// a person asked for answers what it found, everything else nothing.
+/// Handles one event, given as JSON text, before the deadline. Awaits `aws` as part of the work. A check by hand
+/// answers with its report, everything else with null.
 ///
 /// # Errors
-/// It was not done, or not to its end. Secrets Manager then begins the rotation again, with the same token; Lambda tries
-/// again what `EventBridge` sent.
+/// The work failed or was stopped. Secrets Manager then repeats the rotation with the same token, and Lambda repeats
+/// what `EventBridge` sent.
 pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
     event: &str,
     deadline: Deadline,
@@ -66,7 +65,7 @@ pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
     let work = async {
         let event = Event::parse(event, &settings.secret)?;
         let (cloud, notifier) = aws.await;
-        // On the heap: nested in its callers, its type would be too deep for the compiler.
+        // On the heap, because its type, nested in its callers, would be too deep for the compiler.
         Box::pin(dispatch(&event, deadline, settings, cloud, notifier)).await
     };
     async {
@@ -111,7 +110,7 @@ async fn dispatch<C: Cloud, N: Notifier>(
     }
 }
 
-/// Tells whoever is to be told. A role that has just been made is denied for some seconds.
+/// Publishes a message to the topic, if there is one. IAM denies a new role for some seconds, so it tries patiently.
 async fn tell<C: Cloud, N: Notifier>(
     run: &Run<'_, C>,
     settings: &Settings,
@@ -121,14 +120,14 @@ async fn tell<C: Cloud, N: Notifier>(
     let Some(topic) = &settings.topic else {
         warn!(
             subject = message.subject(),
-            "there is nobody to tell: the stack names neither an address nor a topic"
+            "nobody is notified, because the stack names neither an address nor a topic"
         );
         return Ok(());
     };
     let told = run.patiently(async || notifier.publish(topic, message).await);
     told.await.map_err(|error| {
         MaintenanceError(format!(
-            "could not tell topic `{topic}` \"{}\": {error}",
+            "could not publish \"{}\" to topic `{topic}`: {error}",
             message.subject()
         ))
     })?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// What came of a request.
+/// The outcome of a request.
 pub type Outcome = Result<Success, Failure>;
 
 /// The answer to a fulfilled request.

@@ -1,4 +1,4 @@
-//! Who owns a user or a secret: its tags say so, and nothing else does.
+//! Who owns a user or a secret. Only its tags say so.
 
 use std::fmt;
 
@@ -60,12 +60,10 @@ impl StackId {
         &self.partition
     }
 
-    /// The region.
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The account's twelve digits.
     pub fn account(&self) -> &str {
         &self.account
     }
@@ -94,13 +92,12 @@ impl fmt::Display for StackId {
 /// The resource of a request: one logical id of one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// Its stack.
     pub stack: StackId,
     /// Its logical id in the stack's template.
     pub logical_id: String,
 }
 
-/// What a user or secret is to an [`Owner`].
+/// How a user or secret relates to an [`Owner`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// Made by this resource.
@@ -130,7 +127,7 @@ impl Owner {
         ])
     }
 
-    /// Reads whose the thing with these tags is.
+    /// Classifies a thing with these tags.
     pub fn classify(&self, tags: &TagMap) -> Ownership {
         let (stack, logical_id) = (tags.get(STACK_ID_TAG), tags.get(LOGICAL_ID_TAG));
         let (Some(stack), Some(logical_id)) = (stack, logical_id) else {
@@ -198,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn another_guid_of_the_same_name_is_an_earlier_life_only_with_the_same_logical_id() {
+    fn another_guid_of_the_same_name_is_a_previous_stack_only_with_the_same_logical_id() {
         let earlier = STACK.replace("11111111-aaaa", "00000000-bbbb");
         assert_eq!(
             owner().classify(&tags(&earlier, "Access")),

@@ -136,7 +136,6 @@ impl PolicyDocument {
         &self.0
     }
 
-    /// The length that IAM counts.
     #[must_use]
     pub fn length(&self) -> usize {
         counted_length(&self.0)

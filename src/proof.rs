@@ -3,8 +3,6 @@
 //! It signs with the key itself. AWS must know the key as our user's, and the key must list and read every bucket, all
 //! side by side. Access has to be allowed; there need not be anything to read.
 
-use std::time::Duration;
-
 use backon::Retryable;
 use futures_util::future::{join, join_all};
 use tokio::time::Instant;
@@ -18,7 +16,7 @@ use crate::plan::Target;
 use crate::policy::statements_for_owner;
 use crate::run::Run;
 use crate::secret::StoredKey;
-use crate::waits::{ProofTimeouts, WITHDRAW, while_a_proof_waits};
+use crate::waits::{LONGEST_PROOF_PAUSE, ProofTimeouts, WITHDRAW, while_a_proof_waits};
 
 /// Why a proof failed, and what to do: one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +46,7 @@ impl ProofError {
 /// Proves the key on every target.
 ///
 /// # Errors
-/// What could not be read, AWS's own words, and what to change.
+/// What the key could not read, AWS's own words, and what to change.
 pub async fn prove<C: Cloud>(
     run: &Run<'_, C>,
     user: &UserName,
@@ -192,13 +190,9 @@ impl<C: Cloud> Attempt<'_, C> {
             .deadline
             .of_work()
             .saturating_duration_since(Instant::now())
-            < WITHDRAW + LONGEST_PAUSE
+            < WITHDRAW + LONGEST_PROOF_PAUSE
     }
 }
-
-/// The longest pause between two attempts, including jitter. A proof must stop this early, or it would end too late.
-const LONGEST_PAUSE: Duration = Duration::from_secs(6);
-
 /// Logs what the bucket's owner has to allow, if the bucket is in another account. The answer has no room for that.
 fn tell_owner(Target { bucket, .. }: &Target, user_arn: &str) {
     if let Some(statements) = statements_for_owner(bucket, user_arn) {

@@ -1,9 +1,12 @@
 //! Reconcile: brings one pair of user and secret to what a request asks for, and removes what nobody wants any more.
 
+mod clean_up;
+
 use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
+use self::clean_up::{clean_up, sentence, withdraw_replacement};
 use crate::apply::Applied;
 use crate::cloud::Cloud;
 use crate::confirm::{Confirmation, ResourceNow};
@@ -250,103 +253,6 @@ fn removal<C: Cloud>(
 ) -> Result<Plan, RunError> {
     let plan = plan::removal(run.owner, &observed.pair, recovery, observed.now)?;
     Ok(plan)
-}
-
-/// Removes what an unconfirmed request has left: the `unwanted` pair, and what this invocation made and nobody uses.
-/// Returns the reason for the answer.
-async fn clean_up<C: Cloud>(
-    run: &Run<'_, C>,
-    confirmation: &Confirmation,
-    unwanted: Option<&UserName>,
-    desired: &Desired,
-) -> String {
-    let named = match confirmation {
-        Confirmation::Answered(now) | Confirmation::Unwanted(now) => now.physical_id.user(),
-        Confirmation::Confirmed
-        | Confirmation::Contradicted(_)
-        | Confirmation::TurnedBack
-        | Confirmation::Unanswered(_) => None,
-    };
-    let made = (run.made.the_pair() && named.as_ref() != Some(&desired.user))
-        .then_some(&desired.user)
-        .filter(|made| unwanted != Some(*made));
-    let mut left = Ok(());
-    for name in unwanted.into_iter().chain(made) {
-        left = left.and(remove(run, name, desired.recovery).await);
-    }
-    let keys = !run.made.keys.borrow().is_empty();
-    if keys && made.is_none() && unwanted != Some(&desired.user) {
-        left = left.and(withdraw_keys(run, &desired.user).await);
-    }
-    let sentence = sentence(run, confirmation);
-    match left {
-        Ok(()) if unwanted.is_some() => {
-            format!("{sentence}; what was left of it was removed")
-        }
-        Ok(()) if made.is_some() || keys => {
-            format!("{sentence}; what this request had made was removed")
-        }
-        Ok(()) => format!("{sentence}; nothing was changed"),
-        Err(error) => {
-            format!("{sentence}; what this request had made could not be removed: {error}")
-        }
-    }
-}
-
-/// Removes the keys that this invocation made and nobody uses.
-async fn withdraw_keys<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<(), RunError> {
-    let withdrawn = settle(
-        run,
-        between_rounds(),
-        async || {
-            let pair = observe::pair(run, name).await?;
-            Ok(Observed::unasked(run, pair))
-        },
-        |observed| Ok(plan::withdrawal(&observed.pair, &run.made.keys.borrow())),
-    );
-    withdrawn.await.map(|_| ())
-}
-
-/// Removes the new half of a failed replacement. If that fails too, the answer names the new half, because
-/// CloudFormation deletes what the answer names.
-async fn withdraw_replacement<C: Cloud>(
-    run: &Run<'_, C>,
-    user: &UserName,
-    error: &RunError,
-    failure: impl Fn(String) -> Failure,
-) -> Failure {
-    match remove(run, user, RecoveryWindow::None).await {
-        Ok(()) => failure(error.to_string()),
-        Err(left) => Failure {
-            id: user.secret_name().to_string(),
-            reason: format!("{error}; and its new user could not be removed again: {left}"),
-        },
-    }
-}
-
-/// What CloudFormation's word means for the request.
-fn sentence<C: Cloud>(run: &Run<'_, C>, confirmation: &Confirmation) -> String {
-    let says = |now: &ResourceNow| now.sentence(&run.owner.logical_id);
-    match confirmation {
-        Confirmation::Confirmed => "CloudFormation confirmed this request".to_owned(),
-        Confirmation::Answered(now) => format!(
-            "CloudFormation says that {}: this request was answered before, and what it asks for is not what is there",
-            says(now)
-        ),
-        Confirmation::Unwanted(now) => format!(
-            "CloudFormation says that {}: nobody wants the resource any more",
-            says(now)
-        ),
-        Confirmation::Contradicted(said) => {
-            format!("CloudFormation does not wait for this request; it says: {said}")
-        }
-        Confirmation::TurnedBack => {
-            "the stack has begun to roll back while this request was at work".to_owned()
-        }
-        Confirmation::Unanswered(error) => {
-            format!("CloudFormation did not say whether it waits for this request: {error}")
-        }
-    }
 }
 
 /// All attributes, on every success, because a missing one fails `Fn::GetAtt`.

@@ -58,7 +58,7 @@ impl Reply {
         let reason = with_log_stream(&one_line(&reason), &one_line(log_stream));
         let none = BTreeMap::new();
         let body = |reason: &str| json(&Body::of(envelope, Status::Failed, &id, reason, &none));
-        // One character more than nothing, because an empty reason is left out altogether.
+        // At least one character, because an empty reason is left out altogether.
         let room = LIMIT.saturating_sub(body("-").len() - 1);
         Self(body(&fitted(&reason, room)))
     }

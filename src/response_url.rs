@@ -89,7 +89,7 @@ pub struct ResponseUrl {
 /// Why a URL cannot take an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseUrlError {
-    /// It is no URL.
+    /// It is not a URL.
     #[error("its `ResponseURL` is not a URL")]
     Unreadable,
     /// Its origin is not admitted.
@@ -101,11 +101,7 @@ pub enum ResponseUrlError {
 }
 
 impl ResponseUrl {
-    /// Takes a URL as CloudFormation gave it. It is never taken apart and put together again, because its escapes are
-    /// signed.
-    ///
-    /// # Errors
-    /// Why no answer can go there.
+    /// Takes a URL as CloudFormation gave it. The text is kept as it is, because its escapes are signed.
     pub fn parse(url: &str, origins: &ResponseOrigins) -> Result<Self, ResponseUrlError> {
         let uri: Uri = url.parse().map_err(|_| ResponseUrlError::Unreadable)?;
         let origin = Origin::of(&uri).ok_or(ResponseUrlError::Unreadable)?;
@@ -132,9 +128,9 @@ impl ResponseUrl {
     }
 
     /// How long ago, at the time `now`, CloudFormation stopped waiting for the answer, if it `waits` this long. `None`
-    /// if it still waits, or the URL does not tell.
+    /// if it still waits, or if the URL does not say.
     ///
-    /// Signature version 4 tells when the URL was made, and version 2 tells when it stops working.
+    /// Signature version 4 says when the URL was made, and version 2 when it stops working.
     #[must_use]
     pub fn overdue(&self, now: SystemTime, waits: Duration) -> Option<Duration> {
         let (_, query) = self.expose().split_once('?')?;

@@ -20,9 +20,7 @@ use crate::waits::{
 /// One invocation at work for one resource.
 #[derive(Debug)]
 pub struct Run<'a, C> {
-    /// AWS.
     pub cloud: &'a C,
-    /// The resource.
     pub owner: &'a Owner,
     /// Which stacks the function serves.
     pub serves: Serves,
@@ -38,7 +36,7 @@ pub struct Run<'a, C> {
     view_waited: Cell<Duration>,
     /// Whether CloudFormation has said "go on".
     confirmed: Cell<bool>,
-    /// Which way the stack went when CloudFormation first said "go on".
+    /// Whether the stack went forward or rolled back when CloudFormation first said "go on".
     operation: Cell<Option<StackOperation>>,
 }
 
@@ -119,9 +117,6 @@ impl<'a, C: Cloud> Run<'a, C> {
     }
 
     /// Makes a reading call, and repeats it while IAM lags and denies it.
-    ///
-    /// # Errors
-    /// The last one.
     pub async fn patiently<T>(&self, call: impl AsyncFn() -> Result<T>) -> Result<T> {
         (|| call())
             .retry(while_iam_lags())
@@ -240,18 +235,17 @@ impl<'a, C: Cloud> Run<'a, C> {
         }
     }
 
-    /// Which way the stack goes. Forward until CloudFormation says otherwise, so that a failed proof counts.
+    /// Whether the stack goes forward or rolls back. Forward until CloudFormation says otherwise, so that a failed
+    /// proof counts.
     pub fn operation(&self) -> StackOperation {
         self.operation.get().unwrap_or(StackOperation::Forward)
     }
 }
 
-/// What came of asking.
+/// The answer to a question.
 #[derive(Debug)]
 pub struct Confirmed {
-    /// The last look.
     pub view: StackView,
-    /// What it comes to.
     pub confirmation: Confirmation,
     /// Whether time has passed since the first look.
     pub waited: bool,

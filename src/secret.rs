@@ -34,7 +34,6 @@ impl fmt::Display for AccessKeyId {
 /// One access key as a version of the secret holds it. Its secret half cannot be printed.
 #[derive(Clone, Debug)]
 pub struct StoredKey {
-    /// The key's id.
     pub id: AccessKeyId,
     /// The key's secret half; wiped from memory when dropped.
     pub secret: SecretString,
@@ -91,9 +90,9 @@ impl StoredKey {
 /// A staging label of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
-    /// `AWSCURRENT`: the key in use.
+    /// `AWSCURRENT`: the current key.
     Current,
-    /// `AWSPREVIOUS`: the key before, active until the next rotation. Secrets Manager moves this label by itself.
+    /// `AWSPREVIOUS`: the previous key, active until the next rotation. Secrets Manager moves this label by itself.
     Previous,
     /// `PublisherCandidate`: a new key that is stored and not proved yet.
     Candidate,

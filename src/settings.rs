@@ -1,4 +1,4 @@
-//! What the template and Lambda tell the function.
+//! The function's settings, from its environment and from Lambda.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::waits::ProofTimeouts;
 /// The function's settings in one invocation.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the function runs; `None` if its ARN cannot be read. Events from elsewhere are refused, and if this is
-    /// unknown, all are.
+    /// Where the function runs; `None` if its ARN cannot be read. Events from elsewhere are refused. If this is
+    /// unknown, all events are.
     pub home: Option<Home>,
     /// The partition's DNS suffix, `AWS::URLSuffix`.
     pub url_suffix: String,
@@ -19,7 +19,7 @@ pub struct Settings {
     pub user_name_prefix: String,
     /// Where answers may go.
     pub response_origins: ResponseOrigins,
-    /// The log stream that this invocation writes to; empty if unknown.
+    /// The invocation's log stream; empty if unknown.
     pub log_stream: String,
     /// Lambda's id of this invocation.
     pub invocation_id: String,
@@ -27,7 +27,7 @@ pub struct Settings {
     pub body_logging: BodyLogging,
     /// How long a proof waits for IAM.
     pub proof_timeouts: ProofTimeouts,
-    /// The one stack that the function serves, from `STACK_ID`; `None`: every stack of its account and region.
+    /// The one stack that the function serves, from `STACK_ID`. `None` means every stack of its account and region.
     pub stack_id: Option<String>,
     /// The release that the template was made for, from `RELEASE`.
     pub release: Option<String>,
@@ -36,11 +36,8 @@ pub struct Settings {
 /// Where the function runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
-    /// The partition, such as `aws`.
     pub partition: Partition,
-    /// The region.
     pub region: String,
-    /// The account's twelve digits.
     pub account: String,
 }
 
@@ -53,7 +50,7 @@ pub enum BodyLogging {
     On,
 }
 
-/// What Lambda says of an invocation.
+/// What Lambda says about an invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Invocation<'a> {
     /// Lambda's request id.
@@ -72,7 +69,7 @@ impl Settings {
         }
     }
 
-    /// Reads the settings; `variable` gives the value of an environment variable.
+    /// Reads the settings; `variable` looks up an environment variable.
     ///
     /// Nothing here fails. A setting that makes work impossible is refused later, when there is somebody to answer.
     #[must_use]

@@ -18,7 +18,7 @@ pub enum RunError {
     /// Something stands in the way that is not ours to change.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// A rotation cannot go on until a person or a later event has done something.
+    /// A rotation cannot go on until a person or a later event acts.
     #[error("{0}")]
     Blocked(String),
     /// A scheduled rotation would end a key that is in use.
@@ -49,7 +49,7 @@ pub async fn settle<C: Cloud>(
     mut plan: impl FnMut(&Observed) -> Result<Plan, RunError>,
 ) -> Result<(Observed, Applied), RunError> {
     loop {
-        // On the heap: nested in its callers, its type would be too deep for the compiler.
+        // On the heap, because its type, nested in its callers, would be too deep for the compiler.
         let observed = Box::pin(observe()).await?;
         let plan = plan(&observed)?;
         let round = Box::pin(apply(run, plan, &observed.pair)).await?;

@@ -20,7 +20,7 @@ pub const ANSWER: Duration = Duration::from_secs(20);
 /// The most time to keep between the last attempt to answer and the moment when Lambda kills the process.
 pub const REST: Duration = Duration::from_secs(1);
 
-/// The time to assume if Lambda's deadline has passed already, so that it cannot be true.
+/// The time to assume if Lambda's deadline has passed already and so cannot be true.
 pub const ASSUMED: Duration = Duration::from_secs(10);
 
 /// How long a new role and its policies may take to become visible everywhere, from the start of the invocation. AWS's CDK
@@ -41,7 +41,6 @@ pub const CALL: Duration = Duration::from_secs(25);
 
 /// The limits of connecting and of reading within one attempt.
 pub const CONNECT: Duration = Duration::from_secs(3);
-/// See [`CONNECT`].
 pub const READ: Duration = Duration::from_secs(8);
 
 /// The limit of one attempt to put the answer. S3 takes milliseconds, so a longer attempt is better begun again.
@@ -50,7 +49,7 @@ pub const PUT: Duration = Duration::from_secs(5);
 /// How long making a key and storing it can take: one attempt to make it, and the call that stores it.
 pub const MAKE_AND_STORE: Duration = ATTEMPT.saturating_add(CALL);
 
-/// What is left before the deadline when a proof gives up: enough to delete the key and to take its label off.
+/// The time left before the deadline when a proof gives up: enough to delete the key and to remove its label.
 pub const WITHDRAW: Duration = Duration::from_secs(10);
 
 /// The shortest proof that is worth beginning: 99 of 100 new keys are known everywhere after five seconds.
@@ -68,34 +67,34 @@ pub const KEY_IN_FLIGHT: Duration = MAKE_AND_STORE.saturating_add(Duration::from
 /// How long Secrets Manager's own rotation may be under way before it counts as failed.
 pub const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// How long CloudFormation waits without a `ServiceTimeout`.
+/// How long CloudFormation waits if `ServiceTimeout` is not set.
 pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// A day.
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// The longest life of a pre-signed URL: for so long links that were signed with a key count on it.
+/// The longest life of a pre-signed URL. Links that a key signed need the key that long.
 const LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// For how long a key must not have been used before a rotation every `days` days may end it.
+/// How long a key must have been unused before a rotation every `days` days may end it.
 #[must_use]
 pub fn unused_before_rotation(days: u16) -> Duration {
     LINK_LIFE.max(DAY * u32::from(days) / 3)
 }
 
-/// How long after a new key was made the one before may still be used without anybody being told.
+/// How long the previous key may be used after a new one was made, before anybody is notified.
 pub const PASTE_WITHIN: Duration = Duration::from_secs(10 * 24 * 3600);
 
-/// How late a rotation may be before somebody is told.
+/// How late a rotation may be before anybody is notified.
 pub const OVERDUE: Duration = Duration::from_secs(2 * 24 * 3600);
 
-/// How often a finding of age is told again, in days.
+/// How often a finding of age is sent again, in days.
 pub const REMIND_DAYS: u64 = 7;
 
-/// The pause between the two looks of a check: what is gone by then was no finding.
+/// The pause between the two looks of a check. What is gone by then is not a finding.
 pub const SECOND_LOOK: Duration = Duration::from_secs(10);
 
-/// Pauses while IAM may lag. Short, so that the last try comes close to the end of the lag; the caller ends them.
+/// Pauses while IAM may lag, until the caller stops. They are short, so that the last try comes close to the end of the
+/// lag.
 pub(crate) fn while_iam_lags() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
@@ -114,8 +113,8 @@ pub(crate) fn between_looks() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Pauses between rounds of a request: half a minute in all, so that IAM's lists can settle. Jitter makes two runs
-/// drift apart that get in each other's way.
+/// Pauses between rounds of a request: half a minute in all, so that IAM's lists can settle. Jitter separates two runs
+/// that get in each other's way.
 pub(crate) fn between_rounds() -> impl Iterator<Item = Duration> {
     rounds().with_max_times(12).build()
 }
@@ -137,16 +136,22 @@ fn rounds() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// Pauses between attempts of a proof; the caller ends them.
+/// The longest pause between two attempts of a proof, which jitter at most doubles.
+const PROOF_PAUSE: Duration = Duration::from_secs(3);
+
+/// How early a proof must stop, or a last pause could make it end too late.
+pub const LONGEST_PROOF_PAUSE: Duration = PROOF_PAUSE.saturating_mul(2);
+
+/// Pauses between attempts of a proof, until the caller stops.
 pub(crate) fn while_a_proof_waits() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(Duration::from_secs(3))
+        .with_max_delay(PROOF_PAUSE)
         .without_max_times()
         .with_jitter()
 }
 
-/// Pauses between attempts to deliver the answer; the caller ends them.
+/// Pauses between attempts to deliver the answer, until the caller stops.
 pub(crate) fn between_puts() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
@@ -171,9 +176,9 @@ pub(crate) fn until_name_is_free() -> ExponentialBuilder {
 pub struct ProofTimeouts {
     /// For a key to be known. Three in four are unknown in their first second, and one in a hundred after five.
     pub known: Duration,
-    /// For the user's own policy and boundary to allow, and for denials that do not say whose they are.
+    /// For the user's own policy and boundary to allow, and for denials that do not name a policy.
     pub allowed: Duration,
-    /// For the policies of others to allow: bucket, KMS key, organization. They lag less than IAM's.
+    /// For other policies to allow: bucket, KMS key, organization. They lag less than IAM's.
     pub allowed_by_others: Duration,
 }
 

@@ -4,7 +4,8 @@ use backon::Retryable;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info};
 
-use super::{ApplyError, CallError, Effect, Execution};
+use super::call::CallError;
+use super::{ApplyError, Effect, Execution};
 use crate::cloud::{Cloud, CloudError, CreatedKey, ErrorKind, PutVersion, VersionId};
 use crate::plan::{KeyUnderTest, NewKey, Step};
 use crate::secret::{AccessKeyId, Label, StoredKey};

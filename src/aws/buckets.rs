@@ -1,4 +1,4 @@
-//! S3: where a bucket is, asked without credentials, and what the user's own key reads of it.
+//! S3: a bucket's region, asked without credentials, and what the user's own key reads in it.
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
@@ -14,11 +14,11 @@ use crate::buckets::{BucketName, BucketUri, Prefix};
 use crate::cloud::{CloudError, ListedObject, ObjectRead, Result};
 use crate::secret::StoredKey;
 
-/// The calls to S3, none of them in the function's own name.
+/// The calls to S3, none of them with the function's own credentials.
 #[derive(Debug)]
 pub(super) struct Buckets(Client);
 
-/// The header in which S3 says where a bucket is, whatever else it answers.
+/// The header that names a bucket's region in every answer of S3.
 const REGION_HEADER: &str = "x-amz-bucket-region";
 
 /// How many objects to list when looking for one that proves something.
@@ -115,7 +115,7 @@ impl Buckets {
     }
 }
 
-/// S3 says this only after it has allowed access.
+/// What a failed read says about the object. S3 gives these answers only after it has allowed access.
 fn allowed_all_the_same(error: &CloudError) -> Option<ObjectRead> {
     match error.code.as_deref()? {
         "InvalidRange" => Some(ObjectRead::Empty),

@@ -8,7 +8,6 @@ use super::complete::CompleteDocument;
 use super::error::{incomplete_response, map_sdk_error};
 use crate::cloud::{CloudError, ResourceStatus, Result, Stack, StackResource, StackStatus};
 
-/// The calls to CloudFormation.
 #[derive(Debug)]
 pub(super) struct CloudFormation(Client);
 

@@ -99,7 +99,7 @@ fn dispatch_message(timed_out: bool) -> String {
     format!("{what}; see whether the function reaches AWS and has credentials")
 }
 
-/// An answer that says no. Without a code it did not come from AWS (a proxy's page, a `200` that does not parse), so it
+/// An answer that refuses. Without a code it did not come from AWS (a proxy's page, a `200` that does not parse), so it
 /// proves nothing, and its text is not shown.
 fn service_error(status: u16, answer: &ErrorMetadata) -> (ErrorKind, Option<String>, String) {
     match answer.code() {
@@ -136,7 +136,7 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "AccessDeniedException"
         | "UnauthorizedOperation"
         | "AuthorizationError" => ErrorKind::Denied,
-        // A wrong signature is not among them: because waiting does not cure it.
+        // A wrong signature is not among them, because waiting does not cure it.
         "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClientException" => {
             ErrorKind::UnknownKey
         }

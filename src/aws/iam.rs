@@ -16,7 +16,6 @@ use super::retry::RetryIamConflicts;
 use crate::cloud::{Creation, ErrorKind, NewUser, Result, TagMap, User};
 use crate::names::{PolicyArn, UserName};
 
-/// The calls to IAM.
 #[derive(Debug)]
 pub(super) struct Iam(Client);
 

@@ -1,4 +1,4 @@
-//! When the SDK gives up and when it tries again.
+//! When the SDK gives up, and when it tries again.
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;

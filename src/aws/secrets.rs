@@ -21,7 +21,6 @@ use crate::cloud::{
 };
 use crate::names::{SecretKmsKey, SecretName};
 
-/// The calls to Secrets Manager.
 #[derive(Debug)]
 pub(super) struct Secrets(Client);
 

@@ -7,12 +7,11 @@ use super::error::{incomplete_response, map_sdk_error};
 use super::retry;
 use crate::cloud::{Message, Notifier, Result, Subscriptions, TopicArn};
 
-/// The calls to SNS.
 #[derive(Debug)]
 pub struct Topics(Client);
 
 impl Topics {
-    /// Over the given configuration, with the time limits and repetition of every other client.
+    /// Uses the given configuration, with the time limits and retries of every other client.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let config = config
@@ -48,7 +47,7 @@ impl Notifier for Topics {
         let attributes = answer.attributes.unwrap_or_default();
         let count = |name: &str| {
             let number = attributes.get(name).and_then(|text| text.parse().ok());
-            number.ok_or_else(|| incomplete_response(OPERATION, "how many have subscribed"))
+            number.ok_or_else(|| incomplete_response(OPERATION, "its subscriptions"))
         };
         Ok(Subscriptions {
             confirmed: count("SubscriptionsConfirmed")?,

@@ -1,4 +1,4 @@
-//! The function that rotates the key, checks and tells: joins Lambda, the library and AWS.
+//! The function that rotates, checks and notifies: joins Lambda, the library and AWS.
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use publisher_s3_access::aws::Aws;
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
             Ok(settings) => maintain(payload.get(), deadline, &settings, clients).await,
             Err(unusable) => Err(unusable),
         };
-        // The result is the answer: Secrets Manager and Lambda read whether the invocation failed.
+        // The result is the answer: Secrets Manager and Lambda see whether the invocation failed.
         done.map_err(|undone| Diagnostic {
             error_type: "MaintenanceError".to_owned(),
             error_message: undone.to_string(),

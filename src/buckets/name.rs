@@ -43,29 +43,27 @@ text_newtype! {
 
 impl BucketName {
     /// Parses a bucket's name.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         if text.is_empty() {
             return Err("names no bucket".into());
         }
         if text.contains(['*', '?']) || text.contains("${") {
             return Err(
-                "holds a wildcard or variable, which would widen the grant; name every bucket"
+                "contains a wildcard or variable, which would widen the grant; name every bucket"
                     .into(),
             );
         }
         if text.contains(',') {
             return Err(
-                "holds a `,`; give several buckets as a list (`Fn::Split` makes one of a string)"
+                "contains a `,`; give several buckets as a list (`Fn::Split` makes one of a string)"
                     .into(),
             );
         }
         let stray = |c: &char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(*c));
         if let Some(stray) = text.chars().find(stray) {
             let stray = Printable(stray);
-            return Err(format!("`{stray}` is in no bucket's name; S3 allows lower-case letters, digits, `.` and `-`").into());
+            return Err(format!("`{stray}` is not allowed in a bucket's name; use lower-case letters, digits, `.` and \
+                                `-`").into());
         }
         if !(3..=63).contains(&text.len()) {
             return Err(format!(
@@ -78,10 +76,10 @@ impl BucketName {
             return Err("a bucket's name begins and ends with a letter or digit".into());
         }
         if text.contains("..") {
-            return Err("a bucket's name has no two dots in a row".into());
+            return Err("a bucket's name never has two dots in a row".into());
         }
         if text.parse::<Ipv4Addr>().is_ok() {
-            return Err("is an IP address, which S3 allows as no bucket's name".into());
+            return Err("is an IP address, which S3 does not allow as a bucket's name".into());
         }
         if let Some((ending, what)) = RESERVED_ENDINGS
             .iter()

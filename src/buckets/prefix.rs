@@ -22,24 +22,25 @@ impl Prefix {
             return Err("is an empty prefix; leave it out for the whole bucket".into());
         }
         if text.starts_with('/') {
-            return Err("has a prefix that begins with `/`; S3's keys do not, so write `s3://BUCKET/PREFIX/`".into());
+            return Err("has a prefix that begins with `/`; write `s3://BUCKET/PREFIX/`".into());
         }
         if text.contains(['*', '?']) || text.contains("${") {
-            return Err("holds `*`, `?` or `${` in the prefix, which would widen the grant; a prefix is a plain folder".into());
+            return Err("contains `*`, `?` or `${` in the prefix, which would widen the grant; a prefix is a plain folder".into());
         }
         if text.contains("s3://") {
-            return Err("holds `s3://` twice; give several buckets as a list".into());
+            return Err("contains `s3://` twice; give several buckets as a list".into());
         }
         if let Some(control) = text.chars().find(|c| c.is_control()) {
             return Err(format!(
-                "holds the control character `{}` in the prefix",
+                "contains the control character `{}` in the prefix",
                 Printable(control)
             )
             .into());
         }
         if let Some(foreign) = text.chars().find(|&c| c > '\u{ff}') {
             let foreign = Printable(foreign);
-            return Err(format!("holds `{foreign}` in the prefix; IAM policies end at U+00FF, so grant a folder above it").into());
+            return Err(format!("contains `{foreign}` in the prefix; IAM policies allow no character beyond U+00FF, so \
+                                grant a folder above it").into());
         }
         let folder = if text.ends_with('/') {
             text.to_owned()

@@ -40,11 +40,9 @@ impl CloudError {
 /// Which policy denied a call, as far as AWS's message tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    /// The kind of policy.
     pub by: PolicyKind,
     /// Whether a `Deny` statement matched. Otherwise no `Allow` matched.
     pub explicit: bool,
-    /// What was denied.
     pub of: Denied,
 }
 
@@ -91,13 +89,14 @@ impl fmt::Display for CloudError {
 pub enum ErrorKind {
     /// Its target is missing. Right after a create, it may not be visible yet.
     NotFound,
-    /// `AccessDenied` and its kin. It may pass right after a create, tag or boundary step, or with a fresh role.
+    /// `AccessDenied` and the like. It may pass if it comes right after a create, tag or boundary step, or with a new
+    /// role.
     Denied,
     /// The key is not known (yet): `InvalidClientTokenId`, `InvalidAccessKeyId`.
     UnknownKey,
-    /// Throttled, in spite of the adapter's retries: nothing happened.
+    /// Throttled despite the adapter's retries: nothing happened.
     Throttled,
-    /// Something else is in the way at the moment: `DeleteConflict`, `ConcurrentModification`,
+    /// Something else is in the way right now: `DeleteConflict`, `ConcurrentModification`,
     /// `EntityTemporarilyUnmodifiable`.
     Conflict,
     /// A quota is used up.

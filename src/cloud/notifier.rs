@@ -1,4 +1,4 @@
-//! Telling people, in our own words: implemented by the SDK ([`crate::aws::Topics`]) and, in the tests, in memory.
+//! Notifications, in our own words: implemented with the SDK ([`crate::aws::Topics`]) and, in the tests, in memory.
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +15,7 @@ impl fmt::Display for TopicArn {
     }
 }
 
-/// What a person is told. Holds nothing that is secret.
+/// A message to people. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     subject: String,
@@ -27,7 +27,8 @@ impl Message {
     /// ([`Publish`](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)).
     pub const LONGEST_SUBJECT: usize = 100;
 
-    /// A message. SNS refuses a subject that is longer, or not of printable ASCII: what it would refuse is replaced.
+    /// Makes a message. SNS refuses a subject that is too long or has characters beyond printable ASCII, so it is cut
+    /// and they are replaced.
     #[must_use]
     pub fn new(subject: &str, body: String) -> Self {
         let printable = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
@@ -38,20 +39,18 @@ impl Message {
         }
     }
 
-    /// Its subject.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Its text.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.body
     }
 }
 
-/// How many have subscribed to a topic.
+/// How many subscriptions a topic has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subscriptions {
     /// Those that are confirmed: they get every message.
@@ -60,12 +59,12 @@ pub struct Subscriptions {
     pub pending: u64,
 }
 
-/// The calls. What [`Cloud`](super::Cloud) guarantees of errors and repetition holds here too.
+/// The calls, with the guarantees of [`Cloud`](super::Cloud) on errors and repetition.
 pub trait Notifier {
     /// `sns:Publish`. On [`Indeterminate`](super::ErrorKind::Indeterminate) it may have been sent.
     fn publish(&self, topic: &TopicArn, message: &Message) -> impl Future<Output = Result<()>>;
 
-    /// `sns:GetTopicAttributes`: how many have subscribed.
+    /// `sns:GetTopicAttributes`: how many subscriptions the topic has.
     fn subscriptions(&self, topic: &TopicArn) -> impl Future<Output = Result<Subscriptions>>;
 }
 
@@ -74,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_is_what_sns_takes() {
+    fn a_subject_is_one_that_sns_accepts() {
         let subject = format!("Größe\n{}", "x".repeat(200));
         let message = Message::new(&subject, String::new());
         assert_eq!(message.subject().len(), 100);

@@ -3,15 +3,13 @@
 /// An object as S3 lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedObject {
-    /// Its key.
     pub key: String,
-    /// Its length in bytes.
     pub size: u64,
     /// Whether its storage class has to be restored before it can be read.
     pub archived: bool,
 }
 
-/// What came of reading an object's first byte, once access was allowed.
+/// The result of reading an object's first byte, once access was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectRead {
     /// The byte was read, and decrypted where the object is encrypted.

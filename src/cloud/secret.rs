@@ -30,22 +30,18 @@ impl fmt::Display for VersionId {
 /// A secret to create, without a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSecret {
-    /// Its name.
     pub name: SecretName,
-    /// Its description.
     pub description: String,
     /// The key that encrypts it; `None` for the AWS-managed one.
     pub kms_key: Option<SecretKmsKey>,
-    /// All its tags, including those of ownership.
+    /// All its tags, including the ownership tags.
     pub tags: TagMap,
 }
 
 /// A secret as it is, without values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
-    /// Its full ARN.
     pub arn: SecretArn,
-    /// Its tags.
     pub tags: TagMap,
     /// Its description; empty if it has none.
     pub description: String,
@@ -53,7 +49,6 @@ pub struct Secret {
     pub kms_key: Option<String>,
     /// When it was made or last changed in any way.
     pub changed: SystemTime,
-    /// Whether it is usable.
     pub state: SecretState,
     /// Every labelled version with its labels.
     pub labels: BTreeMap<VersionId, BTreeSet<String>>,
@@ -61,7 +56,7 @@ pub struct Secret {
     pub replicas: Vec<String>,
     /// Whether Secrets Manager rotates it.
     pub rotation: Rotation,
-    /// By when Secrets Manager rotates it next, if it says.
+    /// When Secrets Manager rotates it next, if it says.
     pub next_rotation: Option<SystemTime>,
 }
 
@@ -77,11 +72,10 @@ pub enum SecretState {
 /// Whether Secrets Manager rotates the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// Rotation is enabled.
     Enabled,
     /// Rotation is cancelled, or was never configured.
     Off,
-    /// Secrets Manager does not say. It may do so until the test of the first schedule has ended: the documentation
+    /// Secrets Manager does not say, perhaps because the test of the first schedule has not ended. The documentation
     /// leaves that open.
     Unsaid,
 }
@@ -89,13 +83,12 @@ pub enum Rotation {
 /// A version of the secret, labelled or deprecated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Its id.
     pub id: VersionId,
     /// When it was stored.
     pub created: SystemTime,
 }
 
-/// What came of storing a value.
+/// The result of storing a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutVersion {
     /// The version holds this value.

@@ -19,7 +19,6 @@ pub struct StackView {
 pub enum StackResource {
     /// A custom resource of the stack.
     Custom {
-        /// Its status.
         status: ResourceStatus,
         /// Its physical id; empty while CloudFormation has none.
         physical_id: String,
@@ -35,7 +34,6 @@ pub enum StackResource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceStatus(pub String);
 
-/// A stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
     /// Its [status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html).
@@ -48,7 +46,7 @@ pub struct Stack {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackStatus(pub String);
 
-/// Which way a stack goes.
+/// Whether a stack goes forward or rolls back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StackOperation {
     /// Towards the new template.
@@ -63,8 +61,9 @@ impl StackStatus {
         self.0.ends_with("_IN_PROGRESS")
     }
 
-    /// Which way the stack goes: `ROLLBACK_…`, `UPDATE_ROLLBACK_…` and `IMPORT_ROLLBACK_…` go back. A rollback that has
-    /// ended does not count, because a late view may still show the one before this operation.
+    /// Whether the stack goes forward or rolls back: `ROLLBACK_…`, `UPDATE_ROLLBACK_…` and `IMPORT_ROLLBACK_…` roll
+    /// back. A rollback that has ended does not count, because a late view may still show the one before this
+    /// operation.
     pub fn operation(&self) -> StackOperation {
         if self.0.contains("ROLLBACK") && self.is_in_progress() {
             StackOperation::Rollback

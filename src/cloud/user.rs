@@ -8,14 +8,12 @@ use super::TagMap;
 use crate::names::{PolicyArn, UserName};
 use crate::secret::AccessKeyId;
 
-/// An IAM user to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
-    /// Its name.
     pub name: UserName,
     /// The managed policy that bounds it.
     pub boundary: Option<PolicyArn>,
-    /// All its tags, including those of ownership.
+    /// All its tags, including the ownership tags.
     pub tags: TagMap,
 }
 
@@ -24,29 +22,22 @@ pub struct NewUser {
 pub struct User {
     /// Its name as IAM spells it. The letter case can differ from what was asked for.
     pub name: String,
-    /// Its ARN.
     pub arn: String,
-    /// Its tags.
     pub tags: TagMap,
     /// The ARN of its permissions boundary.
     pub boundary: Option<String>,
 }
 
-/// An access key as IAM lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its id.
     pub id: AccessKeyId,
-    /// Whether it works.
     pub status: KeyStatus,
-    /// When it was made.
     pub created: SystemTime,
 }
 
-/// When a key was last used, as IAM shows it: a while after the use.
+/// The last use of a key, which IAM shows only after a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUse {
-    /// When.
     pub date: SystemTime,
     /// The service it was used with, such as `s3`.
     pub service: String,
@@ -57,18 +48,16 @@ pub struct LastUse {
 /// Whether a key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyStatus {
-    /// It works.
     Active,
     /// It was deactivated or has expired. It still counts towards IAM's limit of two.
     Inactive,
 }
 
-/// What came of `CreateAccessKey`.
+/// The result of `CreateAccessKey`.
 #[derive(Debug)]
 pub enum CreatedKey {
     /// A whole key.
     Created {
-        /// Its id.
         id: AccessKeyId,
         /// Its secret half.
         secret: SecretString,
@@ -84,9 +73,7 @@ pub enum AttachmentKind {
     ManagedPolicy,
     /// The console password; the id is the user's name.
     LoginProfile,
-    /// An SSH public key.
     SshKey,
-    /// A signing certificate.
     SigningCertificate,
     /// A service-specific credential (CodeCommit, Keyspaces, Bedrock).
     ServiceCredential,
@@ -97,7 +84,6 @@ pub enum AttachmentKind {
 }
 
 impl AttachmentKind {
-    /// All of them.
     pub const ALL: [Self; 7] = [
         Self::ManagedPolicy,
         Self::LoginProfile,
@@ -112,7 +98,6 @@ impl AttachmentKind {
 /// One thing that is attached to a user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Attachment {
-    /// What it is.
     pub kind: AttachmentKind,
     /// Its id within its kind.
     pub id: String,

@@ -1,4 +1,4 @@
-//! Whom to answer, read from whatever arrives.
+//! Where to send the answer, read from any event.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -17,10 +17,9 @@ use crate::waits::SERVICE_TIMEOUT;
 /// 4,096 bytes. CloudFormation's are about 1,800 bytes long at most.
 const IDS_LIMIT: usize = 3000;
 
-/// Whom to answer, and with which ids.
+/// Where to send the answer, and with which ids.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// Where the answer goes.
     pub url: ResponseUrl,
     /// `StackId`; empty if it is missing or not text.
     pub stack_id: String,
@@ -32,7 +31,6 @@ pub struct Envelope {
     pub physical_id: Option<String>,
     /// `RequestType`, unchecked.
     pub request_type: String,
-    /// How the event came.
     pub channel: Channel,
     /// How long CloudFormation waits for the answer.
     pub waits: Duration,
@@ -90,9 +88,6 @@ struct TopicMessage {
 impl Envelope {
     /// Reads the event's text. Only the URL is required. Anything else that is missing or of the wrong type still gets
     /// an answer.
-    ///
-    /// # Errors
-    /// Why no answer can be given.
     pub fn read(event: &str, settings: &Settings) -> Result<Self, EnvelopeError> {
         let members: Members = serde_json::from_str(event).map_err(|_| EnvelopeError::NoUrl)?;
         if members.contains_key("ResponseURL") {

@@ -11,7 +11,7 @@ use crate::properties::{Deletion, Desired, Previous};
 use crate::property_error::PropertyError;
 use crate::settings::{BodyLogging, Home, Settings};
 
-/// What to do, for whom.
+/// What to do, and for which resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Whose the resource is, or will be.
@@ -27,7 +27,6 @@ pub struct Request {
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make it.
     Create(Desired),
     /// Change it. A rollback is an Update with old and new properties swapped.
     Update {
@@ -35,12 +34,9 @@ pub enum Action {
         id: PhysicalId,
         /// What it is to become.
         desired: Desired,
-        /// What it was.
         previous: Previous,
     },
-    /// Remove it.
     Delete {
-        /// Its id.
         id: PhysicalId,
         /// The user that its id names, or, if the id is foreign, its properties. `None` if neither names one that can
         /// be ours.
@@ -143,7 +139,7 @@ fn serve_only(envelope: &Envelope, settings: &Settings) -> Result<(), String> {
     }
 }
 
-/// Whose event it is, if this function may act on it.
+/// The resource of the event, if this function may act on it.
 ///
 /// Anybody who may invoke the function can forge an event. A stack of another account, region or partition than the
 /// function's is refused. The refusal is still answered: the URL is one of AWS's, the answer carries no credentials,
@@ -189,7 +185,7 @@ fn admit(envelope: &Envelope, settings: &Settings) -> Result<Owner, String> {
     ] {
         if text.is_empty() {
             return Err(format!(
-                "the request is malformed: `{field}` is missing or is no text"
+                "the request is malformed: `{field}` is missing or is not a string"
             ));
         }
     }

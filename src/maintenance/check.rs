@@ -1,7 +1,7 @@
-//! A check: an update's plan that nobody applies, and the proof of the key in use. It changes nothing.
+//! A check: an update's plan that nobody applies, and a proof of the current key. It changes nothing.
 //!
-//! What one look finds is told only if a second look finds it too: a single call that AWS did not answer well, or an
-//! update that has just begun, is no finding.
+//! A finding counts only if a second look confirms it. One bad answer from AWS, or an update that has just begun, must
+//! not alarm anybody.
 
 use std::time::SystemTime;
 
@@ -20,7 +20,7 @@ use crate::run::Run;
 use crate::secret::{Label, StoredKey};
 use crate::waits::SECOND_LOOK;
 
-/// Checks, and answers or tells what was found.
+/// Checks the pair, notifies people of what a scheduled check found, and answers a check by hand with the report.
 pub(super) async fn check<C: Cloud, N: Notifier>(
     run: &Run<'_, C>,
     settings: &Settings,
@@ -55,7 +55,7 @@ pub(super) async fn check<C: Cloud, N: Notifier>(
     })
 }
 
-/// What a look has shown.
+/// What one look found.
 struct Seen {
     observed: Observed,
     health: Health,
@@ -63,7 +63,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Forgets what the first look had not found.
+    /// Drops findings that the first look did not have.
     fn confirm(&mut self, first: &Self) {
         let found = |about| first.findings.iter().any(|finding| finding.about == about);
         self.findings
@@ -97,7 +97,7 @@ async fn look<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Result<Seen, M
             findings: Vec::new(),
         });
     }
-    // Whoever asks a bucket in the wrong region is told so, and learns nothing of the key.
+    // In the wrong region S3 answers with the region, whatever the key, so a proof needs the right one.
     let unknown = observed
         .regions
         .iter()
@@ -107,7 +107,7 @@ async fn look<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Result<Seen, M
         });
     if let Some((bucket, why)) = unknown {
         return Err(MaintenanceError(format!(
-            "the check could not be made: where bucket `{bucket}` is could not be found out: {why}"
+            "the check could not be made: the region of bucket `{bucket}` is unknown: {why}"
         )));
     }
     let plan = planned(settings, &observed);
@@ -116,7 +116,7 @@ async fn look<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Result<Seen, M
             let targets = rotation::targets(settings, &observed);
             prove(run, &desired.user, key, &targets).await
         }
-        // Without a key the plan says what is wrong.
+        // The plan reports a missing key.
         None => Ok(()),
     };
     if let Err(ProofError::Unanswered(why)) = proof {
@@ -133,7 +133,7 @@ async fn look<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Result<Seen, M
     })
 }
 
-/// The plan of an update to what is there already, without the stack's tags.
+/// The plan of an update that keeps all properties, without the stack's tags.
 fn planned(settings: &Settings, observed: &Observed) -> Result<Plan, Refusal> {
     let Settings {
         owner,
@@ -153,18 +153,18 @@ fn planned(settings: &Settings, observed: &Observed) -> Result<Plan, Refusal> {
     plan::provision(&goal, observed)
 }
 
-/// The key that the secret gives to Publisher, if it is one of the user's.
+/// The current key, if it is one of the user's.
 fn key_in_use(observed: &Observed) -> Option<&StoredKey> {
     let secret = observed.pair.secret.as_ref()?;
     let key = secret.key_of(secret.labelled(Label::Current)?)?;
-    // One that is listed as inactive needs no proof: the plan replaces it.
+    // An inactive key needs no proof, because the plan replaces it.
     let listed = listed(observed.pair.user.as_ref()?, secret, Label::Current);
     listed
         .is_none_or(|listed| listed.status == KeyStatus::Active)
         .then_some(key)
 }
 
-/// Tells those that are due, in one message.
+/// Sends the findings that are due, in one message.
 async fn tell_findings<C: Cloud, N: Notifier>(
     run: &Run<'_, C>,
     settings: &Settings,
@@ -181,7 +181,8 @@ async fn tell_findings<C: Cloud, N: Notifier>(
     tell(run, settings, notifier, &message).await
 }
 
-/// How many have subscribed; `None` where nobody is told, or the topic is somebody else's and may not be looked at.
+/// Counts the topic's subscriptions. `None` if there is no topic, or if it is not the stack's own and the role may not
+/// look.
 async fn subscriptions<C: Cloud, N: Notifier>(
     run: &Run<'_, C>,
     settings: &Settings,
@@ -192,12 +193,13 @@ async fn subscriptions<C: Cloud, N: Notifier>(
     match found.await {
         Ok(found) => {
             if found.pending > 0 {
-                warn!(%topic, pending = found.pending, "a subscription was not confirmed: whoever asked for it hears nothing");
+                warn!(%topic, pending = found.pending, "a subscription is not confirmed, so its address gets no \
+                                                        messages");
             }
             Some(found)
         }
         Err(error) => {
-            info!(%topic, %error, "who has subscribed is not known");
+            info!(%topic, %error, "the topic's subscriptions cannot be read");
             None
         }
     }

@@ -1,4 +1,4 @@
-//! What the function is invoked with, by whom.
+//! The events that invoke the function, and who sends them.
 
 use std::time::SystemTime;
 
@@ -10,51 +10,51 @@ use super::MaintenanceError;
 use crate::cloud::{SecretArn, VersionId};
 use crate::plan::RotationStep;
 
-/// What is asked for.
+/// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Secrets Manager wants a step of a rotation.
+    /// Secrets Manager asks for a step of a rotation.
     Rotation(RotationRequest),
-    /// Secrets Manager has moved `AWSCURRENT`. Holds when, as it says.
+    /// Secrets Manager has moved `AWSCURRENT`.
     NewKey {
-        /// When.
+        /// When, according to the event.
         time: String,
     },
-    /// Somebody wants to know whether all is well.
+    /// A check is due, or a person asks for one.
     Check(Asked),
 }
 
 /// One step of a rotation, as Secrets Manager asks for it
 /// ([form](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)).
 ///
-/// `RotationToken`, which an event may also carry, lets a function write with a role of another account. This one writes
-/// with its own, so it is not read; and as it is sensitive, it is kept nowhere.
+/// An event may also carry a `RotationToken`, which lets a function write with another account's role. This function
+/// uses its own role, so it neither reads nor keeps the sensitive token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationRequest {
     /// The step.
     pub step: RotationStep,
-    /// The version that becomes the one in use.
+    /// The version that is to become current.
     pub token: VersionId,
 }
 
 /// Who asks for a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// A person, who is answered, and nobody is told: `{"check": {}}`.
+    /// A person: `{"check": {}}`. The report is the answer, and nobody is notified.
     ByHand,
-    /// The schedule: `{"check": {"time": "2026-11-24T06:00:00Z"}}`. It is always the same time of day, so that two checks
-    /// are apart by whole days, however late either runs.
+    /// The schedule: `{"check": {"time": "2026-11-24T06:00:00Z"}}`. The time of day never varies, so two checks are
+    /// whole days apart, however late either runs.
     OnSchedule(SystemTime),
 }
 
 impl Event {
-    /// Reads an event that is about this secret.
+    /// Parses an event about this secret.
     ///
     /// # Errors
-    /// What of the event cannot be read, or that it is about something else. Its values are not shown.
+    /// What is wrong with the event, without its values.
     pub fn parse(text: &str, secret: &SecretArn) -> Result<Self, MaintenanceError> {
         let members: Map<String, Value> =
-            serde_json::from_str(text).map_err(|_| refused("it is no JSON object"))?;
+            serde_json::from_str(text).map_err(|_| refused("it is not a JSON object"))?;
         let has = |name: &str| members.contains_key(name);
         if has("Step") || has("SecretId") || has("ClientRequestToken") {
             return rotation(&members, secret).map(Self::Rotation);
@@ -71,24 +71,24 @@ impl Event {
     }
 }
 
-/// Members that are not known are ignored: Secrets Manager may add some.
+/// Parses a step of a rotation. Ignores unknown members, because Secrets Manager may add some.
 fn rotation(
     members: &Map<String, Value>,
     ours: &SecretArn,
 ) -> Result<RotationRequest, MaintenanceError> {
     let member = |name: &str| {
         let value = members.get(name).and_then(Value::as_str);
-        value.ok_or_else(|| refused(&format!("`{name}` is missing or no text")))
+        value.ok_or_else(|| refused(&format!("`{name}` is missing or not a string")))
     };
     let step = RotationStep::named(member("Step")?).ok_or_else(|| {
-        refused("`Step` is none of `createSecret`, `setSecret`, `testSecret` and `finishSecret`")
+        refused("`Step` must be `createSecret`, `setSecret`, `testSecret` or `finishSecret`")
     })?;
     let secret = member("SecretId")?;
     let token = member("ClientRequestToken")?;
     let of_a_token = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if !(32..=64).contains(&token.len()) || !token.chars().all(of_a_token) {
         return Err(refused(
-            "`ClientRequestToken` is no version id of 32 to 64 letters, digits and hyphens",
+            "`ClientRequestToken` must be a version id of 32 to 64 letters, digits and hyphens",
         ));
     }
     about(secret, ours)?;
@@ -103,12 +103,13 @@ fn about(secret: &str, ours: &SecretArn) -> Result<(), MaintenanceError> {
         return Ok(());
     }
     Err(MaintenanceError(format!(
-        "the event is about another secret than `{ours}`, the only one that this function serves (`SECRET_ARN`)"
+        "the event is about another secret, and this function serves only `{ours}` (`SECRET_ARN`)"
     )))
 }
 
 fn check(members: &Map<String, Value>) -> Result<Asked, MaintenanceError> {
-    const FORM: &str = "a check is `{\"check\": {}}`, or `{\"check\": {\"time\": \"2026-11-24T06:00:00Z\"}}` on schedule";
+    const FORM: &str = "a check is `{\"check\": {}}` by hand, or `{\"check\": {\"time\": \"2026-11-24T06:00:00Z\"}}` \
+                        on schedule";
     let asked = members.get("check").and_then(Value::as_object);
     let asked = asked.filter(|_| members.len() == 1);
     let asked = asked.ok_or_else(|| refused(FORM))?;
@@ -125,37 +126,35 @@ fn check(members: &Map<String, Value>) -> Result<Asked, MaintenanceError> {
 
 /// Secrets Manager's
 /// [event](https://docs.aws.amazon.com/secretsmanager/latest/userguide/event-detail-secret-label-updated-secretsmanager.html)
-/// of a label that has moved, which needs no trail of `CloudTrail`.
+/// that a label has moved. It needs no `CloudTrail` trail.
 fn new_key(members: &Map<String, Value>, ours: &SecretArn) -> Result<Event, MaintenanceError> {
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     if (text("source"), text("detail-type"))
         != (Some("aws.secretsmanager"), Some("Secret Label Updated"))
     {
         return Err(refused(
-            "it is of `EventBridge`, but not `Secret Label Updated` of `aws.secretsmanager`",
+            "from `EventBridge` it serves only `Secret Label Updated` of `aws.secretsmanager`",
         ));
     }
     let resources = members.get("resources").and_then(Value::as_array);
     let [Value::String(secret)] = resources.map(Vec::as_slice).unwrap_or_default() else {
-        return Err(refused("its `resources` do not name one secret"));
+        return Err(refused("its `resources` must name one secret"));
     };
     about(secret, ours)?;
     let label = members
         .get("detail")
         .and_then(|detail| detail.get("labelUpdated"));
     if label.and_then(Value::as_str) != Some("AWSCURRENT") {
-        return Err(refused("its `detail.labelUpdated` is not `AWSCURRENT`"));
+        return Err(refused("its `detail.labelUpdated` must be `AWSCURRENT`"));
     }
     let time = text("time").and_then(|time| DateTime::from_str(time, Format::DateTime).ok());
     let time = time.and_then(|time| time.fmt(Format::DateTime).ok());
-    let time = time.ok_or_else(|| refused("its `time` is no time"))?;
+    let time = time.ok_or_else(|| refused("its `time` is not a timestamp"))?;
     Ok(Event::NewKey { time })
 }
 
 fn refused(why: &str) -> MaintenanceError {
-    MaintenanceError(format!(
-        "the event is none that this function serves: {why}"
-    ))
+    MaintenanceError(format!("this function does not serve such an event: {why}"))
 }
 
 impl RotationStep {
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_step_that_are_not_known_do_no_harm() {
+    fn unknown_members_of_a_step_do_no_harm() {
         let mut event = step();
         event["RotationToken"] = json!("sensitive");
         event["New"] = json!({"deep": [null]});
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_step_lacks_or_has_of_another_type_is_named() {
+    fn a_missing_or_mistyped_member_of_a_step_is_named() {
         for name in ["Step", "SecretId", "ClientRequestToken"] {
             for value in [Value::Null, json!(5), json!(["createSecret"]), json!({})] {
                 let mut event = step();
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_is_read_from_secrets_managers_own_event_of_the_own_secret() {
+    fn a_new_key_is_read_from_secrets_managers_event_about_our_secret() {
         let time = "2026-11-24T06:00:00Z".to_owned();
         assert_eq!(parse(&label_moved()), Ok(Event::NewKey { time }));
         for (member, value, why) in [
@@ -333,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_refused_without_being_shown() {
+    fn anything_but_an_event_is_refused_without_being_shown() {
         for text in [
             "",
             "null",
@@ -347,7 +346,7 @@ mod tests {
                 .unwrap_err()
                 .to_string();
             assert!(
-                refusal.contains("none that this function serves"),
+                refusal.contains("does not serve such an event"),
                 "{text}: {refusal}"
             );
             assert!(!refusal.contains("canary"), "{refusal}");

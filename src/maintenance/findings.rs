@@ -1,5 +1,5 @@
-//! What a check finds: one sentence each, what is wrong and what to do. Pure: the same look gives the same findings, and
-//! how often each is told follows from its age.
+//! What a check finds, one sentence each: what is wrong and what to do. Pure: the same look gives the same findings. A
+//! finding's age decides how often it is sent.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use crate::proof::ProofError;
 use crate::secret::Label;
 use crate::waits::{DAY, OVERDUE, PASTE_WITHIN, REMIND_DAYS};
 
-/// What is wrong and what to do, in one sentence without its full stop.
+/// What is wrong and what to do: one sentence, without its full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) about: About,
@@ -22,25 +22,25 @@ pub(super) struct Finding {
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum About {
-    /// The key does not read.
+    /// The key cannot read.
     Access,
-    /// Something is not as the stack says.
+    /// The pair is not as the stack says.
     Repair,
-    /// Time has passed.
+    /// A key or a rotation has become too old.
     Age,
 }
 
-/// How often it is told.
+/// How often a finding is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// Every day: access is broken, or not what the stack says.
+    /// Every day, because access is broken or not as the stack says.
     Daily,
-    /// On its first day and every seventh after, counted from this moment.
+    /// On the first day and every seventh after it, counted from this moment.
     Since(SystemTime),
 }
 
 impl Finding {
-    /// Whether it is told by the check of this moment.
+    /// Whether a check at this moment sends it.
     pub(super) fn is_due(&self, now: SystemTime) -> bool {
         match self.told {
             Told::Daily => true,
@@ -67,7 +67,7 @@ pub(super) fn of_plan(plan: &Result<Plan, Refusal>) -> Option<Finding> {
                 changes.join(" and ")
             )
         }
-        // It goes by, and the key in use is judged by the proof.
+        // It passes, and the proof judges the current key.
         Err(Refusal::RotationUnderWay(_)) => return None,
         Err(refusal) => format!("the next update would be refused: {refusal}"),
     };
@@ -88,7 +88,7 @@ pub(super) fn of_proof(proof: &Result<(), ProofError>) -> Option<Finding> {
     })
 }
 
-/// What time has brought.
+/// Keys and rotations that have become too old.
 pub(super) fn of_age(settings: &Settings, observed: &Observed) -> Vec<Finding> {
     let pair = &observed.pair;
     let (Some(user), Some(secret)) = (&pair.user, &pair.secret) else {
@@ -124,8 +124,8 @@ fn previous_in_use(user: &ObservedUser, secret: &ObservedSecret) -> Option<Findi
     (last.date > from).then(|| Finding {
         about: About::Age,
         text: format!(
-            "key `{}` was {}, though key `{}` has replaced it since {}: paste the key from the secret into DNAstack \
-             Publisher, unless that was done in the last 7 days and links signed before still live",
+            "key `{}` was {}, though key `{}` replaced it on {}: paste the key from the secret into DNAstack \
+             Publisher, unless you did so in the last 7 days and links signed earlier are still in use",
             previous.id,
             message::used(last),
             current.id,
@@ -167,8 +167,8 @@ fn overdue(secret: &ObservedSecret, now: SystemTime) -> Option<Finding> {
     (now >= next + OVERDUE).then(|| Finding {
         about: About::Age,
         text: format!(
-            "a rotation is overdue since {}: the function's log says why it failed, or was held up; rotate the secret at \
-             once when that is mended",
+            "a rotation has been overdue since {}: read in the function's log why it failed or was held up, mend that, \
+             and rotate the secret at once",
             message::date(next)
         ),
         told: Told::Since(next + OVERDUE),

@@ -1,5 +1,5 @@
-//! What people are told. Every message says what has happened, to what, and what to do, and where the secret and the log
-//! are. None holds anything that is secret.
+//! The messages that people get. Each says what happened, what to do, and where the secret and the log are. None
+//! contains a secret.
 
 use std::fmt::Write;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use super::Settings;
 use crate::cloud::{LastUse, Message};
 use crate::plan::{HeldUp, Protection};
 
-/// A new key is in use.
+/// There is a new current key.
 pub(super) fn new_key(settings: &Settings, time: &str) -> Message {
     let user = &settings.desired.user;
     let until = match settings.rotation_days {
@@ -23,14 +23,14 @@ pub(super) fn new_key(settings: &Settings, time: &str) -> Message {
     message(
         settings,
         "paste the new key into Publisher",
-        &format!("IAM user {user} has a new access key since {time}."),
+        &format!("IAM user {user} has had a new access key since {time}."),
         &format!(
             "Paste the key from the secret into DNAstack Publisher, within 10 days. The key before it works until {until}."
         ),
     )
 }
 
-/// A rotation would have ended a key in use.
+/// A rotation was held up.
 pub(super) fn held_up(settings: &Settings, held_up: &HeldUp) -> Message {
     message(
         settings,
@@ -45,18 +45,18 @@ pub(super) fn held_up(settings: &Settings, held_up: &HeldUp) -> Message {
     )
 }
 
-/// Why a rotation is held up: a clause.
+/// Why a rotation was held up, as a clause.
 pub(super) fn why_held_up(HeldUp { key, why }: &HeldUp) -> String {
     match why {
-        Protection::Used(last) => format!("key `{key}`, which it would end, was {}", used(last)),
+        Protection::Used(last) => format!("it would end key `{key}`, which was {}", used(last)),
         Protection::Young(created) => format!(
-            "key `{key}`, which it would end, was made on {} and AWS knows no use of it, so that somebody may be about to \
-             use it",
+            "it would end key `{key}`, which was made on {} and never used as far as AWS knows, so someone may be \
+             about to use it",
             date(*created)
         ),
-        Protection::Unreadable(error) => format!(
-            "it would end key `{key}`, and when that was last used cannot be read ({error})"
-        ),
+        Protection::Unreadable(error) => {
+            format!("it would end key `{key}`, whose last use cannot be read ({error})")
+        }
     }
 }
 
@@ -70,12 +70,12 @@ pub(super) fn findings(settings: &Settings, findings: &[&str]) -> Message {
         settings,
         "access needs attention",
         &what,
-        "Each line says it. Nothing was changed by the check. `make status` of the release's repository, or the function \
-         invoked with {\"check\": {}}, shows how things stand now.",
+        "Each line says what to do. The check changed nothing. To check again, run `make status` in the release's \
+         repository, or invoke the function with {\"check\": {}}.",
     )
 }
 
-/// When and by what a key was used: "last used on … by … in …".
+/// When, for which service and where a key was last used, as a clause.
 pub(super) fn used(last: &LastUse) -> String {
     let LastUse {
         date: at,
@@ -83,12 +83,12 @@ pub(super) fn used(last: &LastUse) -> String {
         region,
     } = last;
     format!(
-        "last used on {} by service `{service}` in `{region}`",
+        "last used on {} for service `{service}` in `{region}`",
         date(*at)
     )
 }
 
-/// A moment as people read it.
+/// A time for people to read.
 pub(super) fn date(time: SystemTime) -> String {
     let text = DateTime::from_secs(DateTime::from(time).secs()).fmt(Format::DateTime);
     text.unwrap_or_else(|_| "a date out of range".to_owned())
@@ -110,7 +110,7 @@ fn message(settings: &Settings, subject: &str, what: &str, to_do: &str) -> Messa
     Message::new(&format!("{user}: {subject}"), body)
 }
 
-/// The console's page of the secret.
+/// The secret's page in the console.
 fn secret_link(settings: &Settings) -> String {
     let region = settings.owner.stack.region();
     // In a query a bare + is a space.
@@ -126,7 +126,7 @@ fn secret_link(settings: &Settings) -> String {
     )
 }
 
-/// The console's page of the log; the console wants each part encoded twice, with `$` for the second `%`.
+/// The log's page in the console, which wants each part encoded twice, with `$` for the second `%`.
 fn log_link(settings: &Settings) -> String {
     let encoded = |text: &str| {
         let mut out = String::new();
@@ -157,7 +157,7 @@ fn log_link(settings: &Settings) -> String {
     link
 }
 
-/// The console's host in the stack's region.
+/// The console's host for the stack's region.
 fn console(settings: &Settings) -> String {
     let stack = &settings.owner.stack;
     let host = match stack.partition().as_str() {

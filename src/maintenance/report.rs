@@ -1,4 +1,4 @@
-//! What a check answers to a person: JSON without anything that is secret.
+//! The report of a check by hand: JSON, without secrets.
 
 use serde_json::{Value, json};
 
@@ -9,14 +9,12 @@ use crate::observe::{KeyUse, Observed};
 use crate::secret::{AccessKeyId, Label};
 use crate::waits::DAY;
 
-/// Whether access is as the stack says.
+/// Whether the pair is as the stack says, and the key reads every bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Health {
-    /// It is.
     Healthy,
-    /// It is not.
     Unhealthy,
-    /// The stack is at work: nothing can be said.
+    /// Unknown, because the stack is at work.
     AtWork,
 }
 
@@ -30,7 +28,7 @@ impl Health {
     }
 }
 
-/// The report. `subscriptions` is `None` where nobody is told or it may not be looked at.
+/// Reports as JSON. `subscriptions` is `None` if there is no topic or the role may not look at it.
 pub(super) fn report(
     settings: &Settings,
     observed: &Observed,

@@ -1,8 +1,8 @@
-//! Rotation by Secrets Manager: on a schedule it asks for four steps, in order, and for all of them again after a
-//! failure; so each can be repeated with the same token.
+//! Rotation by Secrets Manager. On a schedule, it asks for four steps in order. After a failure it asks for all of them
+//! again with the same token, so each step can be repeated.
 //!
-//! The key in use stays so until the next one is stored and proved. The one before stays active until the next rotation,
-//! and longer while it is used: a rotation that would end a key in use is held up.
+//! The current key stays current until the next one is stored and proved. The previous key stays active until the next
+//! rotation. A rotation that would end a key in use is held up.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(super) async fn rotate<C: Cloud, N: Notifier>(
     request: &RotationRequest,
 ) -> Result<(), MaintenanceError> {
     let RotationRequest { step, token } = request;
-    info!(step = step.name(), %token, "asked by Secrets Manager");
+    info!(step = step.name(), %token, "Secrets Manager asks for a step");
     let settled = settle(
         run,
         between_rotation_rounds(),
@@ -44,7 +44,7 @@ pub(super) async fn rotate<C: Cloud, N: Notifier>(
     }
 }
 
-/// Observes what the step has to know: of a rotation that has ended, no more than that.
+/// Observes what the step needs. If the rotation has already ended, that is the secret alone.
 async fn observe<C: Cloud>(
     run: &Run<'_, C>,
     settings: &Settings,
@@ -66,7 +66,7 @@ async fn observe<C: Cloud>(
     Ok(observed)
 }
 
-/// Looks when the keys were last used that a rotation may want to end: any that works but the one in use.
+/// Looks up the last use of the keys that a rotation may want to end: all active ones except the current key.
 async fn look_at_uses<C: Cloud>(run: &Run<'_, C>, pair: &mut Pair) {
     let Pair {
         user: Some(user),
@@ -94,7 +94,7 @@ fn plan_step<C: Cloud>(
     let secret = observed.pair.secret.as_ref();
     let secret = live(settings, secret.map(|observed| observed.secret.clone()))?;
     if staging(&secret, token)? == Staging::InUse {
-        info!("this version is in use already: there is nothing to do");
+        info!("this version is current already: there is nothing to do");
         return Ok(Plan::nothing(End::Done));
     }
     let rotating = Rotating {
@@ -106,19 +106,19 @@ fn plan_step<C: Cloud>(
         Ok(plan) => Ok(plan),
         Err(RotationBlocked::Transient(why)) => Ok(Plan::nothing(End::ObserveAgain(why))),
         Err(RotationBlocked::Permanent(reason)) => Err(RunError::Blocked(reason)),
-        // A fresh role may not ask yet; and a key that has just been deleted may still be listed, but has no last use.
+        // IAM lags: a new role may not ask yet, and a key that was just deleted may still be listed without a last use.
         Err(RotationBlocked::HeldUp(HeldUp {
             key,
             why: Protection::Unreadable(error),
         })) if run.is_lagging() => Ok(Plan::nothing(End::ObserveAgain(format!(
-            "when key `{key}` was last used cannot be read yet: {error}"
+            "the last use of key `{key}` cannot be read yet: {error}"
         )))),
         Err(RotationBlocked::HeldUp(held_up)) => Err(RunError::HeldUp(Box::new(held_up))),
     }
 }
 
-/// The buckets and where they are, where they are to be read. Where that cannot be found out, the proof says why it cannot
-/// read them. That the key is accepted is seen in any case.
+/// The buckets that a proof reads, with their regions: none if `VerifyAccess` is off, and the proof then shows only
+/// that AWS accepts the key. If a region is unknown, the proof says why it cannot read the bucket.
 pub(super) fn targets(settings: &Settings, observed: &Observed) -> Vec<Target> {
     match settings.desired.verification {
         Verification::Prove => plan::targets(&settings.desired, &settings.owner, observed),
@@ -126,8 +126,9 @@ pub(super) fn targets(settings: &Settings, observed: &Observed) -> Vec<Target> {
     }
 }
 
-/// Ends a rotation that would end a key in use, and gives the error for Secrets Manager. In this order: who is not told
-/// would never hear of it once the label is gone.
+/// Stops a rotation that would end a key in use, and returns the error for Secrets Manager. It sends the message before
+/// it removes the label: without the label, Secrets Manager does not repeat the rotation, and a message that failed
+/// would be lost.
 async fn hold_up<C: Cloud, N: Notifier>(
     run: &Run<'_, C>,
     settings: &Settings,
@@ -153,11 +154,12 @@ async fn hold_up<C: Cloud, N: Notifier>(
     );
     ended.await?;
     Ok(MaintenanceError(format!(
-        "the rotation was held up: {why}; paste the key in use into Publisher; `KeySerial` ends the other key regardless"
+        "the rotation was held up: {why}; paste the current key into Publisher, or raise `KeySerial` to end the other \
+         key regardless"
     )))
 }
 
-/// The one secret that this function serves.
+/// Finds the one secret that this function serves.
 async fn find<C: Cloud>(run: &Run<'_, C>, settings: &Settings) -> Result<Secret, RunError> {
     let name = settings.desired.user.secret_name();
     let secret = run.patiently(async || run.cloud.find_secret(&name).await);
@@ -174,7 +176,7 @@ fn live(settings: &Settings, secret: Option<Secret>) -> Result<Secret, RunError>
     })
 }
 
-/// The secret alone.
+/// A pair of which only the secret was observed.
 fn bare<C: Cloud>(run: &Run<'_, C>, settings: &Settings, secret: Secret) -> Pair {
     Pair {
         name: settings.desired.user.clone(),
@@ -190,15 +192,15 @@ fn bare<C: Cloud>(run: &Run<'_, C>, settings: &Settings, secret: Secret) -> Pair
     }
 }
 
-/// Where the version of the event stands.
+/// What label the event's version has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Staging {
     Pending,
     InUse,
 }
 
-/// The checks, and their order, of
-/// [AWS's own rotation functions](https://github.com/aws-samples/aws-secrets-manager-rotation-lambdas).
+/// Makes the same checks in the same order as [AWS's own rotation
+/// functions](https://github.com/aws-samples/aws-secrets-manager-rotation-lambdas).
 fn staging(secret: &Secret, token: &VersionId) -> Result<Staging, RunError> {
     let refuse = |reason: String| Err(RunError::Blocked(reason));
     if secret.rotation == Rotation::Off {

@@ -1,4 +1,4 @@
-//! What the template and Lambda tell the function.
+//! The function's settings, from its environment and from Lambda.
 
 use serde_json::{Map, Value};
 
@@ -15,17 +15,17 @@ use crate::waits::ProofTimeouts;
 pub struct Settings {
     /// The resource, from `STACK_ID` and `LOGICAL_ID`.
     pub owner: Owner,
-    /// The resource's properties, from one variable each.
+    /// The resource's properties, one variable each.
     pub desired: Desired,
-    /// The same as what was there before: a check is an update to what is there already.
+    /// The same properties as previous ones, because a check plans an update that changes none.
     pub previous: Previous,
     /// The secret, from `SECRET_ARN`.
     pub secret: SecretArn,
-    /// Who is told, from `TOPIC_ARN`; `None`: nobody.
+    /// Where messages go, from `TOPIC_ARN`; `None` if nowhere.
     pub topic: Option<TopicArn>,
-    /// `ROTATION_DAYS`; 0: no schedule.
+    /// `ROTATION_DAYS`; 0 means no schedule.
     pub rotation_days: u16,
-    /// `MAX_KEY_AGE_DAYS`; 0: a key may grow as old as it likes.
+    /// `MAX_KEY_AGE_DAYS`; 0 means no limit.
     pub max_key_age_days: u16,
     /// The partition's DNS suffix, from `URL_SUFFIX`.
     pub url_suffix: String,
@@ -35,14 +35,14 @@ pub struct Settings {
     pub proof_timeouts: ProofTimeouts,
     /// Lambda's id of this invocation.
     pub invocation_id: String,
-    /// The log group that this invocation writes to; empty if unknown.
+    /// The invocation's log group; empty if unknown.
     pub log_group: String,
-    /// The log stream in it; empty if unknown.
+    /// The invocation's log stream; empty if unknown.
     pub log_stream: String,
 }
 
-/// Which variable holds which property. `Tags` are missing, for a variable holds no list of pairs; so is `Revision`, which
-/// asks an update to look and says nothing of what is there.
+/// Which variable holds which property. `Tags` is missing, because a variable holds no list of pairs. `Revision` is
+/// missing, because it says nothing about the pair.
 const PROPERTIES: [(&str, &str, Shape); 9] = [
     ("BUCKETS", "Buckets", Shape::List),
     ("BUCKET_KMS_KEY_ARNS", "BucketKmsKeyArns", Shape::List),
@@ -64,10 +64,10 @@ enum Shape {
 }
 
 impl Settings {
-    /// Reads the settings; `variable` gives the value of an environment variable.
+    /// Reads the settings; `variable` looks up an environment variable.
     ///
     /// # Errors
-    /// The variable that makes work impossible, and what it must be.
+    /// Which variable is wrong, and what it must be.
     pub fn read(
         variable: impl Fn(&str) -> Option<String>,
         invocation: Invocation<'_>,
@@ -91,7 +91,7 @@ impl Settings {
         let owner = owner(text)?;
         let properties = properties(text);
         let desired = Desired::parse(&properties, owner.stack.partition()).map_err(|error| {
-            MaintenanceError(format!("the function's environment does not fit: {error}"))
+            MaintenanceError(format!("the function's environment is wrong: {error}"))
         })?;
         let secret = SecretArn(text("SECRET_ARN").unwrap_or_default());
         if user_of(&secret, &owner.stack).as_ref() != Some(&desired.user) {
@@ -145,7 +145,7 @@ fn owner(text: impl Fn(&str) -> Option<String>) -> Result<Owner, MaintenanceErro
     Ok(Owner { stack, logical_id })
 }
 
-/// The properties as CloudFormation would send them. What is empty was left out.
+/// The properties as CloudFormation would send them. An empty variable is an absent property.
 fn properties(text: impl Fn(&str) -> Option<String>) -> Value {
     let mut properties = Map::new();
     for (variable, property, shape) in PROPERTIES {
@@ -159,7 +159,7 @@ fn properties(text: impl Fn(&str) -> Option<String>) -> Value {
     Value::Object(properties)
 }
 
-/// Reads the ARN of one of our secrets: its name and the six characters that Secrets Manager appends.
+/// Parses the ARN of one of our secrets: a name, and the six characters that Secrets Manager appends.
 fn user_of(SecretArn(arn): &SecretArn, stack: &StackId) -> Option<UserName> {
     let (partition, region, account) = (stack.partition(), stack.region(), stack.account());
     let place = format!("arn:{partition}:secretsmanager:{region}:{account}:secret:");
@@ -185,7 +185,7 @@ mod tests {
         ("BUCKETS", "a-bucket"),
     ];
 
-    /// The settings of a whole environment in which these variables are other ones.
+    /// Reads a complete environment with these variables changed.
     fn read(changes: &[(&str, &str)]) -> Result<Settings, MaintenanceError> {
         let variable = |name: &str| {
             let mut all = changes.iter().chain(&WHOLE);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_elsewhere_or_not_the_users_is_refused() {
+    fn a_secret_elsewhere_or_of_another_user_is_refused() {
         for (from, to) in [
             (SECRET, ""),
             ("aws-cn", "aws"),
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_breaks_a_rule_is_named() {
+    fn a_variable_that_is_missing_or_breaks_a_rule_is_named() {
         for (name, value, told) in [
             ("STACK_ID", "", "STACK_ID"),
             ("STACK_ID", "publisher", "STACK_ID"),

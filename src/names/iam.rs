@@ -20,9 +20,6 @@ impl UserName {
     pub const DEFAULT: &str = "publisher-connectors";
 
     /// Parses a user name.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 64)?;
         if text.contains(',') {
@@ -93,9 +90,6 @@ impl PolicyName {
     pub const DEFAULT: &str = "S3AccessPolicy";
 
     /// Parses an inline policy's name.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 128)?;
         only(
@@ -124,9 +118,6 @@ impl PolicyArn {
         "must be the ARN of a managed policy: `arn:aws:iam::123456789012:policy/NAME`";
 
     /// Parses the ARN of a managed policy.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 2048)?;
         let arn = Arn::split(text).ok_or(Self::SHAPE)?;

@@ -56,7 +56,6 @@ impl KmsKeyArn {
         self.0.split(':').nth(3).unwrap_or_default()
     }
 
-    /// The key's partition.
     #[must_use]
     pub fn partition(&self) -> &str {
         self.0.split(':').nth(1).unwrap_or_default()
@@ -73,9 +72,6 @@ impl SecretKmsKey {
 
     /// Parses a key reference. `None` is the AWS-managed key `alias/aws/secretsmanager`, which Secrets Manager uses by
     /// default and does not show.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Option<Self>, Rule> {
         length_within(text, 2048)?;
         let reference = if text.starts_with("arn:") {
@@ -127,7 +123,7 @@ impl SecretKmsKey {
     }
 }
 
-/// The key's id, or `alias/NAME`, without the front of an ARN.
+/// The key's id, or `alias/NAME`, without the rest of the ARN.
 fn bare(reference: &str) -> &str {
     let resource = Arn::split(reference).map_or(reference, |arn| arn.resource);
     resource.strip_prefix("key/").unwrap_or(resource)

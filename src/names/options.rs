@@ -15,7 +15,7 @@ fn digits(text: &str) -> Option<u64> {
 /// How long a deleted secret can be restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecoveryWindow {
-    /// It is deleted at once and for good. Its key is dead by then.
+    /// It is deleted at once and for good. The access key is dead by then.
     #[default]
     None,
     /// It can be restored for 7 to 30 days, which are Secrets Manager's limits.
@@ -27,9 +27,6 @@ impl RecoveryWindow {
     pub const LONGEST: Self = Self::Days(30);
 
     /// Parses a number of days.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         match digits(text).and_then(|days| u8::try_from(days).ok()) {
             Some(0) => Ok(Self::None),
@@ -48,9 +45,6 @@ impl KeySerial {
     pub const MAX: u64 = (1 << 53) - 1;
 
     /// Parses a positive integer.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         match digits(text) {
             Some(serial @ 1..=Self::MAX) => Ok(Self(serial)),
@@ -58,7 +52,6 @@ impl KeySerial {
         }
     }
 
-    /// The number.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0
@@ -89,9 +82,6 @@ pub enum Verification {
 
 impl Verification {
     /// Parses `true` or `false`, in any case, because some tools print `True`.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         match text.to_ascii_lowercase().as_str() {
             "true" => Ok(Self::Prove),

@@ -14,7 +14,7 @@ pub enum PhysicalId {
 }
 
 impl PhysicalId {
-    /// Reads an id; every text is one.
+    /// Reads an id. Any text is one.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         SecretName::parse(text).map_or_else(|_| Self::Foreign(text.to_owned()), Self::Ours)

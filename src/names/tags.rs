@@ -60,9 +60,6 @@ text_newtype! {
 
 impl TagValue {
     /// Parses a tag's value, which may be empty.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         if !text.is_empty() {
             length_within(text, 256)?;
@@ -73,12 +70,9 @@ impl TagValue {
     }
 }
 
-/// One tag of the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
-    /// The key.
     pub key: TagKey,
-    /// The value, which may be empty.
     pub value: TagValue,
 }
 
@@ -90,7 +84,6 @@ impl Tags {
     /// AWS allows 50 tags on a user or a secret. The rest is room for ownership tags and for tags that others add.
     pub const LIMIT: usize = 45;
 
-    /// No tags.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -119,18 +112,15 @@ impl Tags {
         Ok(())
     }
 
-    /// The tags in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Tag> {
         self.0.iter()
     }
 
-    /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

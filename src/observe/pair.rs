@@ -39,7 +39,7 @@ pub struct ObservedUser {
     pub keys: Vec<Key>,
     /// What else is attached to it, read only for a removal.
     pub attachments: Vec<Attachment>,
-    /// When its keys were last used; looked at only where that matters.
+    /// The last uses of its keys, read only if they matter.
     pub last_used: BTreeMap<AccessKeyId, KeyUse>,
 }
 

@@ -1,17 +1,18 @@
-//! What a rotation by Secrets Manager needs to know.
+//! What a rotation by Secrets Manager needs.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::{join_all, try_join, try_join3};
 
-use super::{KeyUse, Observed, ObservedSecret, ObservedUser, Pair, read_values};
+use super::read::read_values;
+use super::{KeyUse, Observed, ObservedSecret, ObservedUser, Pair};
 use crate::cloud::{Cloud, Key, Result, Secret};
 use crate::names::UserName;
 use crate::run::Run;
 use crate::secret::AccessKeyId;
 
-/// Observes the user with its keys, and what the labelled versions of its secret hold. The user's policies and what else
-/// is attached to it are none of a rotation's business and are not asked for.
+/// Observes the user with its keys, and what the labelled versions of its secret hold. A rotation does not need the
+/// user's policies and attachments.
 ///
 /// # Errors
 /// A call failed.
@@ -57,7 +58,7 @@ pub async fn for_rotation<C: Cloud>(
     ))
 }
 
-/// When each of these keys was last used. What cannot be read is said so for that key.
+/// The last use of each of these keys, or why it cannot be read.
 pub async fn last_uses<C: Cloud>(
     run: &Run<'_, C>,
     keys: impl IntoIterator<Item = &Key>,

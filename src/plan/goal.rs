@@ -8,13 +8,12 @@ use crate::properties::{Desired, Previous};
 /// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal<'a> {
-    /// Who asks.
+    /// The resource that the request is for.
     pub owner: &'a Owner,
     /// What the template says.
     pub desired: &'a Desired,
     /// The policy that grants it.
     pub document: &'a PolicyDocument,
-    /// What it changes.
     pub change: Change<'a>,
     /// The release that the template was made for; `None` if it does not say.
     pub release: Option<&'a str>,

@@ -26,26 +26,25 @@ const KEYS_PER_USER: usize = 2;
 /// What becomes of the keys.
 #[derive(Debug)]
 pub(super) struct KeyPlan {
-    /// What goes first: orphans and failed attempts.
+    /// The steps that delete orphans and failed attempts. They go first.
     pub(super) clearing: Vec<Step>,
     /// Notes for a person.
     pub(super) notes: Vec<String>,
-    /// What comes of the key in use.
+    /// What happens to the current key.
     pub(super) decision: KeyDecision,
 }
 
-/// What comes of the key in use.
+/// What happens to the current key.
 #[derive(Debug)]
 pub(super) enum KeyDecision {
-    /// It stays.
     Keep(StoredKey),
-    /// A new key becomes the one in use; `replaces` holds `AWSCURRENT` until then, and `room` is made before.
+    /// A new key becomes current. The steps in `room` go first, and `replaces` holds `AWSCURRENT` until the end.
     Make {
         new: NewKey,
         replaces: Option<VersionId>,
         room: Vec<Step>,
     },
-    /// A new key that an earlier run has stored becomes the one in use.
+    /// A candidate that an earlier run stored becomes current.
     Adopt {
         candidate: VersionId,
         key: StoredKey,
@@ -63,7 +62,7 @@ pub(super) enum KeyDecision {
     Rotating(VersionId),
 }
 
-/// The keys as one sees them over both services.
+/// The keys, seen across both services.
 struct Keys<'a> {
     user: &'a UserName,
     listed: &'a [Key],
@@ -72,7 +71,7 @@ struct Keys<'a> {
     now: SystemTime,
 }
 
-/// Decides.
+/// Decides what happens to the keys.
 pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan {
     let keys = Keys::of(pair, now);
     let decision = keys.decision(&pair.name.secret_name(), desired.get());
@@ -139,7 +138,7 @@ impl<'a> Keys<'a> {
         stored.is_none_or(|stored| self.now.duration_since(stored).unwrap_or_default() < age)
     }
 
-    /// A version under `label` that is not the one in use.
+    /// The version under `label`, unless it is the current one.
     fn beside_current(&self, label: Label) -> Option<&'a VersionId> {
         self.labelled(label)
             .filter(|version| Some(*version) != self.labelled(Label::Current))
@@ -147,13 +146,13 @@ impl<'a> Keys<'a> {
 
     /// The version of a rotation by Secrets Manager that has not ended. After a rotation has ended, its label [may
     /// stay](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html) on its version. That
-    /// version is in use then, or is the previous one if the stack has made a key since.
+    /// version is then current, or previous if the stack has made a key since.
     fn rotating(&self) -> Option<&'a VersionId> {
         self.beside_current(Label::Pending)
             .filter(|version| Some(*version) != self.labelled(Label::Previous))
     }
 
-    /// Whether a rotation is at the point of making its key.
+    /// Whether a rotation is about to make its key.
     fn awaits_a_key(&self) -> bool {
         let (Some(secret), Some(version)) = (self.secret, self.rotating()) else {
             return false;
@@ -188,7 +187,7 @@ impl<'a> Keys<'a> {
                 key: key.id.clone(),
             };
         }
-        // The serial never falls, so that a number that was reached before, say before a rollback, makes no second key.
+        // The serial never falls, so a number that was reached before, such as before a rollback, makes no second key.
         let serial = desired.max(self.highest_serial());
         let replaces = current.clone();
         if let Some(candidate) = self.beside_current(Label::Candidate)
@@ -213,8 +212,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Where `AWSCURRENT` goes back to, if somebody edited the secret: the value is not ours, or names a key that the
-    /// user does not have. An inactive key was a person's decision, and is replaced instead.
+    /// The version to move `AWSCURRENT` back to if somebody edited the secret, so that its value is not ours or names a
+    /// key that the user does not have. A key that somebody deactivated is replaced instead.
     fn way_back(&self, current: &VersionId) -> Option<(&'a VersionId, &'a StoredKey)> {
         let inactive = self
             .key_in(current)
@@ -242,7 +241,7 @@ impl<'a> Keys<'a> {
             .unwrap_or_default()
     }
 
-    /// Derives the version's id from the state of this decision: which version is in use and which versions exist. Two
+    /// Derives the version's id from the state of this decision: which version is current and which versions exist. Two
     /// runs that see the same state derive the same id, and Secrets Manager lets only one of them store a value there.
     /// A failed attempt leaves a deprecated version behind, so the next attempt gets another id.
     fn new_key(&self, name: &SecretName, label: Label, serial: u64) -> NewKey {

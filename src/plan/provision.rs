@@ -19,7 +19,7 @@ use crate::secret::{AccessKeyId, Label};
 /// Plans the steps from what is observed to what is wanted.
 ///
 /// # Errors
-/// What stands in the way and is not ours to change. Nothing is changed then.
+/// The refusal. Nothing is changed then.
 pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> {
     let pair = &observed.pair;
     refuse_wrong_release(goal, observed)?;
@@ -133,7 +133,7 @@ impl ProofOf {
     }
 }
 
-/// Adds what becomes of the key in use.
+/// Adds the steps that `decision` needs.
 fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(), Refusal> {
     match decision {
         KeyDecision::Keep(key) => match proof.when {

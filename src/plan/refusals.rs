@@ -1,5 +1,5 @@
-//! What stands in the way and is not ours to change: the reasons, each with what to do. Each variant is a row of the
-//! table in docs/troubleshooting.md, which a test holds to it.
+//! Refusals: what stops a plan until a person acts, and what that person can do. Each variant is a row of the table in
+//! docs/troubleshooting.md, and a test compares the two.
 
 use super::goal::Goal;
 use super::{OnFailure, Plan, Step};
@@ -24,7 +24,6 @@ pub enum Refusal {
     LetterCaseChanged {
         /// The name so far.
         current: UserName,
-        /// The name asked for.
         desired: UserName,
     },
     /// A user has the name in another letter case.
@@ -33,7 +32,6 @@ pub enum Refusal {
          another `UserName`"
     )]
     LetterCaseTaken {
-        /// The name asked for.
         name: UserName,
         /// The name as IAM spells it.
         found: String,
@@ -56,7 +54,6 @@ pub enum Refusal {
          continue-update-rollback`)"
     )]
     TagsStripped {
-        /// The user.
         name: UserName,
         /// The tags, as the command takes them.
         tags: String,
@@ -67,13 +64,12 @@ pub enum Refusal {
          the new key into Publisher, then delete the old user"
     )]
     UserUntagged(UserName),
-    /// A user of this name is another resource's.
+    /// A user of this name belongs to another resource.
     #[error(
         "user `{name}` exists and belongs to {whose}: IAM user names are account-wide over all regions, so every stack \
          needs a `UserName` of its own"
     )]
     UserForeign {
-        /// The user.
         name: UserName,
         /// What its tags say.
         whose: String,
@@ -84,12 +80,11 @@ pub enum Refusal {
          delete that secret"
     )]
     SecretUntagged(SecretName),
-    /// A secret of this name is another resource's.
+    /// A secret of this name belongs to another resource.
     #[error(
         "secret `{name}` exists and belongs to {whose}: every stack needs a `UserName` of its own"
     )]
     SecretForeign {
-        /// The secret.
         name: SecretName,
         /// What its tags say.
         whose: String,
@@ -103,9 +98,7 @@ pub enum Refusal {
          once ({error})"
     )]
     SecretUnreadable {
-        /// The secret.
         name: SecretName,
-        /// Why.
         error: Box<CloudError>,
     },
     /// A bucket that a proof would read does not exist.
@@ -124,12 +117,7 @@ pub enum Refusal {
     #[error(
         "user `{name}` is in a group, which this function has no permission to change: run {commands}, then delete again"
     )]
-    UserInGroup {
-        /// The user.
-        name: UserName,
-        /// The commands that take it out.
-        commands: String,
-    },
+    UserInGroup { name: UserName, commands: String },
     /// The function's code is of another release than the template.
     #[error(
         "the function's code is release `{code}`, but the template is release `{template}`: upload the archives of \
@@ -144,9 +132,6 @@ pub enum Refusal {
 }
 
 /// Refuses a new name that differs from the old one in letter case alone.
-///
-/// # Errors
-/// The refusal.
 pub fn letter_case_change(current: &UserName, desired: &UserName) -> Result<(), Refusal> {
     if current != desired && current.eq_ignore_case(desired) {
         return Err(Refusal::LetterCaseChanged {
@@ -157,7 +142,7 @@ pub fn letter_case_change(current: &UserName, desired: &UserName) -> Result<(), 
     Ok(())
 }
 
-/// Refuses to change anything with other tags than ours, or with none.
+/// Refuses to change anything that does not have our tags.
 pub(super) fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
     let Pair {
         name,

@@ -166,8 +166,8 @@ fn spelt_so<'a>(
     Ok(None)
 }
 
-/// What of the pair is ours to remove. A pair that a Create began to take over from a previous stack is ours as a whole
-/// once either half carries our tags.
+/// The parts of the pair that are ours to remove. A pair that a Create began to take over from a previous stack is ours
+/// as a whole once either half carries our tags.
 fn ours<'a>(
     user: Option<&'a ObservedUser>,
     secret: Option<&'a ObservedSecret>,

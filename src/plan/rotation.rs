@@ -20,16 +20,16 @@ pub enum RotationStep {
     Set,
     /// `testSecret`: see that the new key works.
     Test,
-    /// `finishSecret`: make it the one in use.
+    /// `finishSecret`: make the new key current.
     Finish,
 }
 
 /// Why a step of a rotation cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RotationBlocked {
-    /// It may go by within seconds.
+    /// It may pass within seconds.
     Transient(String),
-    /// It stays until a person or a later event removes it.
+    /// It stays until a person or a later event changes it.
     Permanent(String),
     /// It would end a key that is in use.
     HeldUp(HeldUp),
@@ -41,14 +41,14 @@ impl From<HeldUp> for RotationBlocked {
     }
 }
 
-/// What a step of a rotation is about.
+/// The rotation that a step belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotating<'a> {
     /// The version that Secrets Manager has labelled `AWSPENDING`.
     pub token: &'a VersionId,
     /// What the new key must read.
     pub targets: &'a [Target],
-    /// For how long a key must not have been used before a rotation may end it.
+    /// How long a key must have been unused before a rotation may end it.
     pub window: Duration,
 }
 
@@ -107,8 +107,8 @@ pub fn rotation(
         (RotationStep::Test, None) => vec![prove(KeyUnderTest::Current(in_use.clone()), targets)],
         (RotationStep::Finish, Some(key)) => {
             must_live(user, key, token)?;
-            // The key before stays as it is, and so does AWSPENDING: to take that off in a call of its own would look
-            // like a rotation that was broken off.
+            // The previous key stays, and so does AWSPENDING: removing that label in a call of its own would look like
+            // a cancelled rotation.
             vec![vec![Step::Promote {
                 from: current.clone(),
                 to: token.clone(),
@@ -124,8 +124,8 @@ pub fn rotation(
     })
 }
 
-/// The plan that ends a rotation which is held up: without its label Secrets Manager does not begin it again with this
-/// version, and a later one is made anew. Nothing where the label has gone already.
+/// Plans to remove the label of a rotation that is held up. Without it, Secrets Manager does not repeat this rotation,
+/// and the next one gets a new version. The plan is empty if the label is gone already.
 pub fn end_rotation(token: &VersionId, secret: &ObservedSecret) -> Plan {
     let mut plan = Plan::nothing(End::Done);
     if secret.labelled(Label::Pending) == Some(token)
@@ -149,18 +149,19 @@ fn prove(key_under_test: KeyUnderTest, targets: &[Target]) -> Vec<Step> {
     })]
 }
 
-/// What a rotation is about, once it is clear that it is all of one user of ours.
+/// The user, the secret and the versions of a rotation, checked to be ours and to belong together.
 struct Parties<'a> {
     user: &'a ObservedUser,
-    /// The version in use and its key.
+    /// The current version and its key.
     current: &'a VersionId,
     in_use: &'a StoredKey,
-    /// The key to come, once it is stored.
+    /// The pending key, once it is stored.
     pending: Option<&'a StoredKey>,
 }
 
 impl<'a> Parties<'a> {
-    /// Whoever can write to the secret could name another user in it: user, secret and both versions must belong together.
+    /// Requires user, secret and both versions to belong together, because whoever can write to the secret could name
+    /// another user in it.
     fn of(pair: &'a Pair, token: &VersionId) -> Result<Self, RotationBlocked> {
         let Pair {
             name,
@@ -171,7 +172,7 @@ impl<'a> Parties<'a> {
         let lasting = |reason: String| RotationBlocked::Permanent(reason);
         let user = user.as_ref().ok_or_else(|| {
             lasting(format!(
-                "there is no user `{name}`: update the stack with another `Revision` to have it made again"
+                "there is no user `{name}`: update the stack with another `Revision`, which makes it again"
             ))
         })?;
         let secret = secret
@@ -199,8 +200,8 @@ impl<'a> Parties<'a> {
         })?;
         let in_use = key_of(name, secret, current).ok_or_else(|| {
             lasting(format!(
-                "{} of `{}` holds no key of user `{name}`, somebody edited it: update the stack with another `Revision` \
-                 to have it repaired",
+                "{} of `{}` holds no key of user `{name}`, because somebody edited it: update the stack with another \
+                 `Revision`, which repairs it",
                 Label::Current,
                 name.secret_name()
             ))

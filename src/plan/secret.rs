@@ -54,7 +54,7 @@ pub(super) fn secret_steps(goal: &Goal<'_>, observed: &Observed) -> Vec<Step> {
     steps
 }
 
-/// What Publisher's form asks for besides the key.
+/// The secret's description: what Publisher's form asks for besides the key.
 fn description(goal: &Goal<'_>, observed: &Observed) -> String {
     let first = goal.desired.buckets.first();
     let more = match goal.desired.buckets.iter().count() {

@@ -34,7 +34,7 @@ pub enum Access {
 /// What comes after the last step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// All is as wanted.
+    /// Everything is as wanted.
     Done,
     /// More can be seen now, or soon: observe and plan again. Holds why.
     ObserveAgain(String),
@@ -72,7 +72,7 @@ pub enum Step {
     CreateSecret(NewSecret),
     /// Bring back the secret, which is pending deletion.
     RestoreSecret(SecretArn),
-    /// Write description and encryption key of the secret.
+    /// Set the secret's description and encryption key.
     UpdateSecret {
         /// The description.
         description: String,
@@ -164,11 +164,11 @@ pub enum KeyUnderTest {
     Candidate(VersionId, StoredKey),
     /// The key that a rotation by Secrets Manager has stored; it stays, and the step is repeated with it.
     Pending(StoredKey),
-    /// The key in use. It stays, whatever the proof says.
+    /// The current key. It stays, whatever the proof says.
     Current(StoredKey),
 }
 
-/// What the failure of a proof means.
+/// What a failed proof means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The request fails.
@@ -250,7 +250,7 @@ impl fmt::Display for Step {
             },
             Self::SetBoundary(boundary) => write!(f, "bound the user by `{boundary}`"),
             Self::TagUser(tags) => write!(f, "tag the user with {}", keys_of(tags)),
-            Self::UntagUser(keys) => write!(f, "untag the user of `{}`", keys.join("`, `")),
+            Self::UntagUser(keys) => write!(f, "remove tags `{}` from the user", keys.join("`, `")),
             Self::PutPolicy { name, document } => {
                 write!(f, "put policy `{name}` of {} characters", document.len())
             }
@@ -265,14 +265,18 @@ impl fmt::Display for Step {
                 None => f.write_str("update the secret's description and its AWS-managed key"),
             },
             Self::TagSecret(tags) => write!(f, "tag the secret with {}", keys_of(tags)),
-            Self::UntagSecret(keys) => write!(f, "untag the secret of `{}`", keys.join("`, `")),
+            Self::UntagSecret(keys) => {
+                write!(f, "remove tags `{}` from the secret", keys.join("`, `"))
+            }
             Self::Promote { from, to, .. } => {
                 write!(f, "move AWSCURRENT from version {from} to {to}")
             }
-            Self::DropLabel { label, version } => write!(f, "take {label} off version {version}"),
+            Self::DropLabel { label, version } => {
+                write!(f, "remove {label} from version {version}")
+            }
             Self::AskCloudFormation => f.write_str("ask CloudFormation"),
             Self::MakeKey(key) => write!(f, "make {key}"),
-            Self::LookAgain => f.write_str("see that the stored key exists"),
+            Self::LookAgain => f.write_str("check that the stored key exists"),
             Self::Prove(proof) => write!(f, "{proof}"),
             Self::RemoveReplicas { regions, .. } => {
                 write!(f, "remove the replicas in {}", regions.join(", "))

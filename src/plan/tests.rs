@@ -1,4 +1,4 @@
-//! What is planned for which state of the world.
+//! Which plan each state of the world leads to.
 
 mod world;
 
@@ -21,7 +21,7 @@ use crate::secret::Label;
 use world::{STACK, WINDOW, World, id, now, stored, version};
 
 #[test]
-fn nothing_is_done_where_all_is_as_wanted() {
+fn nothing_is_done_if_everything_is_as_wanted() {
     assert_snapshot!(World::settled().plan(), @"nothing to do");
 }
 
@@ -30,7 +30,7 @@ fn a_create_makes_user_and_secret_side_by_side_and_one_key() {
     let mut world = World::settled();
     world.observed.pair.user = None;
     world.observed.pair.secret = None;
-    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket");
+    assert_snapshot!(world.plan_fresh(), @"create user `publisher-connectors` without a boundary and create secret `publisher/publisher-connectors`; then put policy `S3AccessPolicy` of 193 characters and ask CloudFormation; then make a key for serial 1 and store it as AWSCURRENT in version 6663a3eb; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket");
 }
 
 #[test]
@@ -47,17 +47,17 @@ fn an_orphan_of_a_crash_is_deleted_before_a_key_is_made() {
 }
 
 #[test]
-fn a_raised_serial_makes_a_candidate_and_keeps_the_key_in_use() {
+fn a_raised_serial_makes_a_candidate_and_keeps_the_current_key() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version d56e0c24; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then remove PublisherCandidate from version d56e0c24");
 }
 
 #[test]
-fn a_second_rotation_deletes_the_key_before_the_one_in_use() {
+fn a_second_rotation_deletes_the_previous_key() {
     let mut world = World::rotated();
     world.new["KeySerial"] = json!("3");
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then remove PublisherCandidate from version ab5c7a05");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_serial_repeated_or_lowered_makes_no_key() {
 }
 
 #[test]
-fn a_lowered_serial_is_told_and_the_next_key_keeps_the_number_reached() {
+fn a_lowered_serial_is_noted_and_the_next_key_keeps_the_number_reached() {
     let mut world = World::rotated();
     for (serial, notes) in [
         (
@@ -100,11 +100,11 @@ fn a_candidate_of_an_interrupted_rotation_is_taken_up_by_its_repetition() {
     let mut world = World::settled();
     world.new["KeySerial"] = json!("2");
     world.store("v2", Label::Candidate, stored("K2", 2));
-    assert_snapshot!(world.plan(), @"prove the candidate key on every bucket; then move AWSCURRENT from version v1 to v2; then take PublisherCandidate off version v2");
+    assert_snapshot!(world.plan(), @"prove the candidate key on every bucket; then move AWSCURRENT from version v1 to v2; then remove PublisherCandidate from version v2");
 }
 
 #[test]
-fn a_label_left_behind_on_the_version_in_use_goes_without_its_key() {
+fn a_label_left_behind_on_the_current_version_goes_without_its_key() {
     let mut world = World::settled();
     let labels = ["AWSCURRENT", "PublisherCandidate"].map(str::to_owned);
     world
@@ -112,7 +112,7 @@ fn a_label_left_behind_on_the_version_in_use_goes_without_its_key() {
         .secret
         .labels
         .insert(version("v1"), labels.into());
-    assert_snapshot!(world.plan(), @"take PublisherCandidate off version v1; then observe again");
+    assert_snapshot!(world.plan(), @"remove PublisherCandidate from version v1; then observe again");
 }
 
 #[test]
@@ -120,28 +120,28 @@ fn a_candidate_that_nobody_asks_for_any_more_is_removed() {
     let mut world = World::settled();
     world.old["KeySerial"] = json!("2");
     world.store("v2", Label::Candidate, stored("K2", 2));
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take PublisherCandidate off version v2; then observe again");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then remove PublisherCandidate from version v2; then observe again");
 }
 
 #[test]
 fn a_key_that_somebody_deactivated_is_replaced_and_never_activated() {
     let mut world = World::settled();
     world.user().keys[0].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then remove PublisherCandidate from version d56e0c24");
 }
 
 #[test]
 fn a_key_that_somebody_deactivated_goes_before_the_previous_one_when_both_slots_are_taken() {
     let mut world = World::rotated();
     world.user().keys[1].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then take PublisherCandidate off version ab5c7a05");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then remove PublisherCandidate from version ab5c7a05");
 }
 
 #[test]
 fn a_key_that_somebody_deleted_is_replaced() {
     let mut world = World::settled();
     world.user().keys.clear();
-    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then see that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then take PublisherCandidate off version d56e0c24");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then make a key for serial 1 and store it as PublisherCandidate in version d56e0c24; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v1 to d56e0c24; then remove PublisherCandidate from version d56e0c24");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_key_stored_a_moment_ago_is_not_judged_gone_because_it_is_not_listed() {
 }
 
 #[test]
-fn an_edited_secret_goes_back_to_the_version_whose_key_lives() {
+fn an_edited_secret_goes_back_to_the_version_whose_key_works() {
     let mut world = World::settled();
     world.secret().secret.labels.clear();
     world
@@ -187,17 +187,17 @@ fn no_key_is_made_while_secrets_manager_rotates_and_a_stale_rotation_is_cleared(
     world.stored_ago("v2", Duration::from_secs(14 * 60));
     assert_snapshot!(world.plan(), @"refused: Secrets Manager is rotating the secret right now (version `v2` is AWSPENDING), so no other key is made: try again in 15 minutes");
     world.stored_ago("v2", Duration::from_secs(16 * 60));
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take AWSPENDING off version v2; then observe again");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then remove AWSPENDING from version v2; then observe again");
 }
 
 #[test]
-fn what_may_be_a_rotations_own_key_is_no_orphan_while_it_awaits_one() {
+fn a_key_that_a_rotation_may_have_made_is_no_orphan_while_it_waits_for_one() {
     let mut world = World::settled();
     world.await_rotation("v2");
     world.list(&id("K2"), KeyStatus::Active);
     assert_snapshot!(world.plan(), @"nothing to do");
     world.stored_ago("v2", Duration::from_secs(16 * 60));
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then take AWSPENDING off version v2; then observe again");
+    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2`; then remove AWSPENDING from version v2; then observe again");
 }
 
 #[test]
@@ -213,13 +213,13 @@ fn the_label_of_a_rotation_that_has_ended_is_no_rotation_and_goes_when_its_key_i
     world.new["KeySerial"] = json!("2");
     assert_snapshot!(world.plan(), @"nothing to do");
     world.new["KeySerial"] = json!("3");
-    assert_snapshot!(world.plan(), @"take AWSPENDING off version v2; then observe again");
+    assert_snapshot!(world.plan(), @"remove AWSPENDING from version v2; then observe again");
 
     let mut world = World::rotated();
     label(&mut world, "v1");
     world.old["KeySerial"] = json!("2");
     world.new["KeySerial"] = json!("2");
-    assert_snapshot!(world.plan(), @"take AWSPENDING off version v1; then observe again");
+    assert_snapshot!(world.plan(), @"remove AWSPENDING from version v1; then observe again");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_rotation_makes_its_key_in_the_version_it_was_given() {
     let mut world = World::rotated();
     world.await_rotation("v3");
     world.used("K1", Some(WINDOW + SECOND));
-    assert_snapshot!(world.rotation(RotationStep::Create), @"delete key `AKIA00000000000000K1`; then make a key for serial 2 and store it as AWSPENDING in version v3; then see that the stored key exists");
+    assert_snapshot!(world.rotation(RotationStep::Create), @"delete key `AKIA00000000000000K1`; then make a key for serial 2 and store it as AWSPENDING in version v3; then check that the stored key exists");
     world.secret().secret.labels.remove(&version("v3"));
     world.store("v3", Label::Pending, stored("K3", 2));
     for (step, plan) in [
@@ -273,7 +273,7 @@ fn a_rotation_does_not_end_the_previous_key_while_it_was_used_within_the_window(
         world.used("K1", Some(ago));
         assert_eq!(is_held_up(&world), held_up, "{ago:?}");
     }
-    // A clock that goes ahead of ours.
+    // A clock that is ahead of ours.
     let tomorrow = now() + Duration::from_secs(86_400);
     let last = world.user().last_used.get_mut(&id("K1")).unwrap();
     last.as_mut().unwrap().as_mut().unwrap().date = tomorrow;
@@ -331,14 +331,14 @@ fn an_inactive_key_is_not_protected() {
     world.used("K1", Some(Duration::ZERO));
     world.user().keys[0].status = KeyStatus::Inactive;
     assert!(!is_held_up(&world));
-    // The one in use was deactivated: it goes, and the one before stays.
+    // The current key was deactivated, so it goes and the previous one stays.
     world.user().keys[0].status = KeyStatus::Active;
     world.user().keys[1].status = KeyStatus::Inactive;
     assert!(!is_held_up(&world));
 }
 
 #[test]
-fn where_there_is_room_nothing_is_held_up_and_only_the_step_that_makes_the_key_can_be() {
+fn a_rotation_is_held_up_only_if_there_is_no_room_and_only_in_the_step_that_makes_the_key() {
     let mut world = about_to_rotate();
     world.used("K1", Some(Duration::ZERO));
     for step in [RotationStep::Set, RotationStep::Test, RotationStep::Finish] {
@@ -368,7 +368,7 @@ fn what_a_person_asks_for_is_not_held_up() {
 }
 
 #[test]
-fn the_key_is_proved_where_a_property_that_matters_has_changed() {
+fn the_key_is_proved_if_a_property_that_affects_access_has_changed() {
     const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/Bounded";
     for (old, proved) in [
         (json!({ "Buckets": "cohort" }), false),
@@ -410,14 +410,14 @@ fn the_key_is_proved_where_a_property_that_matters_has_changed() {
 }
 
 #[test]
-fn a_renamed_policy_is_put_before_the_old_one_goes() {
+fn the_new_policy_is_put_before_the_old_one_goes() {
     let mut world = World::settled();
     world.new["PolicyName"] = json!("Readers");
     assert_snapshot!(world.plan(), @"put policy `Readers` of 193 characters; then delete policy `S3AccessPolicy`; then prove the current key on every bucket");
 }
 
 #[test]
-fn a_renamed_policy_goes_first_where_the_quota_has_no_room_for_both() {
+fn the_old_policy_goes_first_if_the_quota_has_no_room_for_both() {
     let mut world = World::settled();
     let buckets: Vec<String> = (0..20)
         .map(|n| format!("a-rather-long-bucket-name-{n:02}"))
@@ -452,7 +452,7 @@ fn tags_are_removed_before_others_are_written_and_only_those_the_old_properties_
     let theirs = TagMap::from([("team".into(), "a".into()), ("by-hand".into(), "x".into())]);
     world.user().user.tags.extend(theirs.clone());
     world.secret().secret.tags.extend(theirs);
-    assert_snapshot!(world.plan(), @"untag the user of `team` and untag the secret of `team`; then tag the user with `Team` and tag the secret with `Team`");
+    assert_snapshot!(world.plan(), @"remove tags `team` from the user and remove tags `team` from the secret; then tag the user with `Team` and tag the secret with `Team`");
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn an_encryption_key_is_compared_in_whatever_form_it_is_described() {
 }
 
 #[test]
-fn an_earlier_life_is_taken_over_with_the_user_tagged_before_the_secret() {
+fn a_previous_stacks_pair_is_taken_over_with_the_user_tagged_before_the_secret() {
     let mut world = World::settled();
     let earlier = Owner {
         stack: StackId::parse(&STACK.replace("1111", "0000")).unwrap(),
@@ -480,7 +480,7 @@ fn an_earlier_life_is_taken_over_with_the_user_tagged_before_the_secret() {
 }
 
 #[test]
-fn a_restored_secret_of_an_earlier_life_gets_a_new_key_for_the_old_ones_go_before() {
+fn a_restored_secret_of_a_previous_stack_gets_a_new_key_because_the_old_ones_go_first() {
     let mut world = World::rotated();
     world.secret().secret.state = SecretState::PendingDeletion;
     world.secret().ownership = Ownership::PreviousStack;
@@ -505,7 +505,7 @@ fn a_secret_that_somebody_deleted_is_restored_with_its_key() {
 }
 
 #[test]
-fn what_is_not_ours_is_refused_with_what_to_do() {
+fn a_pair_that_is_not_ours_is_refused_with_what_to_do() {
     let mut world = World::settled();
     world.user().ownership = Ownership::Foreign("resource `Access` of stack `other`".into());
     assert_snapshot!(world.plan_fresh(), @"refused: user `publisher-connectors` exists and belongs to resource `Access` of stack `other`: IAM user names are account-wide over all regions, so every stack needs a `UserName` of its own");
@@ -519,7 +519,7 @@ fn what_is_not_ours_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn stripped_tags_are_mended_by_a_person_and_nothing_is_changed_before() {
+fn stripped_tags_are_restored_by_a_person_and_nothing_is_changed_before() {
     let mut world = World::settled();
     world.user().ownership = Ownership::Untagged;
     assert_snapshot!(world.plan(), @"refused: user `publisher-connectors` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this stack's, run `aws iam tag-user --user-name publisher-connectors --tags Key=publisher-s3-access:logical-id,Value=Access Key=publisher-s3-access:stack-id,Value=arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111` and try again (a rollback: `aws cloudformation continue-update-rollback`)");
@@ -536,7 +536,7 @@ fn a_renamed_user_is_renamed_back_by_a_person() {
 }
 
 #[test]
-fn a_missing_bucket_is_refused_only_where_a_proof_is_asked_for() {
+fn a_missing_bucket_is_refused_only_if_a_proof_is_asked_for() {
     let mut world = World::settled();
     for region in world.observed.regions.values_mut() {
         *region = BucketRegion::NoSuchBucket;
@@ -599,7 +599,7 @@ fn a_removal_leaves_what_is_not_ours() {
 }
 
 #[test]
-fn a_half_taken_over_pair_is_removed_as_a_whole_and_an_earlier_life_stays() {
+fn a_half_taken_over_pair_is_removed_as_a_whole_and_a_previous_stacks_pair_stays() {
     for (user, secret, removed) in [
         (Ownership::Ours, Ownership::PreviousStack, 2),
         (Ownership::PreviousStack, Ownership::Ours, 2),

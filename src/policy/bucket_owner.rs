@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::buckets::BucketUri;
 
 /// The statements that let `user` (its ARN) read the bucket, for the bucket's policy. They name the user's account and
-/// limit it to the user by a condition, because a principal that names the user cannot be written before the user
-/// exists, and dies with it. `None` if the ARN is not an IAM user's.
+/// limit it to the user by a condition, because S3 refuses a principal that names a user before it exists, and such a
+/// principal dies with the user. `None` if the ARN is not an IAM user's.
 #[must_use]
 pub fn statements_for_owner(bucket: &BucketUri, user: &str) -> Option<Value> {
     let mut parts = user.split(':');
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_account_there_is_nobody_to_allow() {
+    fn an_arn_without_an_account_gives_no_statements() {
         let bucket = BucketUri::parse("partner-genomics").unwrap();
         assert_eq!(statements_for_owner(&bucket, "arn:aws"), None);
     }

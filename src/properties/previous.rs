@@ -67,7 +67,7 @@ impl Previous {
     }
 }
 
-/// What a Delete needs of the properties.
+/// The properties that a Delete needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// `UserName`, or its default if it is missing; `None` if it cannot be read.

@@ -70,15 +70,15 @@ fn list<T>(
 
 /// Parses `Buckets`: one string or a list.
 ///
-/// A comma in the one string is refused and not split, because a prefix may contain it. Otherwise `s3://a/b/,s3://c/`
-/// would count as one odd folder.
+/// A string with a comma is refused, not split, because a prefix may contain a comma. If it were accepted,
+/// `s3://a/b/,s3://c/` would count as one odd folder.
 pub(super) fn buckets(
     value: &Value,
     parse: impl Fn(&str) -> Result<BucketUri, Rule>,
 ) -> Result<Buckets, PropertyError> {
     if value.as_str().is_some_and(|text| text.contains(',')) {
         let rule =
-            "holds a `,`; give several buckets as a list (`Fn::Split` makes one of a string)";
+            "contains a `,`; give several buckets as a list (`Fn::Split` makes one of a string)";
         return Err(PropertyError::of_value("Buckets", value, rule));
     }
     Buckets::new(list("Buckets", value, parse)?)
@@ -99,7 +99,6 @@ pub(super) fn kms_keys(
     Ok(unique)
 }
 
-/// Parses `Tags`.
 pub(super) fn tags(value: &Value) -> Result<Tags, PropertyError> {
     let shape = "must be a list of `Key` and `Value`, as in `AWS::IAM::User`";
     let elements = value

@@ -205,7 +205,7 @@ async fn size_and_storage_class_tell_which_object_proves_something() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_s3_says_only_after_access_was_allowed_is_no_error() {
+async fn an_answer_that_s3_gives_only_after_allowing_access_is_no_error() {
     for (status, code, expected) in [
         (416, "InvalidRange", ObjectRead::Empty),
         (403, "InvalidObjectState", ObjectRead::Archived),
@@ -281,7 +281,7 @@ async fn a_redirect_is_followed_once_and_only_to_another_region() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_key_may_not_read_is_told_without_the_key() {
+async fn a_denied_read_is_reported_without_the_key() {
     let wire = Wire::playing([s3_error(
         403,
         "InvalidAccessKeyId",
@@ -323,7 +323,7 @@ async fn the_caller_is_asked_for_with_the_users_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_not_known_yet_is_told_as_that() {
+async fn a_key_that_is_not_known_yet_is_reported_as_unknown() {
     let text = "The security token included in the request is invalid.";
     let wire = Wire::playing([query_error(403, "InvalidClientTokenId", text)]);
     let error = wire
@@ -343,7 +343,7 @@ async fn a_key_that_is_not_known_yet_is_told_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_callers_name_is_no_callers_name() {
+async fn half_a_callers_arn_is_not_accepted() {
     let arn = "arn:aws:iam::111122223333:user/publisher-connectors";
     let Answer::Reply { body, .. } =
         query_result("GetCallerIdentity", &format!("<Arn>{arn}</Arn>"))

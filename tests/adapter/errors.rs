@@ -265,7 +265,7 @@ async fn a_long_message_keeps_its_beginning_and_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_request_id_of_s3_is_told_too() {
+async fn the_request_id_of_s3_is_kept_too() {
     let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
     let error = list_objects(with_header(
         403,

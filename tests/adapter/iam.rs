@@ -298,7 +298,7 @@ fn lists() -> [(AttachmentKind, &'static str, &'static str, &'static str); 7] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_hangs_on_a_user_is_listed_by_kind_over_all_pages() {
+async fn attachments_are_listed_by_kind_over_all_pages() {
     assert_eq!(lists().map(|(kind, ..)| kind), AttachmentKind::ALL);
     for (kind, operation, list, id) in lists() {
         let attachment = Attachment {
@@ -331,7 +331,7 @@ async fn what_hangs_on_a_user_is_listed_by_kind_over_all_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_membership_is_not_taken_off_and_nothing_is_sent() {
+async fn a_group_membership_is_not_removed_and_nothing_is_sent() {
     let wire = Wire::default();
     let group = Attachment {
         kind: AttachmentKind::Group,

@@ -257,7 +257,7 @@ async fn half_a_list_of_keys_is_no_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_keys_owner_is_told_and_an_unknown_key_has_none() {
+async fn a_keys_owner_is_found_and_an_unknown_key_has_none() {
     let used = "<UserName>renamed</UserName><AccessKeyLastUsed><ServiceName>N/A</ServiceName>\
                 <Region>N/A</Region></AccessKeyLastUsed>";
     let wire = Wire::playing([query_result("GetAccessKeyLastUsed", used)]);
@@ -285,7 +285,7 @@ async fn a_keys_owner_is_told_and_an_unknown_key_has_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_keys_last_use_is_told_and_what_cannot_be_read_is_an_error() {
+async fn a_keys_last_use_is_read_and_an_unreadable_one_is_an_error() {
     let used = |inner: &str| {
         let text = format!("<UserName>u</UserName><AccessKeyLastUsed>{inner}</AccessKeyLastUsed>");
         query_result("GetAccessKeyLastUsed", &text)

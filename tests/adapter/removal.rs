@@ -178,7 +178,7 @@ async fn a_refusal_to_remove_what_is_there_stands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_stands_where_looking_is_refused_too() {
+async fn a_refusal_stands_if_looking_is_refused_too() {
     for removal in Removal::all() {
         let wire = Wire::playing([removal.denied(), removal.denied()]);
         let error = removal
@@ -214,7 +214,7 @@ async fn another_refusal_is_not_looked_into() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_that_something_hangs_on_is_in_the_way() {
+async fn a_user_with_attachments_is_a_conflict() {
     let text = "Cannot delete entity, must delete access keys first.";
     let wire = Wire::playing([query_error(409, "DeleteConflict", text)]);
     let outcome = wire.aws().delete_user(&user()).await;

@@ -56,7 +56,7 @@ async fn what_aws_refuses_for_good_is_sent_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_of_secrets_manager_is_told_at_once_and_throttling_is_waited_out() {
+async fn a_quota_of_secrets_manager_fails_at_once_and_throttling_is_waited_out() {
     for code in [
         "LimitExceededException",
         "com.amazonaws.secretsmanager#LimitExceededException",

@@ -85,7 +85,7 @@ async fn a_secret_is_described_with_its_labels() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_description_leaves_out_is_unsaid_or_empty() {
+async fn fields_missing_from_a_description_are_unknown_or_empty() {
     for (body, rotation) in [
         (json!({"ARN": "arn"}), Rotation::Unsaid),
         (
@@ -238,7 +238,7 @@ async fn an_update_sets_the_key_back_to_the_managed_one_and_never_sends_a_value(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_on_its_way_out_is_in_the_way_for_now() {
+async fn a_secret_that_is_being_deleted_is_a_conflict() {
     for text in [
         DELETED,
         "You can't perform this operation on the secret because it was marked for deletion.",
@@ -302,7 +302,7 @@ async fn deleting_what_is_deleted_or_pending_already_is_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replicas_are_in_the_way_of_a_deletion() {
+async fn replicas_prevent_a_deletion() {
     let text = "You can't delete secret arn that still has replica regions [us-east-1]";
     for code in ["InvalidParameterException", "InvalidRequestException"] {
         let wire = Wire::playing([json_error(400, code, text)]);

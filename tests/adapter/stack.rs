@@ -31,7 +31,7 @@ async fn described(answer: Answer) -> Result<StackResource, ErrorKind> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_status_and_the_physical_id_of_a_custom_resource_are_told_as_they_are() {
+async fn the_status_and_the_physical_id_of_a_custom_resource_are_passed_on_unchanged() {
     for kind in [
         "Custom::PublisherS3Access",
         "AWS::CloudFormation::CustomResource",
@@ -50,7 +50,7 @@ async fn the_status_and_the_physical_id_of_a_custom_resource_are_told_as_they_ar
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resource_of_another_type_is_told_as_that() {
+async fn a_resource_of_another_type_is_reported_as_such() {
     for kind in ["AWS::Logs::LogGroup", "AWS::CloudFormation::Stack", ""] {
         assert_eq!(
             described(resource_of(kind, "CREATE_COMPLETE")).await,
@@ -60,7 +60,7 @@ async fn a_resource_of_another_type_is_told_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cloudformation_does_not_have_is_missing_in_its_own_words() {
+async fn a_resource_cloudformation_does_not_have_is_missing_in_its_own_words() {
     for text in [
         "Resource Access does not exist for stack access".to_owned(),
         format!("Stack with id {STACK} does not exist"),
@@ -74,7 +74,7 @@ async fn what_cloudformation_does_not_have_is_missing_in_its_own_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_other_refusal_is_taken_for_an_answer() {
+async fn only_the_known_refusals_count_as_answers() {
     for (answer, kind) in [
         (
             query_error(403, "AccessDenied", "Stack x does not exist"),

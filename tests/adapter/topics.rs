@@ -30,7 +30,7 @@ async fn a_message_is_sent_with_its_subject() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_taken_is_an_error() {
+async fn a_message_that_sns_refuses_is_an_error() {
     for (status, code, kind) in [
         (403, "AuthorizationError", ErrorKind::Denied),
         (404, "NotFound", ErrorKind::NotFound),

@@ -75,7 +75,7 @@ async fn a_token_that_is_taken_is_an_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_refused_does_not_tell_the_value() {
+async fn a_refused_store_does_not_show_the_value() {
     for answer in [
         invalid_request(DELETED),
         json_error(400, "EncryptionFailure", "No."),
@@ -96,7 +96,7 @@ async fn a_store_that_is_refused_does_not_tell_the_value() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_label_is_moved_from_one_version_to_another_or_off() {
+async fn a_label_is_moved_from_one_version_to_another_or_removed() {
     let wire = Wire::playing([ok(&json!({"ARN": "arn"})), ok(&json!({"ARN": "arn"}))]);
     let aws = wire.aws();
     let (old, new) = (VersionId("old".to_owned()), VersionId("new".to_owned()));

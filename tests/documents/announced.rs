@@ -9,7 +9,7 @@ pub(crate) const DEFAULTS: [(&str, &str); 0] = [];
 pub(crate) const TARGETS: [&str; 0] = [];
 
 #[test]
-fn nothing_is_announced_that_is_there_already() {
+fn no_page_announces_what_exists_already() {
     let template = text("template.yaml");
     let makefile = text("Makefile");
     let defined = |name: &&&str| template.contains(&format!("\n  {name}:\n"));

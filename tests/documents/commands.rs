@@ -119,7 +119,7 @@ fn read(blocks: &Value) -> Value {
 }
 
 /// The characters of a block's line that GitHub shows without scrolling.
-const WIDTH: usize = 115;
+const WIDTH: usize = 111;
 
 const SPOILT_HERE: &str = "spoilt";
 

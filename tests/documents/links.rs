@@ -147,7 +147,7 @@ fn files_of_the_repository_that_are_named_exist() {
 }
 
 #[test]
-fn every_test_of_what_a_forger_can_do_is_on_the_page_and_the_other_way_round() {
+fn the_page_lists_exactly_the_tests_of_what_a_forger_can_do() {
     let tests = text("tests/flow/forged_at_work.rs");
     let (_, tests) = tests.split_once("#[tokio::test").expect("tests");
     let tests = tests

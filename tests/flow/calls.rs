@@ -1,5 +1,5 @@
-//! How many calls of AWS a request takes, and how many of them must wait for one another: with time standing still but
-//! for the calls, of which each takes equally long, what has passed at the end is the longest chain.
+//! How many AWS calls a request takes, and how many of them wait for one another. Time passes only in calls, and each
+//! call takes equally long, so the time at the end is the longest chain.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use kit::stack::{Others, Outcome};
 
 const CALL: Duration = Duration::from_millis(50);
 
-/// The page that tells these figures.
+/// The page with these figures.
 const PAGE: &str = include_str!("../../docs/performance.md");
 
 /// What a request takes.
 #[derive(Debug)]
 struct Cost {
     calls: usize,
-    /// The longest chain of calls each of which waits for the one before, up to the answer.
+    /// The longest chain of calls that wait for one another, up to the answer.
     in_a_row: u128,
-    /// As far as the end of the call that stores the key.
+    /// The same, up to the end of the call that stores the key.
     to_stored_key: Option<u128>,
 }
 
@@ -39,7 +39,7 @@ impl Cost {
     }
 }
 
-/// Whole calls; anything else would be a wait that is no call's.
+/// Whole calls. A remainder would be a wait outside a call.
 #[track_caller]
 fn in_calls(time: Duration) -> u128 {
     assert_eq!(time.as_millis() % CALL.as_millis(), 0, "{time:?}");
@@ -128,7 +128,7 @@ async fn rotated() -> Scene {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_request_takes_the_calls_that_the_page_tells() {
+async fn every_request_takes_the_calls_that_the_page_says() {
     let unproved = unproved();
     let other_policy = json!({"Buckets": ["reads", "others"], "VerifyAccess": false});
     let raised_again = json!({"KeySerial": 3, "VerifyAccess": false});

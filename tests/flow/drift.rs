@@ -1,4 +1,4 @@
-//! What people do behind the stack's back: healed where it is ours, refused where healing could destroy something.
+//! What people do behind the stack's back: repaired if it is ours, refused if a repair could destroy something.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with}
 use kit::account::{BOUNDARY, OTHER_BOUNDARY};
 use kit::stack::{Answer, Outcome};
 
-/// An Update that changes nothing but asks for everything to be checked.
+/// An Update that only asks for everything to be checked.
 async fn check_all(scene: &mut Scene) -> Outcome {
     let revision = format!("{}", scene.stack.history().len());
     scene
@@ -34,7 +34,7 @@ async fn heals(mut scene: Scene) -> Scene {
     scene
 }
 
-/// After this drift an Update changes nothing, and says why; the stack is not stuck, for a rollback is refused as well.
+/// After this drift an Update changes nothing, and says why. A rollback is refused too, yet the stack is not stuck.
 async fn refuses(scene: &mut Scene, why: &str) {
     let everything = scene.account.foreign_to(&nobody());
     check_all(scene).await;
@@ -181,7 +181,7 @@ async fn a_policy_added_by_hand_stays_until_the_deletion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_edited_secret_goes_back_to_the_version_whose_key_lives() {
+async fn an_edited_secret_goes_back_to_the_version_whose_key_works() {
     for value in [
         "oops",
         "{}",
@@ -231,7 +231,7 @@ async fn a_secret_pending_deletion_is_restored_with_its_key_unless_that_died() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_nobody_can_read_any_more_does_not_block_the_deletion() {
+async fn a_secret_that_nobody_can_read_does_not_block_the_deletion() {
     let mut scene = Scene::new().await;
     let encrypted = properties_with(json!({"SecretKmsKeyId": "alias/secrets"}));
     assert_eq!(scene.create(encrypted).await, Outcome::Complete);
@@ -257,7 +257,7 @@ async fn a_deleted_user_is_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn user_and_secret_gone_are_both_made_again() {
+async fn a_deleted_user_and_secret_are_both_made_again() {
     let scene = Scene::created().await;
     scene.account.by_hand().delete_user(USER);
     scene.account.by_hand().delete_secret(SECRET, None);
@@ -373,7 +373,7 @@ async fn a_group_membership_blocks_the_deletion_until_a_person_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renamed_user_is_neither_made_again_nor_taken_for_gone() {
+async fn a_renamed_user_is_not_made_again_and_does_not_count_as_gone() {
     let mut scene = Scene::created().await;
     scene.account.by_hand().rename_user(USER, OTHER_USER);
     refuses(
@@ -398,7 +398,7 @@ async fn a_renamed_user_is_neither_made_again_nor_taken_for_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_renamed_in_letter_case_alone_is_not_taken_for_gone() {
+async fn a_user_renamed_in_letter_case_alone_does_not_count_as_gone() {
     let mut scene = Scene::created().await;
     scene
         .account
@@ -421,7 +421,7 @@ async fn a_user_renamed_in_letter_case_alone_is_not_taken_for_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stripped_tags_are_a_persons_to_put_back() {
+async fn stripped_tags_are_restored_only_by_a_person() {
     let mut scene = Scene::created().await;
     let tags = scene.account.user_tags(USER).unwrap();
     scene.account.by_hand().strip_user_tags(USER);
@@ -470,7 +470,7 @@ async fn another_stacks_tags_are_respected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_with_rotation_enabled_is_healed_all_the_same() {
+async fn a_secret_with_rotation_enabled_is_repaired_too() {
     let scene = Scene::created().await;
     scene.account.by_hand().enable_rotation(SECRET);
     heals(scene).await;

@@ -1,6 +1,6 @@
-//! Whatever call fails, in whatever way: the stack ends as CloudFormation says it has, and nothing is orphaned.
+//! Whichever call fails, in whatever way, the stack ends as CloudFormation says, and nothing is orphaned.
 //!
-//! For every operation a loop lets the `k`-th call of the operation, and of all that CloudFormation sends after it, meet
+//! For every operation, a loop makes the `k`-th call, of the operation or of what CloudFormation sends after it, meet
 //! every kind of fault, until a run has fewer than `k` calls. A new call is covered the day it is written.
 
 /// A test for each operation.
@@ -47,9 +47,9 @@ struct Strike {
 enum Faults {
     /// These calls fail, once; what is repeated then works.
     Once(Vec<(usize, Fault)>),
-    /// In every attempt at the first request this call fails; what CloudFormation sends after it works.
+    /// This call fails in every attempt at the first request. What CloudFormation sends after it works.
     EveryAttempt(usize, Fault),
-    /// From this call on nothing works until CloudFormation is done; then a person tries again.
+    /// Nothing works from this call until CloudFormation is done. Then a person tries again.
     Outage(usize, ErrorKind),
 }
 
@@ -81,8 +81,8 @@ struct Run {
 }
 
 impl Strike {
-    /// Whether every answer must leave every key stored. (A call that hangs or kills, and a lost answer, may leave one
-    /// key to whoever looks next; so may a second fault that meets the removal of the key.)
+    /// Whether every answer must leave every key stored. (After a call that hangs or kills, or a lost answer, the next
+    /// run may have to remove one key. The same holds if a second fault meets the removal of the key.)
     fn leaves_no_excuse(&self) -> bool {
         matches!(&self.faults, Faults::Once(faults) if matches!(faults[..], [(_, Fault::Refuse(_))]))
     }
@@ -122,7 +122,7 @@ impl Strike {
         }
     }
 
-    /// Runs the operation, and everything that must hold after it. Says how many faults have struck.
+    /// Runs the operation, and checks what must hold after it. Returns how many faults have struck.
     async fn survive(&self, operation: Operation, before: &Scene) -> usize {
         let Run {
             mut scene,
@@ -146,8 +146,8 @@ impl Strike {
     }
 }
 
-/// Lets all these strikes happen, one after the other in each series until one comes too late, and says how many faults
-/// struck. Every failure is told, not only the first.
+/// Makes all these strikes happen, in each series until one comes too late, and returns how many faults struck. Reports
+/// every failure, not only the first.
 async fn survive_all<S: Iterator<Item = Strike>>(
     operation: Operation,
     series: impl IntoIterator<Item = S>,
@@ -195,7 +195,7 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 /// Longer than anything lags.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// So many failures are enough.
+/// After this many failures, the test stops.
 const MANY: usize = 20;
 
 /// More calls than any operation has.
@@ -227,7 +227,7 @@ operations! { every_fault_at_every_call:
     a_deletion_survives_every_fault = Operation::Delete;
 }
 
-/// The process dies in every attempt at the same call: nobody answers, and CloudFormation gives up.
+/// The process dies in every attempt at the same call, so nobody answers, and CloudFormation gives up.
 async fn nobody_answers(operation: Operation) {
     let at_every_call = |fault| (0..ENDLESS).map(move |k| promptly(Faults::EveryAttempt(k, fault)));
     let faults = survive_all(
@@ -248,7 +248,7 @@ operations! { nobody_answers:
     a_deletion_that_nobody_answers_can_be_repeated = Operation::Delete;
 }
 
-/// From some call on the role may do nothing more, or IAM is down, until CloudFormation has given up as well.
+/// From some call on, the role may do nothing, or IAM is down, until CloudFormation has given up.
 async fn outage(operation: Operation) {
     let from_every_call = |kind| (0..ENDLESS).map(move |k| promptly(Faults::Outage(k, kind)));
     let kinds = [
@@ -270,7 +270,7 @@ operations! { outage:
     a_deletion_in_an_outage_can_be_repeated = Operation::Delete;
 }
 
-/// In a world that lags, where it matters most: the answer is lost, or the process dies after the call.
+/// In a world that lags, the two faults that matter most: the answer is lost, or the process dies after the call.
 async fn lagging(operation: Operation) {
     let second = Duration::from_secs(1);
     let lags = Lags {
@@ -305,7 +305,7 @@ operations! { lagging:
     a_deletion_survives_lags_and_faults = Operation::Delete;
 }
 
-/// Two calls fail, the second one perhaps in what the first one led to: a repetition, a compensation, a rollback.
+/// Two calls fail. The second may be in what the first one caused: a repetition, a clean-up or a rollback.
 async fn two_faults(operation: Operation) {
     let pairs = [
         (
@@ -324,7 +324,7 @@ async fn two_faults(operation: Operation) {
     assert!(faults >= 500, "{operation:?} met only {faults} faults");
 }
 
-/// So many calls the operation has at most before the first fault.
+/// The most calls that the operation has before the first fault.
 fn calls(operation: Operation) -> usize {
     match operation {
         Operation::Delete => 20,

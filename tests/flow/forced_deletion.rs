@@ -1,4 +1,4 @@
-//! An organization that forbids to delete a secret at once (`secretsmanager:ForceDeleteWithoutRecovery`).
+//! An organization that forbids deleting a secret at once (`secretsmanager:ForceDeleteWithoutRecovery`).
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn a_delete_leaves_the_secret_restorable_for_seven_days() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_create_is_rolled_back_all_the_same() {
+async fn a_failed_create_is_still_rolled_back() {
     let mut scene = Scene::new().await;
     scene.account.by_hand().deny_forced_deletion();
     let missing = properties_with(json!({"Buckets": ["reads", "missing"]}));
@@ -32,7 +32,7 @@ async fn a_failed_create_is_rolled_back_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_role_that_is_merely_fresh_deletes_at_once() {
+async fn a_role_that_is_merely_new_deletes_at_once() {
     let mut scene = Scene::created().await;
     for seconds in [5, 15, 30] {
         let mut scene = scene.fork();

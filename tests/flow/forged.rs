@@ -1,6 +1,6 @@
-//! Events that no stack sent: whoever may invoke the function forges every kind of event, with every field right or wrong,
-//! against every state that `CloudFormation` can show. Nothing is made, changed or removed but what `CloudFormation` itself has
-//! begun to remove.
+//! Events that no stack sent. Someone who may invoke the function forges every kind of event, with every field right or
+//! wrong, against every state that `CloudFormation` can show. Only what `CloudFormation` itself has begun to remove is
+//! removed, and nothing is made or changed.
 
 use kit::account::Owner;
 use kit::function::invoke;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{OTHER_SECRET, OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 
-/// Every status of a resource that AWS documents, one that it may add, and none at all.
+/// Every resource status that AWS documents, one that it may add, and none at all.
 const RESOURCES: [&str; 31] = [
     "CREATE_IN_PROGRESS",
     "CREATE_FAILED",
@@ -84,8 +84,8 @@ impl State {
         }
     }
 
-    /// `CloudFormation` is at work on this very resource, or is about to be: a forged event cannot be told from a real one.
-    /// docs/security.md lists what it can do then.
+    /// Whether `CloudFormation` is at work on this very resource, or is about to be. A forged event then looks like a
+    /// real one, and docs/security.md lists what it can do.
     fn at_work(self, kind: &str) -> bool {
         let Self { stack, resource } = self;
         let known = stack != "MISSING";
@@ -163,7 +163,7 @@ fn of_the_resource(scene: &mut Scene) -> Vec<Forged> {
     forged
 }
 
-/// With one field that names another stack, another resource, another request, or nothing.
+/// Events with one field that names another stack, another resource, another request, or nothing.
 fn of_something_else(scene: &mut Scene, kind: &'static str) -> Vec<Forged> {
     let own = scene.owner().stack_id.clone();
     let fields = [
@@ -259,7 +259,7 @@ async fn a_forged_event_makes_changes_and_removes_nothing_while_cloudformation_i
     println!("{tried} forged events, {refused} of them answered FAILED");
 }
 
-/// SUCCESS is answered only where nothing had to be done for it.
+/// The answer is SUCCESS only if nothing had to be done for it.
 #[track_caller]
 fn assert_all_is_as_it_asks(state: State, what: &str, event: &Value) {
     let late_duplicate = state.resource.ends_with("_COMPLETE")

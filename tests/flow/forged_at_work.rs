@@ -1,5 +1,5 @@
-//! What a forger can do while `CloudFormation` is at work on this very resource, when a forged event cannot be told from a
-//! real one: one test for each row of the table in docs/security.md.
+//! What a forger can do while `CloudFormation` is at work on this very resource, when a forged event looks like a real
+//! one. Each line of the list in docs/security.md is one test.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ async fn forge(scene: &mut Scene, kind: &str, id: Option<&str>, properties: &Val
 }
 
 #[tokio::test(start_paused = true)]
-async fn during_an_update_a_forged_update_rotates_the_key_and_the_old_key_works_on() {
+async fn during_an_update_a_forged_update_rotates_the_key_and_the_old_key_keeps_working() {
     let mut scene = at(UPDATING).await;
     let rotated = properties_with(json!({"KeySerial": 99}));
     let answer = forge(&mut scene, "Update", Some(SECRET), &rotated).await;
@@ -141,7 +141,7 @@ async fn after_a_failed_create_a_forged_event_removes_the_pair_that_cloudformati
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_failed_update_a_forged_delete_removes_the_pair_and_the_rollback_makes_it_anew() {
+async fn after_a_failed_update_a_forged_delete_removes_the_pair_and_the_rollback_makes_it_again() {
     let mut scene = at(("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_FAILED")).await;
     let answer = forge(&mut scene, "Delete", Some(SECRET), &properties()).await;
     assert!(answer.succeeded(), "{}", answer.reason());

@@ -1,4 +1,4 @@
-//! Which pair a request means, whatever its id and its properties look like.
+//! Which pair a request means, whatever its id and properties look like.
 
 use serde_json::{Value, json};
 

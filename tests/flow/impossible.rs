@@ -1,4 +1,4 @@
-//! A plan that cannot be: the request fails loudly, and never ends as if all were well.
+//! An impossible plan: the request fails loudly, and never ends as if all were well.
 
 use std::iter;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::scene::{Scene, properties_with};
 
-/// Creates the pair by a plan from which these steps were dropped by hand.
+/// Creates the pair with a plan that lacks these steps.
 async fn create_without(scene: &Scene, dropped: impl Fn(&Step) -> bool) -> RunError {
     let owner = Owner {
         stack: StackId::parse(&scene.owner().stack_id).expect("an id"),

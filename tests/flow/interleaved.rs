@@ -1,7 +1,7 @@
 //! Two runs at once, at every call: late, repeated and overtaken requests.
 //!
-//! The first run is held before its `k`-th call while the second goes as far as its `j`-th; then the first goes on to its
-//! end, and then the second. Where `j` comes after its last call, the second runs as a whole in between.
+//! The first run is held before its `k`-th call while the second goes as far as its `j`-th. Then the first goes on to
+//! its end, and then the second. If `j` comes after its last call, the second runs whole in between.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use kit::stack::{Answer, Outcome};
 /// How CloudFormation sees stack and resource.
 type Status = (&'static str, &'static str);
 
-/// Two requests, and how CloudFormation sees the resource from when the second is sent, and from when it has ended.
+/// Two requests, and how CloudFormation sees the resource once the second is sent, and once it has ended.
 struct Beside {
     first: Value,
     second: Value,
@@ -105,7 +105,7 @@ impl Beside {
     }
 }
 
-/// Tells a story in this scene for every pair of calls, until its first run has no `k`-th call.
+/// Runs a story in this scene for every pair of calls, until its first run has no `k`-th call.
 async fn at_every_pair_of_calls(scene: Scene, story: impl AsyncFn(Scene, usize, usize) -> Both) {
     let mut interleavings = 0;
     for k in 0.. {
@@ -199,7 +199,7 @@ async fn a_create_that_dies_and_is_repeated_after_its_delete_leaves_nothing() {
     }
 }
 
-/// Two deliveries of one event end in one finished pair, whatever each of them sees of the other.
+/// Two deliveries of one event end in one finished pair, whatever each sees of the other.
 async fn two_creates(ended: Status) {
     at_every_pair_of_calls(Scene::new().await, async |mut scene, k, j| {
         scene.account.allow_unstored(2);
@@ -227,7 +227,7 @@ async fn a_create_delivered_twice_makes_one_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_delivered_twice_makes_one_key_also_before_cloudformation_has_read_the_answer() {
+async fn a_create_delivered_twice_makes_one_key_even_before_cloudformation_has_read_the_answer() {
     two_creates(CREATING).await;
 }
 
@@ -278,7 +278,7 @@ async fn a_rotation_delivered_twice_makes_one_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_delivered_twice_makes_one_key_also_before_cloudformation_has_read_the_answer() {
+async fn a_rotation_delivered_twice_makes_one_key_even_before_cloudformation_has_read_the_answer() {
     two_rotations(UPDATING).await;
 }
 
@@ -325,7 +325,7 @@ async fn two_deletes_at_once_both_succeed() {
         }
         .run(&scene, k, j)
         .await;
-        // Whichever ends last may find the stack at rest: its answer is not waited for any more.
+        // The one that ends last may find the stack at rest, where nobody waits for its answer.
         if both.second_held == Held::Yes {
             assert_succeeded(&both.first, k, j);
         }
@@ -378,7 +378,7 @@ async fn a_late_replacement_beside_the_stacks_deletion_leaves_nothing() {
 }
 
 /// An Update still runs when CloudFormation has given it up and sends the old properties. A run that is overtaken may
-/// leave a candidate's label on a dead key; the next request takes it off.
+/// leave a candidate's label on a dead key, and the next request removes it.
 async fn update_beside_its_rollback(changes: Value) {
     at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
         scene.account.allow_unstored(2);
@@ -432,7 +432,7 @@ async fn a_replacement_beside_its_rollback_leaves_one_pair() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_duplicate_changes_nothing_and_succeeds_where_all_is_as_it_asks() {
+async fn a_late_duplicate_changes_nothing_and_succeeds_if_all_is_as_it_asks() {
     let mut scene = Scene::new().await;
     let create = scene.stack.begin_create(&properties());
     assert_eq!(scene.create(properties()).await, Outcome::Complete);
@@ -468,7 +468,7 @@ async fn a_replacement_for_a_stack_that_is_gone_removes_the_old_pair_too() {
     scene.assert_nothing_left();
 }
 
-/// To whom everything is foreign.
+/// An owner to whom everything is foreign.
 fn neutral() -> Owner {
     Owner {
         stack_id: String::new(),

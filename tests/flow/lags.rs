@@ -1,4 +1,4 @@
-//! IAM is seen late: nothing fails that only needs waiting, and nothing waits in vain.
+//! IAM's changes are seen late. Nothing fails that only needs waiting, and nothing waits in vain.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Whatever lags, a whole life goes well.
+/// Whatever lags, a whole life succeeds.
 async fn lives(lags: Lags) {
     let mut scene = Scene::new().await;
     scene.account.lag(lags);
@@ -105,7 +105,7 @@ async fn what_is_missing_may_be_denied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_of_it_may_lag_at_once() {
+async fn everything_may_lag_at_once() {
     let (user, tags, key, key_list, policy) =
         (seconds(5), seconds(8), seconds(15), seconds(8), seconds(20));
     lives(Lags {
@@ -160,9 +160,9 @@ async fn a_role_that_stays_denied_is_named_in_the_reason() {
     );
 }
 
-/// Tags do not lag here: the role asks for the stack's name in them, which the earlier stack's have as well.
+/// Tags do not lag here, because the role asks for the stack's name in them, and the previous stack's have it too.
 #[tokio::test(start_paused = true)]
-async fn a_key_that_died_with_an_earlier_stack_and_is_still_listed_is_not_taken_for_alive() {
+async fn a_dead_key_of_a_previous_stack_that_is_still_listed_does_not_count_as_alive() {
     let mut scene = Scene::left_behind().await;
     sleep(seconds(60)).await;
     scene.account.lag(Lags {

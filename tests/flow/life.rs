@@ -119,7 +119,7 @@ async fn a_lowered_serial_makes_no_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stack_takes_over_what_an_earlier_one_of_its_name_kept() {
+async fn a_stack_takes_over_what_a_previous_stack_kept() {
     let mut scene = Scene::created().await;
     let key = scene.account.current_key(SECRET);
     scene.account.forget_stack(&scene.owner().stack_id.clone());
@@ -135,7 +135,7 @@ async fn a_stack_takes_over_what_an_earlier_one_of_its_name_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restored_secret_gets_a_new_key_also_where_the_earlier_stacks_keys_still_work() {
+async fn a_restored_secret_gets_a_new_key_even_if_the_previous_stacks_keys_still_work() {
     let mut scene = Scene::left_behind().await;
     let old = scene.active_keys(USER);
     assert_eq!(old.len(), 2);
@@ -152,7 +152,7 @@ async fn a_restored_secret_gets_a_new_key_also_where_the_earlier_stacks_keys_sti
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_an_earlier_stack_left_to_be_restored_gets_a_new_key() {
+async fn a_secret_that_a_previous_stack_left_restorable_gets_a_new_key() {
     for days in [7, 30] {
         let mut scene = Scene::new().await;
         let properties = properties_with(json!({"SecretRecoveryDays": days}));

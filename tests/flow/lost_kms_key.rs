@@ -1,4 +1,4 @@
-//! A secret whose KMS key is disabled, denied or gone: it is evidence of nothing, and no key counts as an orphan.
+//! A secret whose KMS key is disabled, denied or gone. It proves nothing, so no key counts as an orphan.
 
 use kit::function::invoke_well;
 use kit::stack::{Others, Outcome};
@@ -14,7 +14,7 @@ fn encrypted(changes: Value) -> Value {
     properties
 }
 
-/// A stack whose secret cannot be read any more.
+/// A stack whose secret can no longer be read.
 async fn locked() -> Scene {
     let mut scene = Scene::new().await;
     let outcome = scene.create(encrypted(json!({}))).await;
@@ -55,7 +55,7 @@ async fn an_update_is_refused_with_the_way_out_and_its_rollback_goes_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_takes_back_the_policy_although_the_secret_is_locked() {
+async fn a_rollback_restores_the_policy_even_if_the_secret_is_locked() {
     let mut scene = Scene::new().await;
     let outcome = scene.create(encrypted(json!({}))).await;
     assert_eq!(outcome, Outcome::Complete);

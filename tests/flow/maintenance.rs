@@ -1,4 +1,4 @@
-//! What is done between deployments: the daily check, and what people are told.
+//! Between deployments: the daily check, and the messages.
 
 mod faults;
 mod findings;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::scene::{SECRET, Scene};
 use kit::rotation::Rotated;
 
-/// A created stack without a schedule, which is looked after.
+/// A created stack that is checked, without a schedule.
 async fn watched() -> (Scene, Rotated) {
     looked_after(Scene::created().await)
 }
@@ -20,7 +20,7 @@ fn looked_after(scene: Scene) -> (Scene, Rotated) {
     (scene, secret)
 }
 
-/// Everything there is, to see that nothing was changed.
+/// Everything in the account, to see that nothing was changed.
 fn everything(scene: &Scene) -> Value {
     let nobody = kit::account::Owner {
         stack_id: "none".to_owned(),
@@ -29,7 +29,7 @@ fn everything(scene: &Scene) -> Value {
     json!(scene.account.foreign_to(&nobody))
 }
 
-/// The check of a day: what people are told. Fails the test if it could not be made, or changed something.
+/// The messages of one day's check. Fails the test if the check could not be made, or changed something.
 async fn check(scene: &Scene, secret: &Rotated) -> Vec<Message> {
     let before = everything(scene);
     scene.account.take_messages();
@@ -39,7 +39,7 @@ async fn check(scene: &Scene, secret: &Rotated) -> Vec<Message> {
     scene.account.take_messages()
 }
 
-/// The answer to a person. Nobody is told.
+/// The answer to a person. Nobody is notified.
 async fn ask(scene: &Scene, secret: &Rotated) -> Value {
     scene.account.take_messages();
     let asked = secret.ask(&scene.process(), &json!({"check": {}})).await;

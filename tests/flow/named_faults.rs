@@ -1,5 +1,5 @@
-//! The faults that one looks for first, by their names in AWS. The loops in [`crate::faults`] meet every call with every
-//! fault; here stands what comes of the best known ones.
+//! The best known faults, by their names in AWS, and how each ends. The loops in [`crate::faults`] make every call meet
+//! every fault.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Struck {
         assert_eq!(self.scene.account.keys(USER).len(), 1, "one key");
     }
 
-    /// Fails the test unless the key before the update is in use, and the only one.
+    /// Fails the test unless the key from before the update is current, and the only one.
     #[track_caller]
     fn assert_key_of_before(&self) {
         let first = self.scene.first_key();
@@ -169,7 +169,7 @@ async fn a_proof_that_never_ends_is_answered_in_time_and_its_create_leaves_nothi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proof_that_never_ends_leaves_the_key_before_in_use() {
+async fn a_proof_that_never_ends_leaves_the_old_key_current() {
     let struck = Struck::rotate("list_objects", Fault::Hang).await;
     assert_eq!(struck.outcome, Outcome::RolledBack);
     struck.assert_key_of_before();

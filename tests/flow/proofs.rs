@@ -98,7 +98,7 @@ async fn an_update_to_a_bucket_that_cannot_be_read_is_rolled_back_without_a_new_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_succeeds_although_the_old_bucket_cannot_be_read_any_more() {
+async fn a_rollback_succeeds_even_if_the_old_bucket_can_no_longer_be_read() {
     let mut scene = Scene::created().await;
     scene
         .account
@@ -177,7 +177,7 @@ async fn encrypted_objects_need_their_key_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_allowed_but_cannot_be_had_is_proof_enough() {
+async fn an_object_that_is_allowed_but_cannot_be_read_is_proof_enough() {
     for object in [Object::Empty, Object::Archived, Object::CustomerKey] {
         let mut scene = Scene::new().await;
         scene
@@ -222,7 +222,7 @@ async fn the_first_object_that_proves_something_is_read() {
             ],
             &["a", "b", "c"],
         ),
-        // Nothing here proves decryption; that reading is allowed is seen all the same.
+        // Nothing here proves decryption, but it shows that reading is allowed.
         (&[("a/", Empty), ("b", Archived)], &["a/"]),
         (
             &[("a", ArchivedAfterAll), ("b", GoneMeanwhile)],
@@ -238,7 +238,7 @@ async fn the_first_object_that_proves_something_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kms_key_behind_empty_objects_is_found_out() {
+async fn a_kms_key_is_noticed_behind_empty_objects() {
     let mut scene = Scene::new().await;
     let encrypted = Object::Kms(KMS_KEY.to_owned());
     let objects = [("a/", Object::Empty), ("b", encrypted)];
@@ -263,7 +263,7 @@ async fn an_opt_in_region_that_is_not_enabled_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_proof_a_missing_bucket_is_no_obstacle() {
+async fn a_missing_bucket_is_no_obstacle_without_a_proof() {
     let mut scene = Scene::new().await;
     let unproved = properties_with(json!({"Buckets": "missing", "VerifyAccess": false}));
     assert_eq!(scene.create(unproved).await, Outcome::Complete);

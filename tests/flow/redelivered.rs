@@ -1,6 +1,6 @@
-//! Lambda may deliver a request again at any later time. In every story of a stack, each request is delivered again at each
-//! later point at which `CloudFormation` is not at work on this very resource: the pair that it names is not touched, and
-//! nothing is made.
+//! Lambda may deliver a request again at any later time. In every story of a stack, each request is delivered again at
+//! each later point at which `CloudFormation` is not at work on this very resource. The pair that it names is not
+//! touched, and nothing is made.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ struct Point {
     sent: usize,
 }
 
-/// A story while it is told.
+/// A story under way.
 struct Told {
     scene: Scene,
     record: RefCell<Record>,
@@ -43,11 +43,11 @@ struct Record {
     points: Vec<Point>,
 }
 
-/// What is done next.
+/// The next event in a story.
 enum Next {
     Create,
     Update(Value, Others),
-    /// The rollback fails as well, until somebody goes on with it.
+    /// The rollback fails too, until somebody continues it.
     Stuck(Value),
     ContinueRollback,
     /// Without a rollback.
@@ -134,7 +134,7 @@ impl Record {
     }
 }
 
-/// Everything there is, by ARN.
+/// Everything in the account, by ARN.
 fn everything(account: &Account) -> BTreeMap<String, String> {
     account.foreign_to(&Owner {
         stack_id: String::new(),
@@ -142,7 +142,7 @@ fn everything(account: &Account) -> BTreeMap<String, String> {
     })
 }
 
-/// Whose pair an ARN belongs to.
+/// The user whose pair an ARN belongs to.
 fn is_of(arn: &str, user: &str) -> bool {
     arn.ends_with(&format!(":user/{user}")) || arn.contains(&format!(":secret:publisher/{user}-"))
 }
@@ -172,7 +172,7 @@ async fn shown(account: &Account, owner: &Owner) -> (String, Option<String>) {
     }
 }
 
-/// What came of all requests that were delivered again.
+/// The results of all requests that were delivered again.
 #[derive(Default)]
 struct Tally {
     points: usize,
@@ -257,7 +257,7 @@ impl Tally {
     }
 }
 
-/// What happens to a created stack in each story.
+/// The events of each story, after the Create.
 fn chapters() -> Vec<(&'static str, Vec<Next>)> {
     let other = || json!({"UserName": OTHER_USER});
     let rotated = |serial: u64| json!({ "KeySerial": serial });
@@ -310,7 +310,7 @@ fn chapters() -> Vec<(&'static str, Vec<Next>)> {
     ]
 }
 
-/// Creates a stack, lets this happen to it, deletes it, and delivers everything again.
+/// Creates a stack, plays these events, deletes it, and delivers everything again.
 async fn tell(story: &str, chapter: Vec<Next>, tally: &mut Tally) {
     let mut told = Told::new().await;
     let whole = [Next::Create].into_iter().chain(chapter);

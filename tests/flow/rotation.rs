@@ -1,4 +1,4 @@
-//! Rotation by Secrets Manager: the key in use works at every instant, and the one before until the next rotation.
+//! Rotation by Secrets Manager: the current key works at every instant, and the previous one until the next rotation.
 
 mod beside;
 mod faults;
@@ -18,7 +18,7 @@ use kit::account::Lags;
 use kit::rotation::{DAY, Rotated};
 use kit::stack::Outcome;
 
-/// A created stack whose secret is rotated, and whose key in use has to work from now on.
+/// A created stack whose secret is rotated, and whose current key has to work from now on.
 async fn rotated() -> (Scene, Rotated) {
     watched(Scene::created().await)
 }
@@ -36,7 +36,7 @@ fn fork((scene, secret): &(Scene, Rotated)) -> (Scene, Rotated) {
     (scene, secret)
 }
 
-/// The key in use with its secret half, as Publisher is given it.
+/// The current key with its secret half, as Publisher gets it.
 fn in_use(scene: &Scene) -> StoredKey {
     scene.account.stored_key(SECRET).expect("there is a key")
 }
@@ -46,7 +46,7 @@ fn reads(scene: &Scene, key: &StoredKey) -> bool {
     scene.account.can_list(key, &bucket)
 }
 
-/// Fails the test unless this rotation has come to its end: `before` was in use before it.
+/// Fails the test unless this rotation has completed. `before` was current before it.
 #[track_caller]
 fn assert_rotated(scene: &Scene, token: &VersionId, before: &StoredKey) {
     let account = &scene.account;
@@ -102,7 +102,7 @@ async fn every_step_can_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_key_in_use_changes_with_the_last_step_only() {
+async fn the_current_key_changes_only_with_the_last_step() {
     let (scene, secret) = rotated().await;
     let (token, before) = (secret.begin(), in_use(&scene));
     for step in [RotationStep::Create, RotationStep::Set, RotationStep::Test] {
@@ -113,12 +113,12 @@ async fn the_key_in_use_changes_with_the_last_step_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_test_of_a_new_schedule_has_no_pending_key_and_tries_the_one_in_use() {
+async fn the_test_of_a_new_schedule_has_no_pending_key_and_tries_the_current_one() {
     let (scene, secret) = rotated().await;
     let key = in_use(&scene);
     for _ in 0..2 {
         let token = secret.begin();
-        // Whether it is said by then that the secret is rotated is not documented.
+        // AWS does not document whether the secret says by then that it is rotated.
         scene.account.by_hand().leave_rotation_unsaid(SECRET);
         let process = scene.process();
         let ended = secret.step(&process, RotationStep::Test, &token).await;
@@ -136,7 +136,7 @@ async fn the_test_of_a_new_schedule_has_no_pending_key_and_tries_the_one_in_use(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_iam_tells_late_costs_time_and_no_second_attempt() {
+async fn a_lag_of_iam_costs_time_and_no_second_attempt() {
     for seconds in [1, 5, 15] {
         let (scene, secret) = rotated().await;
         let lag = Duration::from_secs(seconds);
@@ -223,7 +223,7 @@ async fn a_stack_that_raises_its_serial_after_a_rotation_keeps_the_overlap_and_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_update_leaves_the_key_before_alone_though_a_rotation_made_it() {
+async fn a_later_update_leaves_the_previous_key_alone_though_a_rotation_made_it() {
     let (mut scene, secret) = rotated().await;
     secret.rotate(&scene.process()).await.expect("it works");
     let by_rotation = in_use(&scene);
@@ -286,7 +286,7 @@ async fn a_key_somebody_deactivated_is_replaced_and_goes() {
     secret.rotate(&scene.process()).await.expect("it works");
     let now = in_use(&scene);
     assert_eq!(scene.active_keys(USER), [before, now.id.to_string()]);
-    // AWSPREVIOUS names the dead key now, so nothing names the one before it, and it goes first.
+    // AWSPREVIOUS names the dead key now, so nothing names the key before it, and that goes first.
     let token = secret.rotate(&scene.process()).await.expect("it works");
     assert_rotated(&scene, &token, &now);
 }

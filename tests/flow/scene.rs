@@ -1,4 +1,4 @@
-//! Where the stories play: an account with buckets and neighbours, and a stack in it.
+//! The scene of the stories: an account with buckets and neighbours, and a stack in it.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(crate) const OTHER_USER: &str = "publisher-other";
 /// Its secret.
 pub(crate) const OTHER_SECRET: &str = "publisher/publisher-other";
 
-/// An account with our stack and with what is none of its business.
+/// An account with our stack and with things that do not concern it.
 pub(crate) struct Scene {
     pub(crate) account: Account,
     pub(crate) stack: Stack,
@@ -78,7 +78,7 @@ impl Scene {
         }
     }
 
-    /// A copy: what happens in one does not happen in the other.
+    /// A copy, independent of this one.
     pub(crate) fn fork(&self) -> Self {
         let account = self.account.fork();
         Self {
@@ -97,7 +97,7 @@ impl Scene {
         scene
     }
 
-    /// With the stack created and its key rotated once, and so long ago that nobody uses the key before any more.
+    /// With the stack created and its key rotated once, so long ago that nobody uses the previous key any more.
     pub(crate) async fn rotated() -> Self {
         let mut scene = Self::created().await;
         assert_eq!(
@@ -109,8 +109,8 @@ impl Scene {
         scene
     }
 
-    /// With what an earlier stack of the same name has left: a user with two keys, and a secret that was deleted and can
-    /// still be restored.
+    /// With what a previous stack has left: a user with two keys, and a secret that was deleted and can still be
+    /// restored.
     pub(crate) async fn left_behind() -> Self {
         let mut scene = Self::rotated().await;
         scene.account.by_hand().delete_secret(SECRET, Some(7));
@@ -119,7 +119,7 @@ impl Scene {
         scene
     }
 
-    /// Whether the user and its secret are an earlier stack's, not taken over in any part.
+    /// Whether the user and its secret are still a previous stack's, not taken over in any part.
     pub(crate) fn still_earlier(&self) -> bool {
         let ours = |tags: Option<TagMap>| {
             tags.is_some_and(|tags| tags.values().any(|value| *value == self.owner().stack_id))
@@ -127,7 +127,7 @@ impl Scene {
         !ours(self.account.user_tags(USER)) && !ours(self.account.secret_tags(SECRET))
     }
 
-    /// The key that was in use when the scene was set.
+    /// The key that was current at the start.
     pub(crate) fn first_key(&self) -> Option<String> {
         self.first_key.clone()
     }
@@ -155,7 +155,7 @@ impl Scene {
             .await
     }
 
-    /// Goes on with a rollback that failed, without faults.
+    /// Continues a rollback that failed, without faults.
     pub(crate) async fn continue_rollback(&mut self) -> Outcome {
         let cloud = self.process();
         let mut run = async |event| invoke(&self.account, &cloud, &event).await;
@@ -183,7 +183,7 @@ impl Scene {
         }
     }
 
-    /// Takes what is not the stack's as it is now.
+    /// Accepts what is not the stack's as it is now.
     pub(crate) fn look_around(&mut self) {
         self.neighbours = self.account.foreign_to(self.owner());
     }
@@ -207,7 +207,7 @@ impl Scene {
         assert_eq!(self.account.foreign_to(self.owner()), self.neighbours);
     }
 
-    /// Fails the test unless the user is in order and Publisher, with what the secret holds, can list the bucket.
+    /// Fails the test unless the user is in order and Publisher can list the bucket with the current key.
     #[track_caller]
     pub(crate) fn assert_works(&self, user: &str, bucket: &str) {
         self.account.assert_in_order(user, self.owner());

@@ -7,7 +7,7 @@ use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with}
 use kit::function::invoke;
 use kit::stack::{Others, Outcome};
 
-/// AWS's limit of tags on a user or a secret, and how many of them say whose it is.
+/// AWS's limit of tags on a user or a secret, and how many of them are ownership tags.
 const LIMIT: usize = 50;
 const OWNERSHIP: usize = 2;
 
@@ -18,7 +18,7 @@ fn tags<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> TagMap {
         .collect()
 }
 
-/// So many tags, in alphabetical order.
+/// This many tags, in alphabetical order.
 fn many(count: usize) -> TagMap {
     (0..count)
         .map(|at| (format!("tag-{at:02}"), "a".to_owned()))
@@ -44,7 +44,7 @@ async fn update(scene: &mut Scene, changes: Value) {
     assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
 }
 
-/// The tags of user and secret, which are the same, without those of ownership.
+/// The tags of user and secret, which are the same, without ownership tags.
 #[track_caller]
 fn tags_of(scene: &Scene, user: &str) -> TagMap {
     let secret = format!("publisher/{user}");
@@ -114,7 +114,7 @@ async fn a_replacement_is_born_with_the_stacks_tags() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_keys_that_differ_in_case_only_the_first_in_alphabetical_order_is_taken() {
+async fn only_the_first_of_keys_that_differ_in_case_is_taken_in_alphabetical_order() {
     let given = tags([("team", "c"), ("TEAM", "a"), ("Team", "b"), ("Other", "d")]);
     let mut scene = created_with(given, properties()).await;
     let expected = tags([("TEAM", "a"), ("Other", "d")]);
@@ -138,7 +138,7 @@ async fn as_many_stack_tags_as_fit_are_taken_in_alphabetical_order() {
     assert_eq!(taken.len(), room);
     let of_stack = taken.into_iter().filter(|(key, _)| key.starts_with("tag-"));
     assert_eq!(of_stack.collect::<TagMap>(), many(room - own.len()));
-    // What the properties no longer name makes room.
+    // A tag that the properties no longer name makes room.
     update(&mut scene, json!({"Revision": "2"})).await;
     assert_eq!(tags_of(&scene, USER), many(room));
 }
@@ -230,7 +230,7 @@ async fn tags_that_change_during_a_rollback_do_not_stop_it() {
     }
 }
 
-/// IAM replaces a tag by one that is spelt otherwise; Secrets Manager keeps both.
+/// IAM replaces a tag by one with another spelling; Secrets Manager keeps both.
 #[tokio::test(start_paused = true)]
 async fn stack_tags_whose_spelling_changes_take_no_more_room_than_there_is() {
     let mut scene = created_with(many(LIMIT - OWNERSHIP), properties()).await;

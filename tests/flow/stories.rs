@@ -1,6 +1,6 @@
 //! Generated stories: a stack is created, changed, rotated, replaced, edited by hand, deleted and created again, with a
-//! fault here and there, while somebody forges events and `CloudFormation` shows things late. After every chapter the stack is
-//! in order; at the end nothing is left. `make simulate HISTORIES=100000` tells more of them.
+//! fault here and there, while somebody forges events and `CloudFormation` shows things late. After every chapter the
+//! stack is in order, and at the end nothing is left. `make simulate HISTORIES=100000` runs more of them.
 
 mod beside;
 
@@ -20,7 +20,7 @@ use kit::faults::{Fault, Faulty};
 use kit::function::invoke;
 use kit::stack::{Others, Outcome};
 
-/// One chapter. What prints when a story fails.
+/// One chapter, as it is printed when a story fails.
 #[derive(Clone, Debug)]
 enum Chapter {
     Update {
@@ -38,7 +38,7 @@ enum Chapter {
         template: Template,
         fault: Option<(usize, Fault)>,
     },
-    /// Tags of the stack, and how late it is shown from now on.
+    /// The stack's tags and how late it is shown, from now on.
     Surroundings(Surroundings),
     /// An event that no stack sends now.
     Event(Event),
@@ -176,7 +176,7 @@ impl Edit {
     }
 }
 
-/// The stack with what it was made of last.
+/// The stack with its last properties.
 struct Told {
     scene: Scene,
     template: Template,
@@ -184,7 +184,7 @@ struct Told {
 }
 
 impl Told {
-    /// Updates with one fault; a blocked stack is tried again without.
+    /// Updates with one fault. A blocked stack is tried again without one.
     async fn update(&mut self, template: Template, others: Others, fault: Option<(usize, Fault)>) {
         self.revision += 1;
         let properties = template.properties(self.revision);
@@ -205,7 +205,7 @@ impl Told {
         }
     }
 
-    /// Has everything checked without a fault; the stack must be in order then.
+    /// Has everything checked without a fault. Then the stack must be in order.
     async fn check(&mut self) {
         self.revision += 1;
         let outcome = self
@@ -233,7 +233,7 @@ impl Told {
         }
     }
 
-    /// Whether a failed clean-up has left a pair that CloudFormation has forgotten: a person's to remove.
+    /// Whether a failed clean-up has left a pair that CloudFormation has forgotten and a person has to remove.
     fn has_leftover(&self) -> bool {
         let goes = if self.template.user == USER {
             OTHER_USER
@@ -341,7 +341,7 @@ fn setting(name: &str) -> Option<u64> {
     )
 }
 
-/// `HISTORIES` says how many, `SEED` which ones. What fails is shrunk to the shortest history that fails.
+/// `HISTORIES` says how many, `SEED` which ones. A failing history is shrunk to the shortest one that fails.
 #[test]
 #[expect(
     clippy::print_stdout,
@@ -380,7 +380,7 @@ fn every_story_ends_well() {
     );
 }
 
-/// Another one for every run.
+/// A new one for every run.
 fn rand_seed() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs())

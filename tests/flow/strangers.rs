@@ -1,4 +1,4 @@
-//! What is not ours is never changed or deleted.
+//! Nothing that is not ours is ever changed or deleted.
 
 use serde_json::json;
 
@@ -78,7 +78,7 @@ async fn a_replacement_that_meets_another_user_leaves_both_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_of_what_became_anothers_leaves_it() {
+async fn a_delete_leaves_a_pair_that_now_belongs_to_another_stack() {
     let mut scene = Scene::created().await;
     scene
         .account

@@ -87,7 +87,7 @@ fn when_aws_hangs_the_answer_still_comes_before_the_deadline() {
 }
 
 #[test]
-fn what_aws_refuses_is_answered_with_its_words() {
+fn a_refusal_of_aws_is_answered_with_its_words() {
     let outcome =
         Function::start(&[to_sink("delete").to_string()], 120, ok, denied, &[]).outcome(1);
     let [answer] = &outcome.answers[..] else {

@@ -87,7 +87,7 @@ fn every_2xx_is_delivered_at_the_first_attempt() {
 }
 
 #[test]
-fn what_repetition_can_cure_is_repeated_until_it_is_cured() {
+fn a_failure_that_repetition_can_cure_is_repeated_until_it_succeeds() {
     use Attempt::*;
     for failing in [
         Status(500),
@@ -121,7 +121,7 @@ fn another_4xx_cannot_be_cured_and_is_not_repeated_by_anybody() {
 }
 
 #[test]
-fn what_is_never_cured_is_an_error_at_the_deadline_that_shows_the_host_alone() {
+fn a_lasting_failure_is_an_error_at_the_deadline_that_shows_only_the_host() {
     for failing in [
         Attempt::Status(503),
         Attempt::Broken,
@@ -264,7 +264,7 @@ async fn servers_that_refuse_close_break_off_or_redirect_are_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_left_after_five_seconds_and_tried_again() {
+async fn a_server_that_never_answers_is_given_up_after_five_seconds_and_tried_again() {
     let started = Instant::now();
     let (result, server) = over_the_wire(
         vec![Reaction::Silence, Reaction::status(200)],
@@ -289,7 +289,7 @@ async fn an_answer_body_that_never_ends_does_not_hold_up_the_delivery() {
 }
 
 #[tokio::test]
-async fn where_nobody_listens_the_delivery_fails_in_time() {
+async fn the_delivery_fails_in_time_if_nobody_listens() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let origin = format!("http://{}", closed.local_addr().expect("an address"));
     drop(closed);

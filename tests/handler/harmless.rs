@@ -13,7 +13,7 @@ fn calls(event: &Value) -> usize {
 }
 
 #[test]
-fn what_decides_nothing_may_be_missing_or_of_any_type() {
+fn members_that_decide_nothing_may_be_missing_or_of_any_type() {
     for base in ["create", "update", "delete"] {
         for field in ["ServiceToken", "ResourceType", "Unknown"] {
             for value in [
@@ -80,7 +80,7 @@ fn old_properties_never_hinder_an_update() {
 }
 
 #[test]
-fn of_two_members_with_one_name_the_last_counts() {
+fn the_last_of_two_members_with_one_name_counts() {
     let event = sample("create").to_string().replacen(
         '{',
         "{\"RequestType\":\"Delete\",\"ResponseURL\":\"x\",",

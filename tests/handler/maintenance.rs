@@ -70,11 +70,11 @@ fn whatever_cannot_be_read_is_an_error_and_the_next_event_is_handled() {
     odd["RotationToken"] = json!(CANARY);
     let events = ["null", "5", "[]", &odd.to_string()].map(str::to_owned);
     let outcome = run(&events, 120, denied, &VARIABLES);
-    assert_errors(&outcome, "none that this function serves");
+    assert_errors(&outcome, "does not serve such an event");
 }
 
 #[test]
-fn what_aws_refuses_is_an_error_in_its_words() {
+fn a_refusal_of_aws_is_an_error_in_its_words() {
     let mut event = sample("documented-spelling.json");
     event["RotationToken"] = json!(CANARY);
     let outcome = run(&[event.to_string()], 120, denied, &VARIABLES);

@@ -147,7 +147,7 @@ fn a_version_2_url_is_overdue_when_it_has_expired() {
 }
 
 #[test]
-fn a_url_that_does_not_tell_its_age_is_never_overdue() {
+fn a_url_that_does_not_show_its_age_is_never_overdue() {
     for query in [
         "",
         "?",

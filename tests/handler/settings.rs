@@ -19,7 +19,7 @@ fn read(variables: &[(&str, &str)], function_arn: &str) -> Settings {
 const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:publisher";
 
 #[test]
-fn home_is_read_of_the_functions_arn_with_or_without_a_version() {
+fn home_is_read_from_the_functions_arn_with_or_without_a_version() {
     for arn in [ARN.to_owned(), format!("{ARN}:7")] {
         let home = read(&[], &arn).home.expect("a home");
         assert_eq!(
@@ -31,7 +31,7 @@ fn home_is_read_of_the_functions_arn_with_or_without_a_version() {
 }
 
 #[test]
-fn an_arn_that_is_no_functions_gives_no_home() {
+fn an_arn_that_is_not_a_functions_gives_no_home() {
     for arn in [
         "",
         "function",
@@ -43,7 +43,7 @@ fn an_arn_that_is_no_functions_gives_no_home() {
 }
 
 #[test]
-fn where_lambda_gives_no_arn_the_environment_may_and_never_instead_of_lambdas() {
+fn the_environment_gives_the_arn_only_if_lambda_gives_none() {
     let variables = [(
         "FUNCTION_ARN",
         "arn:aws:lambda:us-east-1:012345678912:function:local",

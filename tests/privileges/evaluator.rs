@@ -177,7 +177,7 @@ fn what_is_not_understood_allows_nothing() {
 }
 
 #[test]
-fn all_that_the_template_says_is_understood() {
+fn every_statement_of_the_template_is_understood() {
     let policies = policies::of(STACK);
     let documents: Vec<Value> = policies
         .roles

@@ -62,7 +62,7 @@ fn every_delete_but_the_unreadable_one_finds_its_user() {
 }
 
 #[test]
-fn every_update_but_the_one_in_an_old_shape_tells_the_buckets_before_it() {
+fn every_update_but_the_one_in_an_old_shape_names_the_previous_buckets() {
     for (name, event) in samples()
         .iter()
         .filter(|(_, event)| event["RequestType"] == "Update")

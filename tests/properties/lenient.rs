@@ -99,7 +99,7 @@ fn only_valid_keys_among_old_tags_count_as_ours() {
 }
 
 #[test]
-fn properties_that_are_no_object_tell_nothing() {
+fn properties_that_are_not_an_object_say_nothing() {
     for properties in [Value::Null, json!([]), json!("x")] {
         assert_eq!(Previous::read(&properties), Previous::default());
         let deletion = Deletion::read(&properties);

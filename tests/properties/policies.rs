@@ -171,7 +171,7 @@ fn capacity(name_length: usize) -> usize {
 }
 
 #[test]
-fn one_user_holds_as_many_buckets_as_the_readme_says() {
+fn one_user_holds_as_many_buckets_as_the_page_says() {
     assert_eq!([3, 20, 40, 63].map(capacity), [47, 25, 16, 11]);
 }
 

@@ -89,7 +89,7 @@ fn every_property_is_tried_with_null_a_list_in_a_list_and_an_object() {
 }
 
 #[test]
-fn properties_that_are_no_object_are_refused() {
+fn properties_that_are_not_an_object_are_refused() {
     for properties in [json!(null), json!([]), json!("Buckets"), json!(1)] {
         assert!(message(&properties).starts_with("property `ResourceProperties`: value `"));
     }

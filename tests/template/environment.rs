@@ -45,7 +45,7 @@ fn every_variable_of_the_template_is_one_that_the_function_reads() {
 }
 
 #[test]
-fn the_function_is_told_the_stacks_dns_suffix() {
+fn the_function_gets_the_stacks_dns_suffix() {
     for place in [COMMERCIAL, CHINA] {
         let Place { url_suffix, .. } = place;
         let stack = Stack::new(place, &[("Buckets", "genomes")]);

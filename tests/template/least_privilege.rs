@@ -43,7 +43,7 @@ fn no_action_is_allowed_twice() {
 }
 
 #[test]
-fn what_is_created_carries_the_stacks_tag_and_no_other_stacks() {
+fn new_things_carry_the_stacks_tag_and_no_other_stacks() {
     let stack = Stack::usual();
     let tag = "aws:RequestTag/publisher-s3-access:stack-id";
     for action in ["iam:CreateUser", "secretsmanager:CreateSecret"] {
@@ -64,7 +64,7 @@ fn what_is_created_carries_the_stacks_tag_and_no_other_stacks() {
 }
 
 #[test]
-fn the_tags_of_ownership_cannot_be_removed() {
+fn ownership_tags_cannot_be_removed() {
     let stack = Stack::usual();
     for action in ["iam:UntagUser", "secretsmanager:UntagResource"] {
         for statement in allowing(&stack, action) {
@@ -79,7 +79,7 @@ fn the_tags_of_ownership_cannot_be_removed() {
 }
 
 #[test]
-fn what_carries_another_stacks_tag_can_only_be_read_about() {
+fn things_with_another_stacks_tag_can_only_be_described() {
     let stack = Stack::usual();
     let tag = "aws:ResourceTag/publisher-s3-access:stack-id";
     let condition = json!({
@@ -133,7 +133,7 @@ fn keys_of_kms_are_used_only_by_secrets_manager_on_the_roles_behalf() {
 }
 
 #[test]
-fn the_own_stack_is_read_and_no_other() {
+fn the_role_reads_its_own_stack_and_no_other() {
     let stack = Stack::usual();
     for statement in allowing_service(&stack, "cloudformation") {
         assert_eq!(statement.resources(), [stack.id()]);
@@ -147,7 +147,7 @@ fn the_own_stack_is_read_and_no_other() {
 }
 
 #[test]
-fn logs_go_to_the_own_group_which_cannot_be_made_anew() {
+fn logs_go_to_the_stacks_own_group_which_the_role_cannot_create() {
     let stack = Stack::usual();
     let group = stack.template.only("AWS::Logs::LogGroup");
     for statement in allowing_service(&stack, "logs") {

@@ -61,7 +61,7 @@ fn with(given: &[(&str, &str)]) -> Stack {
 }
 
 #[test]
-fn nothing_of_it_is_there_unless_it_is_asked_for() {
+fn nothing_of_it_exists_unless_asked_for() {
     for (given, parts) in [
         (&[][..], &[][..]),
         (&[("MaxKeyAgeDays", "30")], &[]),
@@ -86,7 +86,7 @@ fn nothing_of_it_is_there_unless_it_is_asked_for() {
 }
 
 #[test]
-fn a_rotation_is_every_so_many_days_and_none_at_once() {
+fn a_rotation_comes_every_so_many_days_and_not_at_once() {
     let schedule = Stack::rotating(COMMERCIAL).properties("RotationSchedule");
     let rules = json!({ "AutomaticallyAfterDays": "45" });
     assert_eq!(schedule["RotationRules"], rules);
@@ -115,14 +115,14 @@ fn a_key_may_be_called_old_after_any_number_of_days_in_ten_years() {
 }
 
 #[test]
-fn whoever_rotates_has_to_say_who_is_told_and_in_one_way() {
+fn rotation_requires_exactly_one_way_to_notify() {
     for (given, told) in [
         (&[][..], None),
         (&[MAIL], None),
         (&[OWN_TOPIC], None),
         (&[ROTATION, MAIL], None),
         (&[ROTATION, OWN_TOPIC], None),
-        (&[ROTATION], Some("say who is told")),
+        (&[ROTATION], Some("somebody has to paste")),
         (&[MAIL, OWN_TOPIC], Some("not both")),
     ] {
         let refusals = with(given).refusals();
@@ -298,7 +298,7 @@ fn without_rotation_the_role_can_change_nothing() {
 }
 
 #[test]
-fn only_a_topic_of_the_users_own_may_be_encrypted() {
+fn only_the_customers_own_topic_may_be_encrypted() {
     let via = |given: &[(&str, &str)]| {
         let statements = statements(&with(given));
         let text = serde_json::to_string(&statements).expect("JSON");
@@ -371,7 +371,7 @@ fn eventbridge_starts_the_function_with_what_it_reads() {
 }
 
 #[test]
-fn whatever_fails_alarms_the_one_who_is_told() {
+fn every_failure_raises_an_alarm_that_notifies() {
     for (given, topic) in [(MAIL, None), (OWN_TOPIC, Some(OWN_TOPIC.1))] {
         let stack = with(&[given]);
         let topic = topic.map_or_else(|| stack.physical_id("NewKeyTopic"), str::to_owned);

@@ -165,7 +165,7 @@ fn every_property_is_filled_from_the_parameter_of_its_name() {
 
 /// CloudFormation invokes a custom resource only when its properties change.
 #[test]
-fn what_must_be_checked_anew_changes_the_revision() {
+fn everything_that_needs_a_new_check_changes_the_revision() {
     let revision = |parameters: &[(&str, &str)]| {
         let mut given = vec![("Buckets", "genomes")];
         given.extend(parameters);

@@ -67,7 +67,7 @@ fn a_user_is_removable_whatever_its_boundary_or_tags() {
 }
 
 #[test]
-fn what_would_lift_the_boundary_is_denied_whatever_else_is_attached() {
+fn lifting_the_boundary_is_denied_whatever_else_is_attached() {
     let statements = of_role(&Stack::usual());
     let denied: Vec<String> = (denying(&statements, "*").iter())
         .filter(|statement| statement.condition().is_null())
@@ -96,7 +96,7 @@ fn what_would_lift_the_boundary_is_denied_whatever_else_is_attached() {
 }
 
 #[test]
-fn nothing_is_allowed_on_groups_because_that_would_be_on_anybodys() {
+fn nothing_is_allowed_on_groups_because_it_would_hold_for_any_group() {
     for statement in allowing_service(&Stack::usual(), "iam") {
         let mut actions = statement.actions();
         actions.retain(|action| action.contains("Group") && action != "iam:ListGroupsForUser");

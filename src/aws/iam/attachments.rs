@@ -78,7 +78,7 @@ impl Iam {
             }
             AttachmentKind::Group => Err(invalid_request(
                 "iam:RemoveUserFromGroup",
-                "a group membership is never taken off from here",
+                "a group membership is never removed here",
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! Which keys and labels go.
+//! Which keys and labels to remove.
 
 use super::{KEYS_PER_USER, KeyDecision, Keys};
 use crate::cloud::{Key, KeyStatus, VersionId};
@@ -49,8 +49,8 @@ impl<'a> Keys<'a> {
             .collect()
     }
 
-    /// Removes the label of a rotation that has ended, if its version is no longer in use, or soon will not be. Secrets
-    /// Manager would take the label for a rotation under way, and would begin no other.
+    /// Removes the label of a rotation that has ended, if its version is no longer current, or soon will not be.
+    /// Secrets Manager would take the label for a rotation under way, and would begin no other.
     pub(super) fn stray_pending_label(&self, decision: &KeyDecision) -> Option<Step> {
         let version = self.labelled(Label::Pending)?;
         let current = self.labelled(Label::Current);
@@ -70,7 +70,7 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// Removes the label, and the key too unless it is in use: then only the label was left behind.
+    /// Removes the label. Removes the key too, unless it is current and only the label was left behind.
     pub(super) fn abandon(&self, label: Label, version: &VersionId) -> Vec<Step> {
         let in_use = self.labelled(Label::Current) == Some(version);
         let key = self
@@ -86,8 +86,8 @@ impl<'a> Keys<'a> {
             .collect()
     }
 
-    /// Makes room if both slots are taken: a dead key goes before the previous key, and a key in use that works never
-    /// goes.
+    /// Makes room if the user has two keys: deletes a dead key rather than the previous one, and never a current key
+    /// that works.
     pub(super) fn room_for_one(&self) -> Vec<Step> {
         self.surplus()
             .into_iter()
@@ -95,7 +95,7 @@ impl<'a> Keys<'a> {
             .collect()
     }
 
-    /// The keys that go to make room.
+    /// The keys to delete to make room.
     pub(super) fn surplus(&self) -> Vec<&'a Key> {
         let mut going: Vec<&Key> = self.listed.iter().collect();
         let current = self

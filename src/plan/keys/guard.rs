@@ -1,5 +1,5 @@
-//! The guard of a scheduled rotation: it does not end a key that is in use. What a person asks for is not held up:
-//! `KeySerial`, a repair and a deletion never come here.
+//! The guard of a scheduled rotation, which must not end a key that is in use. It never holds up what a person asks
+//! for: `KeySerial`, a repair or a deletion.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,27 +7,25 @@ use super::Keys;
 use crate::cloud::{CloudError, ErrorKind, Key, KeyStatus, LastUse};
 use crate::secret::AccessKeyId;
 
-/// A key that a rotation would end and may not: the rotation is held up.
+/// A key that holds up a rotation, because the rotation would end it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldUp {
-    /// The key.
     pub key: AccessKeyId,
-    /// Why it is protected.
     pub why: Protection,
 }
 
 /// Why a rotation may not end a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protection {
-    /// It was used a short while ago.
+    /// It was used recently.
     Used(LastUse),
     /// IAM knows no use of it, and it is young. Holds when it was made.
     Young(SystemTime),
-    /// When it was last used cannot be read.
+    /// Its last use cannot be read.
     Unreadable(Box<CloudError>),
 }
 
-/// What a key that IAM knows no use of is worth.
+/// How to judge a key of which IAM knows no use.
 #[derive(Clone, Copy)]
 pub(super) enum Unused {
     /// It was given to somebody, who may be about to use it.
@@ -37,7 +35,7 @@ pub(super) enum Unused {
 }
 
 impl Keys<'_> {
-    /// Lets a rotation end these keys, each of which has stood for so long at least since its last use.
+    /// Refuses to end these keys unless each has gone unused for `window`.
     pub(super) fn guard<'k>(
         &self,
         going: impl IntoIterator<Item = &'k Key>,
@@ -45,7 +43,7 @@ impl Keys<'_> {
         window: Duration,
     ) -> Result<(), HeldUp> {
         for key in going {
-            // What is inactive serves nobody.
+            // Nobody can use an inactive key.
             let protection = match key.status {
                 KeyStatus::Active => self.protection(key, unused, window),
                 KeyStatus::Inactive => None,
@@ -59,7 +57,7 @@ impl Keys<'_> {
     }
 
     fn protection(&self, key: &Key, unused: Unused, window: Duration) -> Option<Protection> {
-        // A date in the future is a clock that differs: that was a moment ago.
+        // A date in the future means that the clocks differ, and counts as now.
         let since = |date: SystemTime| self.now.duration_since(date).unwrap_or_default();
         match (self.last_used.and_then(|uses| uses.get(&key.id)), unused) {
             (Some(Ok(Some(last))), _) => {

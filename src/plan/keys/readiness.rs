@@ -10,15 +10,15 @@ use crate::plan::{RotationBlocked, Step};
 use crate::secret::Label;
 use crate::waits::{KEY_IN_FLIGHT, ROTATION_WINDOW};
 
-/// What there is to do before a rotation makes its key.
+/// What to do before a rotation makes its key.
 pub(in crate::plan) enum Readiness {
-    /// Orphans and an update's failed attempt go; then all is looked at anew.
+    /// Delete orphans and an update's failed attempt, then observe again.
     ClearFirst(Vec<Step>),
-    /// The key before the one in use, or one that does not work, gives way; empty where there is room.
+    /// Delete the previous key or a dead one to make room; empty if there is room.
     Ready(Vec<Step>),
 }
 
-/// Finds what has to go. A key in use that works never does, nor does one that was used within `window`.
+/// Decides what to delete: never a current key that works, and never a key that was used within `window`.
 pub(in crate::plan) fn readiness(
     pair: &Pair,
     now: SystemTime,
@@ -28,7 +28,7 @@ pub(in crate::plan) fn readiness(
     let current = keys.labelled(Label::Current);
     if current.is_some_and(|version| keys.may_lag(version)) {
         return Err(RotationBlocked::Transient(
-            "IAM does not list the key in use yet".to_owned(),
+            "IAM does not list the current key yet".to_owned(),
         ));
     }
     let candidate = keys.beside_current(Label::Candidate);

@@ -29,7 +29,7 @@ pub(super) struct World {
     pub(super) observed: Observed,
 }
 
-/// For how long a key must not have been used before a rotation ends it.
+/// How long a key must have been unused before a rotation ends it.
 pub(super) const WINDOW: Duration = Duration::from_secs(10 * 24 * 3600);
 
 pub(super) fn id(name: &str) -> AccessKeyId {
@@ -165,7 +165,7 @@ impl World {
         });
     }
 
-    /// When a key was last used; `None`: IAM knows no use of it.
+    /// When a key was last used; `None` if IAM knows no use of it.
     pub(super) fn used(&mut self, key: &str, ago: Option<Duration>) {
         let last = ago.map(|ago| LastUse {
             date: now() - ago,
@@ -188,7 +188,7 @@ impl World {
         }
     }
 
-    /// The world after one rotation: K2 in use, K1 the one before.
+    /// The world after one rotation: K2 is current, K1 is previous.
     pub(super) fn rotated() -> Self {
         let mut world = Self::settled();
         world.secret().secret.labels.clear();
@@ -230,7 +230,7 @@ impl World {
         }
     }
 
-    /// What the plan of an Update tells a person besides.
+    /// The notes in the plan of an Update.
     pub(super) fn notes(&self) -> Vec<String> {
         let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
         let previous = Previous::read(&self.old);
@@ -283,7 +283,7 @@ impl World {
         }
     }
 
-    /// The plan of a removal, with what it tells a person besides.
+    /// The plan of a removal, with its notes.
     pub(super) fn removed(&self) -> Result<Plan, Refusal> {
         let pair = &self.observed.pair;
         removal(&self.owner, pair, RecoveryWindow::None, now())

@@ -4,6 +4,7 @@
 use std::{
     env,
     path::Path,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     interrupt,
-    process::{Finished, Invocation},
+    process::{Finished, Invocation, WarmCli},
     workplace::Workplace,
 };
 
@@ -79,8 +80,10 @@ impl Account {
             .env("AWS_SECRET_ACCESS_KEY", EMULATED_KEY)
         };
         let region = EMULATED_REGION.to_owned();
+        let program = isolated("python").arg("tests/e2e/tools/warm_aws.py");
+        let warm = WarmCli::start(program, workplace.scratch().join("aws.socket"))?;
         let account = Self::reach(
-            isolated("aws"),
+            isolated("aws").in_warm(&Arc::new(warm)),
             isolated("sam"),
             isolated("python"),
             region,

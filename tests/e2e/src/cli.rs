@@ -62,8 +62,8 @@ pub(crate) struct Test {
     /// Print the names of the tests instead of running them
     #[arg(long)]
     pub(crate) list: bool,
-    /// How many tests run side by side; the command line tools are what takes the time
-    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(2, usize::from))]
+    /// How many tests run side by side; two for each processor, because each waits for half of its time
+    #[arg(long, default_value_t = 2 * std::thread::available_parallelism().map_or(2, usize::from))]
     pub(crate) jobs: usize,
 }
 

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -16,9 +17,11 @@ use crate::{interrupt, redaction::redact};
 
 mod finished;
 mod group;
+mod warm;
 
 pub(crate) use finished::{Finished, record_to};
 pub(crate) use group::end_group;
+pub(crate) use warm::WarmCli;
 
 /// No command of this driver takes longer unless it hangs: the stacks' own time limit is below it.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -31,6 +34,7 @@ pub(crate) struct Invocation {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, Option<OsString>)>,
     folder: Option<PathBuf>,
+    warm: Option<Arc<WarmCli>>,
 }
 
 impl Invocation {
@@ -40,6 +44,7 @@ impl Invocation {
             arguments: Vec::new(),
             environment: Vec::new(),
             folder: None,
+            warm: None,
         }
     }
 
@@ -73,6 +78,12 @@ impl Invocation {
 
     pub(crate) fn in_folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Lets `warm` run it: its program is the AWS CLI.
+    pub(crate) fn in_warm(mut self, warm: &Arc<WarmCli>) -> Self {
+        self.warm = Some(Arc::clone(warm));
         self
     }
 
@@ -126,6 +137,15 @@ impl Invocation {
         if interrupt::is_pending() {
             bail!("interrupted before `{}`", self.shown());
         }
+        let finished = match &self.warm {
+            Some(warm) => warm.run(self)?,
+            None => self.run_in_process()?,
+        };
+        finished.record();
+        Ok(finished)
+    }
+
+    fn run_in_process(&self) -> anyhow::Result<Finished> {
         let start = Instant::now();
         let mut command = self.command();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -135,15 +155,13 @@ impl Invocation {
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
         let status = self.wait(&mut child, start)?;
-        let finished = Finished {
+        Ok(Finished {
             shown: self.shown(),
             status,
             stdout: stdout.join().unwrap_or_default(),
             stderr: stderr.join().unwrap_or_default(),
             elapsed: start.elapsed(),
-        };
-        finished.record();
-        Ok(finished)
+        })
     }
 
     /// Runs to the end.

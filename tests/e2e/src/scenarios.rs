@@ -26,10 +26,13 @@ pub(crate) type Scenario = (
     for<'a> fn(&'a Bench<'a>, &mut Notes) -> anyhow::Result<()>,
 );
 
-/// Every test, in the order in which they begin.
+/// Every test, in the order in which they begin: the longest first.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         releases::SCENARIOS,
+        schedule::SCENARIOS,
+        forgery::SCENARIOS,
+        late::SCENARIOS,
         examples::SCENARIOS,
         refusals::SCENARIOS,
         ownership::SCENARIOS,
@@ -37,12 +40,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         proof::SCENARIOS,
         repair::SCENARIOS,
         replacement::SCENARIOS,
-        forgery::SCENARIOS,
-        late::SCENARIOS,
         privileges::SCENARIOS,
         rotation::SCENARIOS,
         runtime::SCENARIOS,
-        schedule::SCENARIOS,
         tags::SCENARIOS,
         upgrade::SCENARIOS,
         deletion::SCENARIOS,

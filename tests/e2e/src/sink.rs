@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_breaks_off_is_none() -> anyhow::Result<()> {
+    fn an_answer_that_breaks_off_is_no_answer() -> anyhow::Result<()> {
         let sink = Sink::listen()?;
         for length in [20, 2000] {
             let expected = sink.expect();

@@ -1,4 +1,4 @@
-//! What is done to a stack, and what must hold afterwards.
+//! The operations on a stack, and what must hold after each.
 
 use publisher_s3_access::secret::Label;
 use serde_json::{Value, json};
@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 use kit::stack::{Others, Outcome, Stack};
 
-/// What is done to the stack.
+/// An operation on the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Create(Others),
-    /// A Create over the user and the deleted secret of an earlier stack.
+    /// A Create over the user and the deleted secret of a previous stack.
     TakeOver(Others),
     /// Another bucket and another policy name.
     Change(Others),
     Rotate(Others),
-    /// A second time: the first key has to go.
+    /// A second time, so the first key has to go.
     RotateAgain(Others),
     /// Another user name.
     Replace(Others),
@@ -35,7 +35,7 @@ impl Operation {
         }
     }
 
-    /// What it asks for.
+    /// The properties that it asks for.
     fn properties(self) -> Value {
         match self {
             Self::Create(_) | Self::TakeOver(_) | Self::Delete => properties(),
@@ -66,7 +66,7 @@ impl Operation {
         }
     }
 
-    /// What a person does with a stack that is blocked: tries again.
+    /// Tries again, as a person does with a stack that is blocked.
     pub(crate) async fn mend(self, scene: &mut Scene, outcome: Outcome) -> Outcome {
         match (self, outcome) {
             (_, Outcome::Complete | Outcome::RolledBack) => outcome,
@@ -80,7 +80,7 @@ impl Operation {
         }
     }
 
-    /// What must hold after it has ended so.
+    /// Checks what must hold after this outcome.
     pub(crate) fn check(self, scene: &Scene, outcome: Outcome) {
         assert_ne!(
             outcome,
@@ -100,7 +100,7 @@ impl Operation {
                 assert_ne!(account.current_key(SECRET), scene.first_key(), "a new key");
                 assert_eq!(account.keys(USER).len(), 1, "one key");
             }
-            // What was not taken over yet is still the earlier stack's.
+            // What was not taken over yet is still the previous stack's.
             Self::TakeOver(_) => scene.assert_neighbours_untouched(),
             Self::Create(_) | Self::Delete => scene.assert_nothing_left(),
             Self::Change(_) => {
@@ -136,7 +136,7 @@ impl Operation {
         }
     }
 
-    /// How it ends without faults.
+    /// The outcome without faults.
     pub(crate) fn without_faults(self) -> Outcome {
         match self {
             Self::Create(others)
@@ -152,7 +152,7 @@ impl Operation {
         }
     }
 
-    /// What must hold after the stack was deleted.
+    /// Checks what must hold after the stack was deleted.
     pub(crate) fn check_removed(self, scene: &Scene) {
         match self {
             Self::Replace(_) if cleanup_failed(scene) => {}
@@ -168,7 +168,7 @@ impl Operation {
     }
 }
 
-/// What must hold of the two users of a replacement.
+/// Checks the two users of a replacement.
 #[track_caller]
 fn check_one_pair(scene: &Scene, stays: &str, goes: &str) {
     scene.assert_works(stays, "reads");
@@ -177,8 +177,8 @@ fn check_one_pair(scene: &Scene, stays: &str, goes: &str) {
     }
 }
 
-/// Whether a Delete in the clean-up of an update was answered FAILED: CloudFormation reports it and forgets the resource,
-/// so what is left is a person's to remove. (A stack's own deletion is repeated until it succeeds.)
+/// Whether a Delete in the clean-up of an update was answered FAILED. CloudFormation reports that and forgets the
+/// resource, so a person has to remove what is left. (A stack's own deletion is repeated until it succeeds.)
 fn cleanup_failed(scene: &Scene) -> bool {
     scene.stack.history().iter().any(|exchange| {
         let failed = exchange

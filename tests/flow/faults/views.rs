@@ -1,4 +1,5 @@
-//! `CloudFormation` shows its stacks late: every operation ends as it does without, also where a call fails on top of it.
+//! `CloudFormation` shows its stacks late. Every operation still ends as it would without the lag, even if a call fails
+//! too.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ const fn late(seconds: u64, looks: u32) -> ViewLag {
     }
 }
 
-/// How late. The function believes what stays for 20 seconds.
+/// How late. The function believes an answer that stays for 20 seconds.
 const LATE: [ViewLag; 7] = [
     late(0, 1),
     late(0, 2),

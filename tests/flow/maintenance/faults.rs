@@ -1,4 +1,4 @@
-//! Whatever call of a check fails, in whatever way: nothing is changed, and nothing false is told.
+//! Whichever call of a check fails, in whatever way, nothing is changed and nothing false is reported.
 
 use publisher_s3_access::cloud::ErrorKind;
 
@@ -12,7 +12,7 @@ use kit::rotation::Rotated;
 /// More calls than a check has.
 const ENDLESS: usize = 1000;
 
-/// A check with a fault at its `k`-th call; whether the fault has struck.
+/// Checks with a fault at the `k`-th call, and returns whether the fault has struck.
 async fn checked(scene: &Scene, secret: &Rotated, process: &Faulty<kit::account::Account>) -> bool {
     let before = everything(scene);
     scene.account.take_messages();
@@ -23,7 +23,7 @@ async fn checked(scene: &Scene, secret: &Rotated, process: &Faulty<kit::account:
         "{process}: a check changes nothing"
     );
     let silent = scene.account.messages().is_empty();
-    // Lambda repeats what failed.
+    // Lambda repeats a failed invocation.
     if !matches!(ended, Some(Ok(()))) {
         let again = secret.invoke(&scene.process(), &secret.daily()).await;
         assert_eq!(again, Some(Ok(())), "{process}");
@@ -38,7 +38,7 @@ fn report(what: &str, runs: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_of_a_healthy_stack_tells_nothing_under_any_fault() {
+async fn a_check_of_a_healthy_stack_reports_nothing_under_any_fault() {
     let mut runs = 0;
     for fault in Fault::ALL {
         for k in 0..ENDLESS {
@@ -56,7 +56,7 @@ async fn a_check_of_a_healthy_stack_tells_nothing_under_any_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_in_an_outage_tells_nothing_false() {
+async fn a_check_in_an_outage_reports_nothing_false() {
     for kind in [
         ErrorKind::Denied,
         ErrorKind::Indeterminate,
@@ -77,9 +77,9 @@ async fn a_check_in_an_outage_tells_nothing_false() {
     }
 }
 
-/// What is wrong is told whatever fails: by this check, or by its repetition.
+/// Whatever fails, this check or its repetition reports what is wrong.
 #[tokio::test(start_paused = true)]
-async fn a_check_of_a_broken_stack_tells_it_under_any_fault() {
+async fn a_check_of_a_broken_stack_reports_it_under_any_fault() {
     let mut runs = 0;
     for fault in Fault::ALL {
         for k in 0..ENDLESS {
@@ -103,7 +103,7 @@ async fn a_check_of_a_broken_stack_tells_it_under_any_fault() {
                 last.body().contains("denies it") || last.body().contains("Injected"),
                 "{process}: {last:?}"
             );
-            // Twice only where SNS took the first one and the answer was lost.
+            // Twice only if SNS took the first one and the answer was lost.
             assert!(messages.len() <= 2, "{process}: {messages:?}");
             if !struck {
                 break;

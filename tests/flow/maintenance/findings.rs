@@ -1,4 +1,4 @@
-//! Each finding, and when it is told.
+//! Each finding, and when it is sent.
 
 use publisher_s3_access::buckets::BucketUri;
 use serde_json::json;
@@ -11,7 +11,7 @@ use kit::account::s3::{BucketPolicy, Object};
 use kit::rotation::{DAY, Rotated};
 use kit::stack::Outcome;
 
-/// What the one message of a check says.
+/// The text of a check's one message.
 async fn told(scene: &Scene, secret: &Rotated) -> String {
     let messages = check(scene, secret).await;
     let [message] = &messages[..] else {
@@ -29,7 +29,7 @@ async fn told(scene: &Scene, secret: &Rotated) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_healthy_stack_is_silent_and_says_so_when_asked() {
+async fn a_healthy_stack_is_reported_only_when_asked() {
     let (scene, secret) = watched().await;
     for _ in 0..3 {
         assert_eq!(check(&scene, &secret).await, []);
@@ -52,7 +52,7 @@ async fn a_healthy_stack_is_silent_and_says_so_when_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_that_starts_to_deny_is_told_every_day_until_it_is_mended() {
+async fn a_bucket_that_starts_to_deny_is_reported_every_day_until_it_is_repaired() {
     let (scene, secret) = watched().await;
     scene
         .account
@@ -70,7 +70,7 @@ async fn a_bucket_that_starts_to_deny_is_told_every_day_until_it_is_mended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_changed_is_told_in_the_words_of_the_next_updates_plan() {
+async fn a_change_by_hand_is_reported_in_the_words_of_the_next_updates_plan() {
     type Change = fn(&Scene);
     let changes: [(&str, Change); 5] = [
         ("put policy `S3AccessPolicy`", |scene| {
@@ -107,7 +107,7 @@ async fn what_somebody_changed_is_told_in_the_words_of_the_next_updates_plan() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stack_at_work_is_silent_whatever_there_is_to_see() {
+async fn a_check_reports_nothing_while_the_stack_is_at_work() {
     let (scene, secret) = watched().await;
     scene
         .account
@@ -131,10 +131,10 @@ async fn a_stack_at_work_is_silent_whatever_there_is_to_see() {
     assert_eq!(check(&scene, &secret).await.len(), 1);
 }
 
-/// The days, from 0, on which a check tells something, over so many days.
+/// The days, from 0, on which a check sends something, over this many days.
 async fn days_told(scene: &Scene, secret: &Rotated, days: u64) -> Vec<u64> {
     let mut told = Vec::new();
-    // Not at the very moment at which a day of the key's ends.
+    // Not exactly when a day of the key's age ends.
     sleep(DAY / 24).await;
     for day in 0..days {
         if !check(scene, secret).await.is_empty() {
@@ -146,7 +146,7 @@ async fn days_told(scene: &Scene, secret: &Rotated, days: u64) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_key_is_told_on_its_first_day_and_every_seventh_after() {
+async fn an_old_key_is_reported_on_its_first_day_and_every_seventh_after() {
     let (scene, secret) = watched().await;
     let secret = secret.with("MAX_KEY_AGE_DAYS", "20");
     assert_eq!(days_told(&scene, &secret, 36).await, [20, 27, 34]);
@@ -164,7 +164,7 @@ async fn an_old_key_is_told_on_its_first_day_and_every_seventh_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_overdue_rotation_is_told_from_its_third_day_on() {
+async fn an_overdue_rotation_is_reported_from_its_third_day_on() {
     let (scene, _) = watched().await;
     let secret = Rotated::new(&scene.account, SECRET);
     let next = Some(scene.account.time() + DAY * 3);
@@ -173,7 +173,7 @@ async fn an_overdue_rotation_is_told_from_its_third_day_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_used_long_after_it_was_replaced_is_told() {
+async fn a_key_that_is_used_long_after_it_was_replaced_is_reported() {
     let (mut scene, _) = watched().await;
     let before = scene.account.stored_key(SECRET).expect("a key");
     let raised = properties_with(json!({"KeySerial": 2}));
@@ -200,7 +200,7 @@ async fn a_key_that_is_used_long_after_it_was_replaced_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_findings_are_one_message_and_a_new_key_is_told_with_what_to_do() {
+async fn all_findings_are_one_message_and_a_new_keys_message_says_what_to_do() {
     let (scene, secret) = watched().await;
     scene
         .account
@@ -232,7 +232,7 @@ async fn all_findings_are_one_message_and_a_new_key_is_told_with_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_function_does_not_serve_is_refused_and_nothing_is_read() {
+async fn an_event_that_is_not_served_is_refused_and_nothing_is_read() {
     let (scene, secret) = watched().await;
     let mut of_another = secret.label_moved();
     let neighbour = scene.account.secret_arn("publisher/publisher-neighbour");
@@ -252,7 +252,7 @@ async fn what_the_function_does_not_serve_is_refused_and_nothing_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_is_told_a_check_still_ends_well() {
+async fn a_check_succeeds_even_if_nobody_is_notified() {
     let (scene, secret) = watched().await;
     let secret = secret.with("TOPIC_ARN", "");
     scene

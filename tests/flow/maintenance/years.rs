@@ -1,4 +1,4 @@
-//! Years of rotations on schedule, with people who paste and people who forget.
+//! Years of scheduled rotations, with people who paste and people who forget.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,15 +17,15 @@ use kit::rotation::{DAY, Rotated};
 #[derive(Clone, Copy, Debug)]
 struct Plot {
     rotation_days: u64,
-    /// After how many days a new key is pasted; `None`: never.
+    /// After how many days a new key is pasted; `None` is never.
     pastes_after: Option<u64>,
-    /// Publisher reads every so many days.
+    /// How many days lie between two reads of Publisher.
     reads_every: u64,
-    /// For how many days links that were signed before are followed.
+    /// For how many days links signed earlier are followed.
     links_live: u64,
-    /// By how many hours IAM shows a use late.
+    /// How many hours late IAM shows a use.
     shown_after: u64,
-    /// How many days after a rotation that was held up the next one begins.
+    /// How many days after a held-up rotation the next one begins.
     again_after: u64,
 }
 
@@ -75,7 +75,7 @@ impl Plot {
             < self.window()
     }
 
-    /// Whether the key before has come out of use so early that nobody hears of it.
+    /// Whether the previous key goes out of use so early that nobody is reminded.
     fn is_prompt(&self) -> bool {
         let in_use = self.pastes_after.map(|days| days + self.links_live);
         in_use.is_some_and(|days| {
@@ -103,7 +103,7 @@ struct Story {
     scene: Scene,
     secret: Rotated,
     pasted: StoredKey,
-    /// The key pasted before, and until which day its links are followed.
+    /// The key pasted previously, and the last day on which its links are followed.
     links: Option<(StoredKey, u64)>,
     tally: Tally,
 }
@@ -150,7 +150,7 @@ impl Story {
         }
     }
 
-    /// Whether the contract protects the key before now, by what AWS shows of it.
+    /// Whether the guard must protect the previous key now, by what AWS shows of it.
     async fn protects(&self) -> Option<String> {
         let account = &self.scene.account;
         let previous = account.key_under(SECRET, Label::Previous)?;
@@ -167,7 +167,7 @@ impl Story {
         protected.then_some(previous)
     }
 
-    /// A rotation with all its attempts; whether it came to its end.
+    /// Rotates with all attempts, and returns whether the rotation completed.
     async fn rotate(&mut self) -> bool {
         let protected = self.protects().await;
         let token = self.secret.begin();
@@ -210,7 +210,7 @@ impl Story {
         let mut next = self.plot.rotation_days;
         let mut paste = None;
         for day in 0..days {
-            // Always the same time of day, whatever comes before.
+            // Always the same time of day, whatever happened before.
             let daily = self.secret.daily();
             self.read(day);
             if paste == Some(day) {
@@ -258,7 +258,7 @@ fn play(plot: Plot) -> Tally {
 fn judge(plot: Plot, tally: &Tally) {
     assert_eq!(tally.new_key, tally.rotated, "{plot:?}: {tally:?}");
     assert_eq!(tally.told_held_up, tally.held_up, "{plot:?}: {tally:?}");
-    // At most one message in seven days about the key before; none is about anything else.
+    // At most one message in seven days about the previous key, and none about anything else.
     assert!(
         tally.findings <= (2 * 365 + 40) / 7 + tally.rotated,
         "{plot:?}: {tally:?}"
@@ -314,7 +314,7 @@ fn a_person_who_pastes_hears_of_new_keys_and_of_nothing_else() {
 }
 
 #[test]
-fn a_person_who_forgets_is_reminded_and_publisher_reads_on() {
+fn a_person_who_forgets_is_reminded_and_publisher_goes_on_reading() {
     let plot = Plot {
         pastes_after: None,
         again_after: 7,

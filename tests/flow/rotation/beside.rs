@@ -1,4 +1,4 @@
-//! A rotation beside the stack's own requests, at every call: the key in use works all the while.
+//! A rotation beside the stack's own requests, at every call. The current key always works.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use kit::stack::Outcome;
 
 /// How a rotation went beside something else.
 struct Beside {
-    /// Whether the call at which it was to be held exists.
+    /// Whether the call to hold it at exists.
     held: bool,
     rotated: Result<(), String>,
 }
@@ -61,7 +61,7 @@ fn tell(what: &str, runs: usize) {
     println!("{what}: {runs} interleavings");
 }
 
-/// An update at every call of a rotation. Whatever becomes of either, the next update and rotation find all in order.
+/// An update at every call of a rotation. However both end, the next update and rotation find everything in order.
 async fn update_at_every_call(what: &str, world: (Scene, Rotated), changes: Value) {
     for k in 0.. {
         let (mut scene, secret) = fork(&world);
@@ -83,7 +83,7 @@ async fn update_at_every_call(what: &str, world: (Scene, Rotated), changes: Valu
             "at call {k}: {:?}",
             beside.rotated
         );
-        // Later, when whatever failed is old: the stack is updated, and then rotated.
+        // Later, when any failed attempt is old, the stack is updated and then rotated.
         sleep(Duration::from_secs(16 * 60)).await;
         let outcome = update(&mut scene, json!({"KeySerial": 5, "Revision": "later"})).await;
         assert_eq!(
@@ -204,7 +204,7 @@ async fn deleting_the_stack_at_any_call_of_a_rotation_leaves_nothing() {
     }
 }
 
-/// One step is asked for twice: the second begins when the first is about to make its `k`-th call.
+/// One step is asked for twice. The second begins when the first is about to make its `k`-th call.
 #[tokio::test(start_paused = true)]
 async fn a_step_asked_for_twice_at_once_makes_one_key() {
     let world = watched(Scene::rotated().await);
@@ -244,7 +244,7 @@ async fn a_step_asked_for_twice_at_once_makes_one_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_secret_is_none_of_a_rotations_business() {
+async fn a_rotation_does_not_touch_a_second_secret() {
     let (scene, secret) = rotated().await;
     let neighbours = scene.account.foreign_to(scene.owner());
     secret.rotate(&scene.process()).await.expect("it works");

@@ -1,4 +1,4 @@
-//! Whatever call of a rotation fails, in whatever way: it comes to its end, and the key in use works all the while.
+//! Whichever call of a rotation fails, in whatever way, the rotation completes and the current key always works.
 
 use publisher_s3_access::cloud::ErrorKind;
 
@@ -14,16 +14,16 @@ const ENDLESS: usize = 1000;
 /// What strikes the calls of a rotation.
 #[derive(Clone, Copy, Debug)]
 enum Strike {
-    /// One call, once; the attempts that follow work.
+    /// One call, once. The following attempts work.
     Once(usize, Fault),
-    /// The same call in every attempt, until Secrets Manager gives up; then it begins again.
+    /// The same call in every attempt, until Secrets Manager gives up. Then it begins again.
     EveryAttempt(usize, Fault),
-    /// Every call from this one on, until Secrets Manager gives up; then it begins again.
+    /// Every call from this one on, until Secrets Manager gives up. Then it begins again.
     Outage(usize, ErrorKind),
 }
 
 impl Strike {
-    /// Rotates, and says how many faults have struck.
+    /// Rotates, and returns how many faults have struck.
     async fn survive(self, world: &(Scene, Rotated)) -> usize {
         let (mut scene, secret) = fork(world);
         let before = in_use(&scene);
@@ -63,7 +63,7 @@ impl Strike {
     }
 }
 
-/// Lets the strikes of each series happen until one comes too late.
+/// Makes the strikes of each series happen until one comes too late.
 async fn survive_all<S: Iterator<Item = Strike>>(
     what: &str,
     world: (Scene, Rotated),
@@ -106,7 +106,7 @@ fn outages() -> impl Iterator<Item = impl Iterator<Item = Strike>> {
     .map(|kind| (0..ENDLESS).map(move |k| Strike::Outage(k, kind)))
 }
 
-/// The stack's second key is there already and has to go first.
+/// The stack already has a second key, which has to go first.
 async fn rotated_before() -> (Scene, Rotated) {
     let world = watched(Scene::rotated().await);
     assert_eq!(world.0.active_keys(USER).len(), 2);

@@ -1,4 +1,4 @@
-//! A scheduled rotation does not end a key that is in use: it tells, ends itself, and fails, in this order.
+//! A scheduled rotation does not end a key that is in use. It notifies, stops and fails, in this order.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn publisher_reads(scene: &Scene, key: &StoredKey) {
     assert!(scene.account.by_hand().reads(key, &bucket), "it works");
 }
 
-/// A secret rotated 30 days ago, whose key before Publisher has read with today; that key.
+/// A secret rotated 30 days ago, and its previous key, with which Publisher has read today.
 async fn not_pasted() -> (Scene, Rotated, StoredKey) {
     let (scene, secret) = watched(Scene::created().await);
     let before = in_use(&scene);
@@ -33,7 +33,7 @@ async fn not_pasted() -> (Scene, Rotated, StoredKey) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_that_would_end_a_key_in_use_tells_ends_itself_and_fails() {
+async fn a_rotation_that_would_end_a_key_in_use_notifies_stops_and_fails() {
     let (scene, secret, before) = not_pasted().await;
     let (token, keys) = (secret.begin(), scene.active_keys(USER));
     let process = scene.process();
@@ -79,7 +79,7 @@ async fn a_rotation_that_would_end_a_key_in_use_tells_ends_itself_and_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_the_key_is_not_used_any_more_the_next_rotation_ends_it() {
+async fn the_next_rotation_ends_a_key_that_is_no_longer_used() {
     let (scene, secret, _) = not_pasted().await;
     let token = secret.begin();
     secret
@@ -94,7 +94,7 @@ async fn once_the_key_is_not_used_any_more_the_next_rotation_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_ends_the_rotation_before_somebody_was_told() {
+async fn nothing_ends_the_rotation_before_somebody_was_notified() {
     let (scene, secret, _) = not_pasted().await;
     let world = (scene, secret);
     for fault in Fault::ALL {
@@ -109,7 +109,7 @@ async fn nothing_ends_the_rotation_before_somebody_was_told() {
             .version_under(SECRET, Label::Pending)
             .is_none();
         assert!(told || !ended, "{fault:?}: ended, and nobody knows");
-        // Whatever it was, Secrets Manager's next attempt tells, unless that was done.
+        // Whatever it was, Secrets Manager's next attempt notifies, unless this one did.
         drop(
             secret
                 .step(&scene.process(), RotationStep::Create, &token)
@@ -128,7 +128,7 @@ async fn nothing_ends_the_rotation_before_somebody_was_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_last_use_cannot_be_read_the_rotation_is_held_up() {
+async fn a_rotation_is_held_up_if_the_last_use_cannot_be_read() {
     let (scene, secret) = watched(Scene::rotated().await);
     let token = secret.begin();
     let process = Faulty::with_named(
@@ -145,7 +145,7 @@ async fn where_last_use_cannot_be_read_the_rotation_is_held_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_person_asks_for_ends_a_key_in_use() {
+async fn a_request_of_a_person_ends_a_key_in_use() {
     let (mut scene, _, before) = not_pasted().await;
     let raised = properties_with(json!({"KeySerial": 2}));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What a rotation does not do, and says why.
+//! What a rotation refuses to do, and why.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn store(scene: &Scene, version: &VersionId, value: &SecretString, label: 
     assert_eq!(stored.await, Ok(PutVersion::Stored));
 }
 
-/// An owner of nothing: all that there is is foreign to it.
+/// An owner of nothing, to whom everything is foreign.
 fn nobody() -> kit::account::Owner {
     kit::account::Owner {
         stack_id: "none".to_owned(),
@@ -113,7 +113,7 @@ async fn only_the_functions_own_secret_is_rotated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_made_by_one_stack_is_not_rotated() {
+async fn a_pair_not_made_by_one_stack_is_not_rotated() {
     let tag = "publisher-s3-access:logical-id";
     let (scene, secret) = rotated().await;
     let token = secret.begin();
@@ -166,7 +166,7 @@ async fn a_value_that_names_another_user_is_not_followed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_holds_no_value_of_ours_is_not_overwritten() {
+async fn a_version_without_our_value_is_not_overwritten() {
     let (scene, secret) = rotated().await;
     let token = secret.begin();
     store(&scene, &token, &"{}".into(), Label::Pending).await;
@@ -185,7 +185,7 @@ async fn steps_out_of_order_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pending_key_that_somebody_deleted_or_deactivated_never_comes_into_use() {
+async fn a_pending_key_that_somebody_deleted_or_deactivated_never_becomes_current() {
     for deactivated in [Some(()), None] {
         let (scene, secret) = rotated().await;
         let (token, before) = (secret.begin(), in_use(&scene));
@@ -212,7 +212,7 @@ async fn a_pending_key_that_somebody_deleted_or_deactivated_never_comes_into_use
             "is not accepted",
         )
         .await;
-        // What the reason says helps.
+        // The advice in the reason helps.
         scene
             .account
             .by_hand()
@@ -223,7 +223,7 @@ async fn a_pending_key_that_somebody_deleted_or_deactivated_never_comes_into_use
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_finished_rotation_is_left_alone_whatever_step_is_asked_for_again() {
+async fn no_repeated_step_changes_a_finished_rotation() {
     let (scene, secret) = rotated().await;
     let token = secret.rotate(&scene.process()).await.expect("it works");
     for step in RotationStep::ALL {
@@ -233,7 +233,7 @@ async fn a_finished_rotation_is_left_alone_whatever_step_is_asked_for_again() {
     }
 }
 
-/// Stores a candidate as an update does that died before it proved it.
+/// Stores a candidate, as an update that died before the proof does.
 async fn leave_candidate(scene: &Scene) -> StoredKey {
     let id = scene.account.by_hand().add_key(USER);
     let candidate = StoredKey {
@@ -249,7 +249,7 @@ async fn leave_candidate(scene: &Scene) -> StoredKey {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_under_way_is_not_disturbed_and_one_that_came_to_nothing_is_cleared() {
+async fn an_update_under_way_is_not_disturbed_and_a_failed_one_is_cleared() {
     let (scene, secret) = rotated().await;
     let candidate = leave_candidate(&scene).await;
     let (token, before) = (secret.begin(), in_use(&scene));
@@ -268,7 +268,7 @@ async fn an_update_under_way_is_not_disturbed_and_one_that_came_to_nothing_is_cl
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_made_a_moment_ago_is_waited_for_and_then_taken_for_an_orphan() {
+async fn a_key_made_a_moment_ago_is_waited_for_and_then_counts_as_an_orphan() {
     let (scene, secret) = rotated().await;
     let stray = scene.account.by_hand().add_key(USER);
     let (token, before) = (secret.begin(), in_use(&scene));
@@ -285,7 +285,7 @@ async fn a_key_made_a_moment_ago_is_waited_for_and_then_taken_for_an_orphan() {
 
 /// Whoever can write to the secret could put any key there.
 #[tokio::test(start_paused = true)]
-async fn a_key_of_another_user_is_not_taken_for_ours_by_what_the_secret_says() {
+async fn another_users_key_does_not_count_as_ours_whatever_the_secret_says() {
     let (scene, secret) = rotated().await;
     let token = secret.begin();
     let theirs = scene.account.stored_key("publisher/publisher-neighbour");
@@ -307,7 +307,7 @@ async fn a_key_of_another_user_is_not_taken_for_ours_by_what_the_secret_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_cannot_read_does_not_come_into_use_and_is_tried_again() {
+async fn a_key_that_cannot_read_does_not_become_current_and_is_tried_again() {
     let (scene, secret) = rotated().await;
     let (token, before) = (secret.begin(), in_use(&scene));
     scene

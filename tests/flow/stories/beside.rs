@@ -1,5 +1,5 @@
-//! What happens beside a stack's own operations: the stack gets tags, `CloudFormation` shows it late, and somebody forges an
-//! event or Lambda delivers an old one again.
+//! What happens beside a stack's own operations: the stack gets tags, `CloudFormation` shows it late, somebody forges
+//! an event, or Lambda delivers an old one again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use kit::account::Owner;
 use kit::account::cloudformation::ViewLag;
 use kit::function::invoke;
 
-/// The tags of the stack and how late it is shown, from now on.
+/// The stack's tags and how late it is shown, from now on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings {
-    /// So many tags, half of them in capitals after an odd `spelling`.
+    /// This many tags, half of them in capitals after an odd `spelling`.
     tags: usize,
     spelling: usize,
     seconds: u64,
@@ -101,7 +101,7 @@ fn everything(scene: &Scene) -> BTreeMap<String, String> {
 }
 
 impl Event {
-    /// The stack is at rest: whatever comes, nothing is made, changed or removed.
+    /// The stack is at rest, so no event makes, changes or removes anything.
     pub(super) async fn happen(self, scene: &mut Scene) {
         let event = self.of(scene);
         let before = everything(scene);

@@ -44,7 +44,7 @@ pub const OTHER_BOUNDARY: &str = "arn:aws:iam::111122223333:policy/OtherBoundary
 #[derive(Clone)]
 pub struct Account {
     state: Arc<Mutex<State>>,
-    /// For whom the calls of this handle are made; without one, nobody's ownership is checked.
+    /// The resource that this handle's calls are made for; `None` checks nobody's ownership.
     actor: Option<Owner>,
 }
 
@@ -62,9 +62,9 @@ pub struct State {
     stacks: Stacks,
     buckets: Buckets,
     unstored_allowed: usize,
-    /// Whose key in use has to work at every instant.
+    /// The user whose current key has to work at every instant.
     watched: Option<UserName>,
-    /// What people were told.
+    /// The messages that people got.
     messages: Vec<Message>,
     log: Vec<String>,
     violations: Vec<String>,
@@ -83,13 +83,13 @@ pub struct Lags {
     pub key_list: Duration,
     /// The use of a key is not shown yet.
     pub last_use: Duration,
-    /// A policy just put does not count yet; the one before does.
+    /// A policy just put does not count yet; the previous one does.
     pub policy: Duration,
-    /// What is missing is denied to removing calls, as it is to a role whose conditions read tags.
+    /// A removing call on a missing thing is denied, as it is for a role whose conditions read tags.
     pub missing: Missing,
 }
 
-/// What a removing call on a missing user gets.
+/// The answer to a removing call on a missing user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missing {
     /// `NoSuchEntity`, which the port turns into success.
@@ -107,7 +107,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Whether these tags name this resource, in this life of its stack or an earlier one.
+    /// Whether these tags name this resource, of this stack or a previous one.
     pub fn owns(&self, tags: &TagMap) -> bool {
         let life = |id: &str| id.rsplit_once('/').map(|(stack, _)| stack.to_owned());
         let stack = tags.get("publisher-s3-access:stack-id");
@@ -124,7 +124,7 @@ pub struct At {
     lags: Lags,
 }
 
-/// What AWS answers instead of doing it.
+/// AWS's answer if it refuses.
 #[derive(Debug)]
 pub struct Refusal {
     kind: ErrorKind,
@@ -141,7 +141,7 @@ pub fn refusal(kind: ErrorKind, code: &'static str, message: impl Into<String>) 
     }
 }
 
-/// What an effect gives.
+/// The result of an effect.
 pub type Effect<T> = std::result::Result<T, Refusal>;
 
 impl Default for Account {
@@ -187,7 +187,7 @@ impl Account {
         }
     }
 
-    /// A copy of the account: what happens in one does not happen in the other.
+    /// A copy of the account, independent of this one.
     pub fn fork(&self) -> Self {
         let state = self.state().clone();
         Self {
@@ -201,12 +201,12 @@ impl Account {
         self.state().lags = lags;
     }
 
-    /// Denies every call of the role for so long, as a role made a moment ago is.
+    /// Denies every call of the role for this long, as for a new role.
     pub fn role_is_fresh_for(&self, time: Duration) {
         self.state().role_works_from = Instant::now() + time;
     }
 
-    /// Lets so many keys of one user be unstored at one instant, for tests that run several runs at once.
+    /// Lets this many keys of one user be unstored at one instant, for tests of several runs at once.
     pub fn allow_unstored(&self, keys: usize) {
         self.state().unstored_allowed = keys;
     }
@@ -221,7 +221,7 @@ impl Account {
         self.state().log.push(line.to_string());
     }
 
-    /// Every call and what came of it, one a line, without secrets.
+    /// Every call and its result, one a line, without secrets.
     pub fn log(&self) -> Vec<String> {
         self.state().log.clone()
     }
@@ -246,7 +246,7 @@ impl Account {
     }
 }
 
-/// With whose credentials a call is made.
+/// The credentials that a call is made with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum By {
     /// The function's role.
@@ -345,7 +345,7 @@ fn denial(message: &str) -> Denial {
     }
 }
 
-/// The beginning of what a thing prints as.
+/// The first characters of a printed value.
 fn short(value: &impl std::fmt::Debug) -> String {
     let mut text = Beginning(String::new());
     let whole = write!(text, "{value:?}").is_ok();
@@ -354,7 +354,7 @@ fn short(value: &impl std::fmt::Debug) -> String {
     text
 }
 
-/// Takes text until it has enough, and then refuses more: formatting the rest would be most of a test's time.
+/// Takes text up to a limit, and then refuses more, because formatting the rest would take most of a test's time.
 struct Beginning(String);
 
 impl Write for Beginning {

@@ -1,8 +1,8 @@
-//! The signatures of the port, once for all doubles: a call that is new, gone or renamed is one line here.
+//! The signatures of the port, once for all doubles. A new, removed or renamed call changes one line here.
 
 use self::types::*;
 
-/// What the signatures name: to be imported where [`every_call!`](crate::every_call) is used.
+/// The types in the signatures, to import where [`every_call!`](crate::every_call) is used.
 pub mod types {
     pub use publisher_s3_access::buckets::{BucketName, BucketUri};
     pub use publisher_s3_access::cloud::*;

@@ -1,7 +1,7 @@
 //! A wrapper that makes chosen calls fail, hang, or be the last thing their process did.
 //!
-//! It counts the calls; a test loops over `k` until a run ends in which [`Faulty::struck`] says that call `k` never came.
-//! Every call goes through [`every_call!`](crate::every_call): a new one of the port does not compile until it is there.
+//! It counts the calls. A test loops over `k` until [`Faulty::struck`] says that call `k` never came. Every call goes
+//! through [`every_call!`](crate::every_call), so a new call does not compile until it is listed there.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,20 +51,20 @@ impl Fault {
     ];
 }
 
-/// A cloud some of whose calls fail. Clones share the count: they are one process.
+/// A cloud some of whose calls fail. Clones share the count, because they are one process.
 pub struct Faulty<C> {
     inner: C,
     script: Arc<Mutex<Script>>,
 }
 
-/// What is to happen, and what has.
+/// What should happen, and what has happened.
 #[derive(Default)]
 struct Script {
     faults: BTreeMap<usize, Fault>,
-    /// The fault that the next calls of a name meet, and how many of them.
+    /// The fault that the next calls with a name meet, and how many calls.
     named: Option<(&'static str, usize, Fault)>,
     outage: Option<(usize, ErrorKind)>,
-    /// Every call with the moment it was begun.
+    /// Every call, with the moment it began.
     calls: Vec<(&'static str, Instant)>,
     /// How long each call takes.
     latency: Duration,
@@ -86,9 +86,9 @@ enum Process {
 enum Hold {
     #[default]
     None,
-    /// The call of this number is to wait before its effect.
+    /// The call with this number waits before its effect.
     At(usize),
-    /// The first call of this name is to.
+    /// The first call with this name waits.
     AtFirst(&'static str),
     /// It waits.
     Held(Waker),
@@ -122,7 +122,7 @@ impl<C> Faulty<C> {
         }
     }
 
-    /// A process whose `k`-th call (from 0) fails so.
+    /// A process whose `k`-th call (from 0) meets this fault.
     pub fn with(inner: C, k: usize, fault: Fault) -> Self {
         Self::with_all(inner, [(k, fault)])
     }
@@ -134,7 +134,7 @@ impl<C> Faulty<C> {
         faulty
     }
 
-    /// A process whose first `times` calls of this name fail so.
+    /// A process whose first `times` calls with this name meet this fault.
     pub fn with_named(inner: C, name: &'static str, times: usize, fault: Fault) -> Self {
         let faulty = Self::new(inner);
         faulty.script().named = Some((name, times, fault));
@@ -155,7 +155,7 @@ impl<C> Faulty<C> {
         faulty
     }
 
-    /// A process each of whose calls takes so long.
+    /// A process whose every call takes this long.
     pub fn slow(inner: C, latency: Duration) -> Self {
         let faulty = Self::new(inner);
         faulty.script().latency = latency;
@@ -179,7 +179,7 @@ impl<C> Faulty<C> {
         self.script().struck.len()
     }
 
-    /// Runs until the run ends, or its process dies (`None`). A dead run is dropped as it is.
+    /// Runs until the run ends, or its process dies (`None`). A dead run is dropped.
     pub async fn until_killed<T>(&self, run: impl Future<Output = T>) -> Option<T> {
         let mut run = pin!(run);
         poll_fn(|context| {
@@ -193,7 +193,7 @@ impl<C> Faulty<C> {
         .await
     }
 
-    /// Runs until the run ends, or the call to be held is (`None`).
+    /// Runs until the run ends, or the call to hold waits (`None`).
     pub async fn until_held<T, F: Future<Output = T>>(&self, mut run: Pin<&mut F>) -> Option<T> {
         poll_fn(|context| match run.as_mut().poll(context) {
             Poll::Ready(value) => Poll::Ready(Some(value)),
@@ -203,7 +203,7 @@ impl<C> Faulty<C> {
         .await
     }
 
-    /// Starts the process again after it died; its calls are counted on.
+    /// Starts the process again after it died. The count goes on.
     pub fn revive(&self) {
         self.script().process = Process::Alive;
     }
@@ -230,7 +230,7 @@ impl<C> Faulty<C> {
         self.script().process == Process::Dead
     }
 
-    /// Counts the call, and says what is to happen to it.
+    /// Counts the call, and says what happens to it.
     fn count(&self, name: &'static str) -> (usize, Option<Fault>) {
         let mut script = self.script();
         let k = script.calls.len();
@@ -259,7 +259,7 @@ impl<C> Faulty<C> {
         let (k, fault) = self.count(name);
         self.wait_if_held(k, name).await;
         let latency = self.script().latency;
-        // No sleep at all for none: it would let other futures run in between.
+        // No sleep at all for zero, because it would let other futures run in between.
         if !latency.is_zero() {
             sleep(latency).await;
         }
@@ -289,7 +289,7 @@ impl<C> Faulty<C> {
         pending().await
     }
 
-    /// A dead process does nothing more, not even what it had begun side by side with its last call.
+    /// A dead process does nothing more, not even the calls it had begun beside its last one.
     async fn while_alive<T>(&self, call: impl Future<Output = T>) -> T {
         let mut call = pin!(call);
         poll_fn(|context| {

@@ -32,7 +32,7 @@ impl Sink for Mailbox {
     }
 }
 
-/// Runs the function once: its answer, or `None` if its process died. Any other number of answers than one fails the test.
+/// Runs the function once: its answer, or `None` if its process died. More or fewer answers than one fail the test.
 pub async fn invoke<C: Cloud>(
     account: &Account,
     cloud: &Faulty<C>,
@@ -41,7 +41,7 @@ pub async fn invoke<C: Cloud>(
     invoke_served(account, cloud, event, "").await
 }
 
-/// The same of a function that serves only one stack, the one of this id.
+/// The same with a function that serves only the stack with this id.
 pub async fn invoke_served<C: Cloud>(
     account: &Account,
     cloud: &Faulty<C>,

@@ -5,7 +5,6 @@
     clippy::panic,
     reason = "a double that is used wrongly fails the test"
 )]
-#![expect(missing_docs, reason = "the names say it")]
 
 pub mod account;
 pub mod calls;

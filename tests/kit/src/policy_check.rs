@@ -1,7 +1,7 @@
-//! Judges a request by IAM policy documents, as
-//! [IAM evaluates](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html) identity
-//! policies: actions, resources and conditions of strings. What else a document holds is not understood, and then nothing
-//! is allowed by it: such an Allow never matches, such a Deny always does.
+//! Judges a request by IAM policy documents, as [IAM
+//! evaluates](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html) identity
+//! policies: actions, resources and conditions of strings. Anything else in a document is not understood and allows
+//! nothing: such an Allow never matches, and such a Deny always does.
 
 mod condition;
 
@@ -16,7 +16,7 @@ pub struct Request<'a> {
     context: Context<'a>,
 }
 
-/// The values of each condition key. The names of keys are equal ignoring case.
+/// The values of each condition key. Key names are equal ignoring case.
 #[derive(Default)]
 struct Context<'a>(BTreeMap<String, Vec<&'a str>>);
 
@@ -27,7 +27,7 @@ pub enum Decision {
     Allowed,
     /// One denies it.
     Denied,
-    /// None says anything.
+    /// None allows or denies it.
     NotAllowed,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Request<'a> {
         self.judged(&parsed.collect::<Vec<Value>>())
     }
 
-    /// The same of documents that are parsed.
+    /// The same for parsed documents.
     pub fn judged<'d>(&self, documents: impl IntoIterator<Item = &'d Value>) -> Decision {
         let mut decision = Decision::NotAllowed;
         for document in documents {
@@ -97,7 +97,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Whether one of the patterns matches, or none of the excluded ones; exactly one of the two lists must be there.
+/// Whether one of the patterns matches, or none of the excluded ones. Exactly one of the two lists must exist.
 fn either(patterns: &Value, excluded: &Value, matches: impl Fn(&str) -> bool) -> Option<bool> {
     let any = |patterns: &Value| texts(patterns).iter().any(|pattern| matches(pattern));
     match (patterns, excluded) {
@@ -130,7 +130,7 @@ fn texts(value: &Value) -> Vec<String> {
 fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
-    // Where the last star stands, and how much of the text it has eaten: the only place worth coming back to.
+    // The last star, and how much of the text it has matched: the only place worth backtracking to.
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {
         match pattern.get(p) {

@@ -19,7 +19,7 @@ use super::account::{ACCOUNT, Account, REGION};
 use super::faults::Faulty;
 use super::function::TIMEOUT;
 
-/// How often Secrets Manager begins the steps anew after a failure, and when.
+/// How often Secrets Manager repeats the steps after a failure, and when.
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_secs(300);
 
@@ -47,7 +47,7 @@ impl Rotated {
         Self::without_schedule(account, name).with("ROTATION_DAYS", ROTATION_DAYS.to_string())
     }
 
-    /// The same without rotation: the function only checks and tells.
+    /// The same without rotation, so the function only checks and notifies.
     pub fn without_schedule(account: &Account, name: &'static str) -> Self {
         let tags = account.secret_tags(name).expect("the secret is there");
         let user = name.trim_start_matches("publisher/");
@@ -129,7 +129,7 @@ impl Rotated {
         ended.map(|ended| ended.map(drop))
     }
 
-    /// Runs the function once: what it answers. One that is not over at its deadline fails the test.
+    /// Runs the function once, and returns its answer. Missing the deadline fails the test.
     pub async fn ask<C: Cloud + Notifier>(
         &self,
         cloud: &Faulty<C>,

@@ -39,7 +39,7 @@ pub struct Resource {
     pub properties: Value,
 }
 
-/// An update under way: what it came from, and what it was to become.
+/// An update under way: its old and its new properties.
 #[derive(Clone)]
 struct Attempt {
     good: Resource,
@@ -143,7 +143,7 @@ impl Stack {
         }
     }
 
-    /// The account as the stack's function acts on it: touching what is not the stack's fails the test.
+    /// The account as the stack's function acts on it. Touching anything that is not the stack's fails the test.
     pub fn cloud(&self) -> Account {
         self.account.acting_for(self.owner.clone())
     }
@@ -239,7 +239,7 @@ impl Stack {
         self.roll_back(Attempt { good, tried }, run).await
     }
 
-    /// Goes on with a rollback that failed.
+    /// Continues a rollback that failed.
     pub async fn continue_rollback(
         &mut self,
         run: &mut impl AsyncFnMut(Value) -> Option<Value>,
@@ -248,7 +248,7 @@ impl Stack {
         self.roll_back(attempt, run).await
     }
 
-    /// Deletes the stack. A second time, where it failed.
+    /// Deletes the stack, a second time if that failed.
     pub async fn delete(&mut self, run: &mut impl AsyncFnMut(Value) -> Option<Value>) -> Outcome {
         self.stack_is("DELETE_IN_PROGRESS");
         if !self.remove_resource(run).await {
@@ -265,7 +265,7 @@ impl Stack {
         self.request("Create", None, properties, None)
     }
 
-    /// Another resource failed while ours is being created: the Delete event, which carries an invented id.
+    /// The Delete event after another resource failed while ours is being created. It carries an invented id.
     pub fn cancel_create(&mut self, properties: &Value) -> Value {
         self.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS");
         let invented = self.invented_id();
@@ -409,7 +409,7 @@ impl Stack {
         Outcome::RolledBack
     }
 
-    /// The Delete of what was replaced. That it fails is only reported: CloudFormation forgets it all the same.
+    /// The Delete of what was replaced. A failure is only reported, because CloudFormation forgets the resource anyway.
     async fn clean_up(
         &mut self,
         replaced: &Resource,
@@ -459,7 +459,7 @@ impl Stack {
         self.account.set_stack(&self.owner.stack_id, status);
     }
 
-    /// The id that CloudFormation makes up where no answer gave one.
+    /// The id that CloudFormation invents if no answer gave one.
     fn invented_id(&self) -> String {
         let name = self.owner.stack_id.split('/').nth(1).unwrap_or_default();
         format!(
@@ -495,7 +495,7 @@ fn stack_id(name: &str, life: u32) -> String {
     )
 }
 
-/// The properties as they arrive: with the service token, and every scalar a string.
+/// The properties as they arrive, with the service token and every scalar as a string.
 fn as_sent(properties: &Value) -> Value {
     let mut sent = as_strings(properties);
     if let Value::Object(sent) = &mut sent {
@@ -519,7 +519,7 @@ fn as_strings(value: &Value) -> Value {
     }
 }
 
-/// What CloudFormation would not take about the answer.
+/// Why CloudFormation would reject the answer.
 fn faults_of(Answer(body): &Answer, event: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     for field in ["StackId", "RequestId", "LogicalResourceId"] {
@@ -553,7 +553,7 @@ fn faults_of(Answer(body): &Answer, event: &Value) -> Vec<String> {
         faults.push(format!("null in the answer: {text}"));
     }
     if text.contains("s3cr3t/+") {
-        faults.push("the answer holds a secret key".to_owned());
+        faults.push("the answer contains a secret key".to_owned());
     }
     let data = body["Data"]
         .as_object()

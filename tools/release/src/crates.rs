@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_linked_is_found_and_what_only_builds_or_tests_is_not() -> anyhow::Result<()> {
+    fn linked_crates_are_found_and_build_or_test_crates_are_not() -> anyhow::Result<()> {
         let crates = linked(&repository(), "x86_64-unknown-linux-gnu")?;
         let names: Vec<&str> = crates
             .others

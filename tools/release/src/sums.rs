@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_added_or_lost_is_named() -> anyhow::Result<()> {
+    fn a_changed_added_or_lost_file_is_named() -> anyhow::Result<()> {
         let error = |change: &dyn Fn(&Path) -> std::io::Result<()>| {
             let folder = release()?;
             change(folder.path())?;

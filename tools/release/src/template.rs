@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_is_not_as_it_is_known_is_refused() {
+    fn an_unfamiliar_template_is_refused() {
         for (old, new) in [
             ("      Code: .\n", ""),
             ("      BuildProperties:\n", ""),

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_before_aws_answered_is_no_refusal() {
+    fn a_failure_before_aws_answers_is_no_refusal() {
         assert!(Refusal::parse("Unable to locate credentials").is_none());
     }
 }

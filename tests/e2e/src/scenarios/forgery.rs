@@ -44,7 +44,7 @@ fn at_rest<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let mut forged = events::of_other_stacks(&genuine.0)?;
     forged.extend(events::of_other_resources(&genuine.0, StackState::AtRest));
     forged.extend(events::of_the_resource(&genuine.0, StackState::AtRest));
-    send_all(bench, &deployment, &forger, &forged)?;
+    send_in_vain(bench, &deployment, &forger, &forged)?;
     bench.assert_reads(&deployment.user)?;
     tell(notes, &forger);
     deployment.stack.delete()?;
@@ -67,7 +67,7 @@ fn at_work<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     stack.wait_for(OTHER)?;
     let mut forged = events::of_other_resources(&genuine.0, StackState::AtWork);
     forged.extend(events::of_the_resource(&genuine.0, StackState::AtWork));
-    send_all(bench, &deployment, &forger, &forged)?;
+    send_in_vain(bench, &deployment, &forger, &forged)?;
     let status = stack.describe()?.context("the stack is gone")?["StackStatus"].take();
     ensure!(status == "UPDATE_IN_PROGRESS", "the stack was {status}");
     bench.assert_reads(&deployment.user)?;
@@ -108,7 +108,7 @@ fn removed<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     bench.assert_nothing_of(&deployment.user)?;
 
     let forged = genuine.each("of the removed resource");
-    send_all(bench, &deployment, &forger, &forged)?;
+    send_in_vain(bench, &deployment, &forger, &forged)?;
     bench.assert_nothing_of(&deployment.user)?;
     tell(notes, &forger);
     deployment.stack.delete()
@@ -123,18 +123,14 @@ fn failed<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     deployment.set("Buckets", json!([crate::bench::BUCKET]));
     let genuine = Genuine::of(&deployment)?;
     let forged = genuine.each("after the failure");
-    for one in &forged {
-        for expected in forger.send(&[&one.event])? {
-            let answer = forger.receive(expected)?;
-            one.check(&answer).with_context(|| one.what.clone())?;
-        }
-        // Half a pair may be there, until somebody deletes the stack: no key is.
-        let keys = match bench.account.user(&deployment.user)? {
-            Some(_) => bench.account.key_ids(&deployment.user)?,
-            None => [].into(),
-        };
-        ensure!(keys.is_empty(), "{}: there is a key: {keys:?}", one.what);
-    }
+    let wrong = send_all(&forger, &forged)?;
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Half a pair may be there, until somebody deletes the stack: no key is.
+    let keys = match bench.account.user(&deployment.user)? {
+        Some(_) => bench.account.key_ids(&deployment.user)?,
+        None => [].into(),
+    };
+    ensure!(keys.is_empty(), "there is a key: {keys:?}");
     tell(notes, &forger);
     deployment.stack.delete()?;
     bench.assert_nothing_of(&deployment.user)
@@ -162,17 +158,8 @@ impl Genuine {
     }
 }
 
-/// Sends all of them side by side.
-///
-/// # Errors
-/// If one is answered in another way than it has to, or anything was made, changed or removed.
-fn send_all(
-    bench: &Bench<'_>,
-    deployment: &Deployment<'_>,
-    forger: &Forger<'_>,
-    forged: &[Forged],
-) -> anyhow::Result<()> {
-    let before = bench.account.state_of(&deployment.user)?;
+/// Sends all of them side by side; what is wrong with the answers.
+fn send_all(forger: &Forger<'_>, forged: &[Forged]) -> anyhow::Result<Vec<String>> {
     let events: Vec<_> = forged.iter().map(|one| &one.event).collect();
     let mut wrong = Vec::new();
     for (one, expected) in forged.iter().zip(forger.send(&events)?) {
@@ -181,6 +168,21 @@ fn send_all(
             wrong.push(format!("{}: {error:#}", one.what));
         }
     }
+    Ok(wrong)
+}
+
+/// Sends all of them side by side.
+///
+/// # Errors
+/// If one is answered in another way than it has to, or anything was made, changed or removed.
+fn send_in_vain(
+    bench: &Bench<'_>,
+    deployment: &Deployment<'_>,
+    forger: &Forger<'_>,
+    forged: &[Forged],
+) -> anyhow::Result<()> {
+    let before = bench.account.state_of(&deployment.user)?;
+    let mut wrong = send_all(forger, forged)?;
     let after = bench.account.state_of(&deployment.user)?;
     if let Err(error) = before.assert_unchanged(&after) {
         wrong.push(error.to_string());

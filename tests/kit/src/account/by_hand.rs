@@ -1,4 +1,4 @@
-//! What a person does behind the stack's back, and ways to look at what is there.
+//! What a person does behind the stack's back, and ways to look at the account.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -50,7 +50,7 @@ impl Account {
         state.secrets.named(secret)?.key_under(Label::Current)
     }
 
-    /// A key with its secret half, as whoever made it has it.
+    /// A key with its secret half, as its maker has it.
     pub fn whole_key(&self, id: &str) -> Option<StoredKey> {
         let state = self.state();
         let (user, key) = state.iam.key(id)?;
@@ -178,7 +178,7 @@ impl Person<'_> {
         self.add_key(user);
     }
 
-    /// Deletes the user with all that is attached to it.
+    /// Deletes the user with everything attached to it.
     pub fn delete_user(&self, user: &str) {
         self.act(format!("delete user {user}"), |state, _| {
             state.iam.remove(user);
@@ -251,7 +251,7 @@ impl Person<'_> {
         });
     }
 
-    /// Takes it off again.
+    /// Detaches it again.
     pub fn detach(&self, user: &str, kind: AttachmentKind, id: &str) {
         self.user(format!("detach {kind:?} {id}"), user, |user, _| {
             user.attachments.remove(&Attachment {
@@ -261,7 +261,7 @@ impl Person<'_> {
         });
     }
 
-    /// Adds so many small inline policies.
+    /// Adds this many small inline policies.
     pub fn add_policies(&self, user: &str, count: usize) {
         let small = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:PutObject","Resource":"*"}}"#;
         for number in 0..count {
@@ -297,7 +297,7 @@ impl Person<'_> {
         self.user("strip tags".to_owned(), user, |user, _| user.tags.clear());
     }
 
-    /// Makes a secret that holds something of somebody else's.
+    /// Makes a secret of somebody else.
     pub fn make_secret(&self, secret: &str) {
         self.act(format!("make secret {secret}"), |state, at| {
             state.make_secret(secret, at);
@@ -315,7 +315,7 @@ impl Person<'_> {
         });
     }
 
-    /// Deletes the secret, at once or restorable for so many days.
+    /// Deletes the secret, at once or restorable for this many days.
     pub fn delete_secret(&self, secret: &str, recovery_days: Option<u8>) {
         self.act(
             format!("delete secret {secret} {recovery_days:?}"),
@@ -348,21 +348,21 @@ impl Person<'_> {
         });
     }
 
-    /// Has Secrets Manager rotate the secret no more.
+    /// Stops Secrets Manager's rotation of the secret.
     pub fn disable_rotation(&self, secret: &str) {
         self.secret("disable rotation".to_owned(), secret, |secret, _| {
             secret.rotation = Rotation::Off;
         });
     }
 
-    /// Has Secrets Manager say by when it rotates the secret next.
+    /// Sets when Secrets Manager says that it rotates the secret next.
     pub fn schedule_rotation(&self, secret: &str, next: Option<SystemTime>) {
         self.secret("schedule rotation".to_owned(), secret, |secret, _| {
             secret.next_rotation = next;
         });
     }
 
-    /// Reads with a key, as Publisher does; whether it works.
+    /// Whether reading with a key works, as for Publisher.
     pub fn reads(&self, key: &StoredKey, bucket: &BucketUri) -> bool {
         let reads = self.0.can_list(key, bucket);
         if reads {
@@ -373,14 +373,14 @@ impl Person<'_> {
         reads
     }
 
-    /// Leaves out of the secret's description whether it is rotated.
+    /// Makes the secret's description leave out whether it is rotated.
     pub fn leave_rotation_unsaid(&self, secret: &str) {
         self.secret("rotation unsaid".to_owned(), secret, |secret, _| {
             secret.rotation = Rotation::Unsaid;
         });
     }
 
-    /// Moves a label, or takes it off.
+    /// Moves or removes a label.
     pub fn move_label(&self, secret: &str, label: &str, to: Option<&VersionId>) {
         self.secret(format!("move {label}"), secret, |secret, _| {
             let from = secret.holder(label).cloned();
@@ -418,7 +418,7 @@ impl Person<'_> {
         });
     }
 
-    /// Has the organization forbid to delete a secret at once.
+    /// Makes the organization forbid deleting a secret at once.
     pub fn deny_forced_deletion(&self) {
         self.act("deny forced deletion".to_owned(), |state, _| {
             state.secrets.forced_deletion_denied = true;
@@ -445,7 +445,7 @@ impl Person<'_> {
         })
     }
 
-    /// Does it, and takes the blame for every key that is unstored afterwards.
+    /// Does it, and excuses every key that is unstored afterwards.
     fn act<T>(&self, what: String, change: impl FnOnce(&mut State, At) -> T) -> T {
         let mut state = self.0.state();
         state.log.push(format!("by hand: {what}"));

@@ -26,9 +26,9 @@ pub struct Stacks {
 /// How late a change shows. Nothing lags unless a test says so.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ViewLag {
-    /// For so long after a change.
+    /// For this long after a change.
     pub time: Duration,
-    /// And for so many looks after it.
+    /// And for this many looks after it.
     pub looks: u32,
 }
 
@@ -45,7 +45,7 @@ enum ResourceRecord {
     Gone,
 }
 
-/// A value with those before it, to be shown late.
+/// A value with its predecessors, to be shown late.
 #[derive(Clone)]
 struct Recorded<T> {
     values: Vec<(Instant, T)>,
@@ -167,7 +167,7 @@ impl Account {
         self.state().stacks.lag = lag;
     }
 
-    /// Throttles so many questions from now on.
+    /// Throttles this many questions from now on.
     pub fn throttle_views(&self, questions: u32) {
         self.state().stacks.throttled = questions;
     }
@@ -221,7 +221,7 @@ impl Account {
         stacks.set_resource(stack_id, logical_id, record);
     }
 
-    /// Takes the resource out of the stack.
+    /// Removes the resource from the stack.
     pub fn forget_resource(&self, stack_id: &str, logical_id: &str) {
         self.note(format_args!("-- {logical_id} gone"));
         let stacks = &mut self.state().stacks;

@@ -31,14 +31,14 @@ pub struct IamUser {
     pub tags: TagMap,
     pub boundary: Option<String>,
     pub policies: BTreeMap<String, InlinePolicy>,
-    /// Also the deleted ones, which a lagging list still shows.
+    /// All keys, with the deleted ones, which a lagging list still shows.
     pub keys: Vec<IamKey>,
     pub attachments: BTreeSet<Attachment>,
     pub made: Instant,
     pub tags_set: Instant,
 }
 
-/// An inline policy, with the document that counted before a change.
+/// An inline policy, with the document from before the last change.
 #[derive(Clone)]
 pub struct InlinePolicy {
     pub document: String,
@@ -57,7 +57,7 @@ pub struct IamKey {
     pub deleted: Option<Instant>,
     /// Its uses, as IAM has recorded them.
     pub uses: Vec<Used>,
-    /// Made or orphaned by a person: nobody's run is to blame that it is unstored.
+    /// Made or orphaned by a person, so no run is blamed for a key that is unstored.
     pub persons: bool,
 }
 
@@ -90,7 +90,7 @@ impl Iam {
         self.users.insert(user.name.to_lowercase(), user);
     }
 
-    /// Takes a user out of the account as it is.
+    /// Takes a user out of the account, with everything attached to it.
     pub fn remove(&mut self, name: &str) -> Option<IamUser> {
         self.users.remove(&name.to_lowercase())
     }
@@ -174,7 +174,7 @@ impl Iam {
         }
     }
 
-    /// The user and the key with this id, deleted ones apart.
+    /// The user and the key with this id, unless it is deleted.
     pub fn key(&self, id: &str) -> Option<(&IamUser, &IamKey)> {
         self.users().find_map(|user| {
             let key = user.living_keys().find(|key| key.id.as_str() == id)?;
@@ -192,7 +192,7 @@ pub fn no_such_user(name: &str) -> super::Refusal {
     )
 }
 
-/// What a removing call on a missing user gives.
+/// The answer to a removing call on a missing user.
 pub fn removing_missing(operation: &str, at: At) -> Effect<()> {
     match at.lags.missing {
         Missing::IsGone => Ok(()),
@@ -203,7 +203,7 @@ pub fn removing_missing(operation: &str, at: At) -> Effect<()> {
     }
 }
 
-/// Adds to tags what IAM lets be added: keys are equal ignoring case, and the new spelling stays.
+/// Adds tags as IAM does: keys are equal ignoring case, and the new spelling stays.
 pub fn check_user_tags(present: &TagMap, added: &TagMap) -> Effect<TagMap> {
     let mut all = present.clone();
     let lower: BTreeSet<_> = added.keys().map(|key| key.to_lowercase()).collect();
@@ -276,7 +276,7 @@ impl IamUser {
         self.keys.iter().filter(listed).map(seen).collect()
     }
 
-    /// Makes a key out of this number; `None` where IAM's limit of two is reached.
+    /// Makes a key from this number; `None` if the user has two already.
     pub fn make_key(&mut self, number: u64, at: At) -> Option<&mut IamKey> {
         if self.living_keys().count() >= 2 {
             return None;

@@ -84,7 +84,7 @@ impl State {
         }
     }
 
-    /// Records it if the key that is always to work does not.
+    /// Records it if the key that must always work does not.
     pub(super) fn check_watched(&mut self) {
         let Some(name) = self.watched.clone() else {
             return;
@@ -115,7 +115,7 @@ impl State {
         })
     }
 
-    /// What is wrong with the user and its secret, if this is to be a finished pair.
+    /// What is wrong with the user and its secret as a finished pair.
     fn faults_of_pair(&self, user: &UserName, owner: &Owner) -> Vec<String> {
         let name = user.as_str();
         let Some(found) = self.iam.user(name) else {
@@ -193,7 +193,7 @@ fn value_holds(value: &str, secret_half: &str) -> bool {
 }
 
 impl Account {
-    /// From now on the key in use has to work after every single call.
+    /// From now on, the current key has to work after every single call.
     pub fn watch(&self, user: &str) {
         self.state().watched = Some(UserName::parse(user).expect("a user name"));
     }
@@ -232,7 +232,7 @@ impl Account {
         self.assert_no(&faults);
     }
 
-    /// Fails the test if anything at all is left of this owner's, in any name; secrets pending deletion count as gone.
+    /// Fails the test if anything of this owner is left, under any name. Secrets pending deletion count as gone.
     #[track_caller]
     pub fn assert_nothing_of(&self, owner: &Owner) {
         let state = self.state();
@@ -249,7 +249,7 @@ impl Account {
         self.assert_no(&faults);
     }
 
-    /// Records every key that no secret holds and that no person is to blame for.
+    /// Records every key that no secret holds and that no person made or orphaned.
     pub fn check_all_stored(&self) {
         let mut state = self.state();
         let orphans: Vec<_> = (state.iam.users())
@@ -260,7 +260,7 @@ impl Account {
         state.violations.extend(orphans);
     }
 
-    /// What is not this owner's, thing by thing, to be compared with a later look.
+    /// Everything that is not this owner's, to compare with a later look.
     pub fn foreign_to(&self, owner: &Owner) -> BTreeMap<String, String> {
         let state = self.state();
         let users = state.iam.users().filter(|user| !owner.owns(&user.tags));

@@ -1,4 +1,4 @@
-//! SNS: what people are told.
+//! SNS: the messages that people get.
 
 use publisher_s3_access::cloud::{ErrorKind, Message, Notifier, Result, Subscriptions, TopicArn};
 
@@ -24,7 +24,7 @@ impl Notifier for Account {
             if message.body().contains("s3cr3t/+") {
                 state
                     .violations
-                    .push("a message holds a secret key".to_owned());
+                    .push("a message contains a secret key".to_owned());
             }
             state.messages.push(message.clone());
             Ok(())
@@ -44,12 +44,12 @@ impl Notifier for Account {
 }
 
 impl Account {
-    /// What people were told so far, oldest first.
+    /// The messages so far, oldest first.
     pub fn messages(&self) -> Vec<Message> {
         self.state().messages.clone()
     }
 
-    /// Takes what people were told since the last time.
+    /// Takes the messages since the last time.
     pub fn take_messages(&self) -> Vec<Message> {
         std::mem::take(&mut self.state().messages)
     }

@@ -1,4 +1,4 @@
-//! The port, as this account answers it. The rules themselves stand in the services' own modules.
+//! The port, as this account answers it. The rules are in the services' own modules.
 
 use std::time::SystemTime;
 
@@ -562,7 +562,7 @@ impl Account {
         .await
     }
 
-    /// Takes something off a user; a missing user has nothing to take off.
+    /// Removes something from a user. A missing user has nothing to remove.
     async fn strip_user(
         &self,
         operation: &'static str,

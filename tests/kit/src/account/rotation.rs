@@ -20,7 +20,7 @@ impl Account {
         Ok(token)
     }
 
-    /// What a new schedule's own test ends with.
+    /// How a new schedule's own test ends.
     pub fn forget_rotation(&self, secret: &str, token: &VersionId) {
         let mut state = self.state();
         let secret = state

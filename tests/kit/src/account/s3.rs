@@ -1,4 +1,4 @@
-//! S3 and STS as a holder of the user's key meets them.
+//! S3 and STS, as seen with the user's key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,18 +27,18 @@ pub struct Bucket {
     policy: BucketPolicy,
 }
 
-/// What an object is to somebody who reads its first byte.
+/// What reading an object's first byte gives.
 #[derive(Clone, Debug)]
 pub enum Object {
     /// It has bytes.
     Plain,
-    /// It has none: the range cannot be satisfied.
+    /// It is empty: the range cannot be satisfied.
     Empty,
     /// It lies in an archive.
     Archived,
     /// It is encrypted with a key that the reader would have to send.
     CustomerKey,
-    /// Its class does not tell that it lies in an archive, as with intelligent tiering.
+    /// It lies in an archive, but its class does not show that, as with intelligent tiering.
     ArchivedAfterAll,
     /// It is deleted right after it was listed.
     GoneMeanwhile,
@@ -73,7 +73,7 @@ impl Account {
         buckets.by_name.insert(name.to_owned(), bucket);
     }
 
-    /// Takes the region for one that the account has not enabled.
+    /// Makes the region one that the account has not enabled.
     pub fn region_is_not_enabled(&self, region: &str) {
         let buckets = &mut self.state().buckets;
         buckets.not_enabled.insert(region.to_owned());
@@ -209,7 +209,7 @@ impl State {
         Err(refusal(ErrorKind::Rejected, "PermanentRedirect", message))
     }
 
-    /// Judges a request by the user's inline policies, for real.
+    /// Judges a request by the user's inline policies, as IAM would.
     fn authorize(&self, user: &IamUser, request: &Request<'_>, at: At) -> Effect<()> {
         let why = match request.judged_by(user.effective_policies(at)) {
             Decision::Allowed => return Ok(()),

@@ -18,7 +18,7 @@ pub struct Secrets {
     by_name: BTreeMap<String, StoredSecret>,
     /// KMS keys that cannot be used to encrypt a secret.
     pub broken_kms_keys: BTreeSet<String>,
-    /// Whether the organization forbids to delete a secret at once.
+    /// Whether the organization forbids deleting a secret at once.
     pub forced_deletion_denied: bool,
 }
 
@@ -241,7 +241,7 @@ impl StoredSecret {
         self.versions.iter().map(seen).collect()
     }
 
-    /// Fails where the secret is pending deletion, as every call but a few does. The port calls that a conflict.
+    /// Fails if the secret is pending deletion, as nearly every call does. The port calls that a conflict.
     pub fn must_live(&self) -> Effect<()> {
         match self.deleted_until {
             Some(_) => Err(refusal(
@@ -295,7 +295,7 @@ impl StoredSecret {
         Ok(PutVersion::Stored)
     }
 
-    /// The version of this id; an empty one where there is none.
+    /// The version with this id; an empty one if there is none.
     pub fn make_version(&mut self, id: &VersionId, at: At) -> &mut StoredVersion {
         self.versions.entry(id.clone()).or_insert(StoredVersion {
             value: None,
@@ -310,7 +310,7 @@ impl StoredSecret {
         StoredKey::from_value(&value.into())
     }
 
-    /// Puts a label on a version and takes it off its holder; the holder of `AWSCURRENT` becomes `AWSPREVIOUS`.
+    /// Moves a label to a version. The old holder of `AWSCURRENT` becomes `AWSPREVIOUS`.
     pub fn attach(&mut self, label: &str, to: &VersionId) {
         let from = self.holder(label).cloned();
         if from.as_ref() == Some(to) {

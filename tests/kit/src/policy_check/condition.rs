@@ -63,7 +63,7 @@ impl Context<'_> {
             _ => return None,
         };
         let Some(values) = values else {
-            // A negated comparison is true of a key that is not there.
+            // A negated comparison is true of a missing key.
             let vacuous = quantity == Quantity::All || negated && quantity == Quantity::One;
             return Some(if_exists || vacuous);
         };

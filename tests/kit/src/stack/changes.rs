@@ -1,5 +1,5 @@
-//! What people do to a resource of a stack beside updating it: taking it out of the template, putting it in again, and
-//! going on without a rollback.
+//! What people do to a resource besides updating it: take it out of the template, put it back, and go on without a
+//! rollback.
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ impl Stack {
         }
     }
 
-    /// An update with `--disable-rollback`: what failed stays as it is until the next one.
+    /// An update with `--disable-rollback`. After a failure, everything stays as it is until the next update.
     pub async fn update_for_good(
         &mut self,
         properties: Value,

@@ -62,7 +62,7 @@ impl Template {
 }
 
 impl Template {
-    /// The same with those that these need in turn.
+    /// The same, with the resources that these need in turn.
     pub fn all_dependencies(&self, logical_id: &str) -> BTreeSet<String> {
         let mut all = BTreeSet::new();
         let mut open = vec![logical_id.to_owned()];

@@ -1,4 +1,4 @@
-//! A stack made from the template, as far as `CloudFormation` would know it before it makes a resource.
+//! A stack made from the template, as far as `CloudFormation` knows it before it makes a resource.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub const ACCOUNT: &str = "111122223333";
 pub const NAME: &str = "genomes-for-publisher";
 
 pub struct Stack {
-    /// Without what is not made, because its condition does not hold.
+    /// Without the resources whose condition does not hold.
     pub template: Template,
     place: Place,
     parameters: BTreeMap<String, String>,
@@ -72,7 +72,7 @@ impl Stack {
         Self::new(COMMERCIAL, &[("Buckets", "genomes")])
     }
 
-    /// The same with rotation on a schedule, and somebody who is told of it.
+    /// The same with rotation on a schedule, and somebody to notify.
     pub fn rotating(place: Place) -> Self {
         let given = [
             ("Buckets", "genomes,s3://cohort/phase-1/"),
@@ -98,7 +98,7 @@ impl Stack {
         format!("arn:{partition}:cloudformation:{region}:{ACCOUNT}:stack/{NAME}/00000000-1111")
     }
 
-    /// What `Ref` gives of a resource; a managed policy's is its ARN.
+    /// What `Ref` gives for a resource; for a managed policy, its ARN.
     pub fn physical_id(&self, logical_id: &str) -> String {
         let name = format!("{NAME}-{logical_id}-ABCDEFGHIJKL");
         if self.template.resource(logical_id)["Type"] == "AWS::IAM::ManagedPolicy" {
@@ -129,7 +129,7 @@ impl Stack {
                     _ => format!("arn:{partition}:lambda:{region}:{ACCOUNT}:function:{name}"),
                 }
             }
-            // The `+` is there to be escaped where it must be.
+            // The `+` shows whether it is escaped where it must be.
             _ => format!("{logical_id}+{attribute}"),
         }
     }
@@ -139,7 +139,7 @@ impl Stack {
         self.resolve(value).unwrap_or_default()
     }
 
-    /// `None` is `AWS::NoValue`. A function that is not known here fails the test, rather than hide something.
+    /// `None` is `AWS::NoValue`. An unknown function fails the test, so that nothing stays hidden.
     fn resolve(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Array(items) => {
@@ -232,7 +232,7 @@ impl Stack {
         result
     }
 
-    /// What the template's rules say against the parameters: CloudFormation then makes nothing.
+    /// What the template's rules say against the parameters. CloudFormation then makes nothing.
     pub fn refusals(&self) -> Vec<String> {
         let rules = self.template.section("Rules").values();
         let holds = |rule: &&Value| {

@@ -198,7 +198,7 @@ async fn a_third_key_is_not_made_even_beside_inactive_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_is_not_deleted_while_anything_hangs_on_it() {
+async fn a_user_is_not_deleted_while_anything_is_attached_to_it() {
     let account = Account::new();
     make_user(&account).await;
     let key = make_key(&account).await;
@@ -239,7 +239,7 @@ async fn a_user_is_not_deleted_while_anything_hangs_on_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn taking_a_user_out_of_a_group_is_held_against_the_run() {
+async fn removing_a_user_from_a_group_is_held_against_the_run() {
     let account = Account::new();
     make_user(&account).await;
     let group = Attachment {

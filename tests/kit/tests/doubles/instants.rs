@@ -131,7 +131,7 @@ async fn a_pair_is_in_order_only_when_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_is_seen() {
+async fn leftovers_are_noticed() {
     let (account, arn, _) = pair().await;
     let left = |account: &Account| {
         catch_unwind(AssertUnwindSafe(|| account.assert_gone(USER))).is_err()

@@ -222,7 +222,7 @@ async fn a_deleted_secret_is_gone_after_its_window_or_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replicas_are_in_the_way_of_deletion() {
+async fn replicas_prevent_deletion() {
     let account = Account::new();
     let arn = make_secret(&account).await;
     account.by_hand().replicate(SECRET, "eu-west-1");

@@ -1,0 +1,214 @@
+//! Reads a user and its secret.
+
+use std::collections::BTreeMap;
+
+use backon::Retryable;
+use futures_util::future::{join, join3, try_join_all};
+use tracing::warn;
+
+use super::{ObservedSecret, ObservedUser, Pair};
+use crate::cloud::{
+    AttachmentKind, Cloud, CloudError, ErrorKind, Result, Secret, SecretState, VersionId,
+};
+use crate::names::{PolicyName, UserName};
+use crate::ownership::Ownership;
+use crate::run::Run;
+use crate::secret::{Label, StoredKey};
+use crate::waits::while_iam_lags;
+
+/// The pair with what its secret holds.
+///
+/// # Errors
+/// A call failed.
+pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
+    run.patiently(async || {
+        let (user, secret) = join(user(run, name, &[]), secret_with_values(run, name)).await;
+        let mut pair = Pair {
+            name: name.clone(),
+            user: user?,
+            secret: secret?,
+            renamed_to: None,
+        };
+        find_renamed(run, &mut pair).await?;
+        Ok(pair)
+    })
+    .await
+}
+
+/// The pair with everything that is attached to the user. Reads the secret's values only if the user's own tags do not
+/// tell whose it is.
+///
+/// # Errors
+/// A call failed.
+pub(super) async fn pair_with_attachments<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+) -> Result<Pair> {
+    run.patiently(async || {
+        let (user, secret) = join(user(run, name, &AttachmentKind::ALL), secret(run, name)).await;
+        let mut pair = Pair {
+            name: name.clone(),
+            user: user?,
+            secret: secret?,
+            renamed_to: None,
+        };
+        let user_unclear = pair
+            .user
+            .as_ref()
+            .is_none_or(|user| user.ownership == Ownership::Untagged);
+        if let Some(secret) = &mut pair.secret
+            && user_unclear
+            && secret.ownership == Ownership::Ours
+            && secret.secret.state == SecretState::Live
+        {
+            read_values(run, secret).await?;
+        }
+        find_renamed(run, &mut pair).await?;
+        Ok(pair)
+    })
+    .await
+}
+
+async fn user<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+    kinds: &[AttachmentKind],
+) -> Result<Option<ObservedUser>> {
+    let cloud = run.cloud;
+    let lists = join3(
+        cloud.list_policies(name),
+        cloud.list_keys(name),
+        try_join_all(kinds.iter().map(|kind| cloud.list_attachments(name, *kind))),
+    );
+    let (found, (policies, keys, attachments)) = join(cloud.find_user(name), lists).await;
+    // The lists, and their errors, mean something only if the user exists.
+    let Some(user) = found? else { return Ok(None) };
+    let documents = policies?
+        .into_iter()
+        .map(|policy| document(cloud, name, policy));
+    let policies = try_join_all(documents)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
+    let attachments = attachments?.into_iter().flatten().collect();
+    let ownership = run.owner.classify(&user.tags);
+    Ok(Some(ObservedUser {
+        user,
+        ownership,
+        policies,
+        keys: keys?,
+        attachments,
+        last_used: BTreeMap::new(),
+    }))
+}
+
+/// The secret without its values.
+async fn secret<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Option<ObservedSecret>> {
+    let name = name.secret_name();
+    let (found, versions) =
+        join(run.cloud.find_secret(&name), run.cloud.list_versions(&name)).await;
+    let Some(secret) = found? else {
+        return Ok(None);
+    };
+    // A secret that is pending deletion may refuse to list its versions. It is restored first.
+    let versions = match secret.state {
+        SecretState::Live => versions?,
+        SecretState::PendingDeletion => Vec::new(),
+    };
+    let ownership = run.owner.classify(&secret.tags);
+    Ok(Some(ObservedSecret {
+        secret,
+        ownership,
+        versions,
+        stored: BTreeMap::new(),
+        unreadable: None,
+    }))
+}
+
+/// The secret with what its labelled versions hold. Never reads a stranger's.
+async fn secret_with_values<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+) -> Result<Option<ObservedSecret>> {
+    let mut observed = secret(run, name).await?;
+    if let Some(observed) = &mut observed
+        && matches!(
+            observed.ownership,
+            Ownership::Ours | Ownership::PreviousStack
+        )
+        && observed.secret.state == SecretState::Live
+    {
+        read_values(run, observed).await?;
+    }
+    Ok(observed)
+}
+
+/// Reads what the labelled versions hold. A secret whose KMS key is disabled, denied or gone cannot be read, however
+/// often one tries. It then proves nothing.
+pub(super) async fn read_values<C: Cloud>(
+    run: &Run<'_, C>,
+    secret: &mut ObservedSecret,
+) -> Result<()> {
+    let refused =
+        |error: &CloudError| matches!(error.kind, ErrorKind::Denied | ErrorKind::Rejected);
+    let read = (|| stored(run.cloud, &secret.secret))
+        .retry(while_iam_lags())
+        .when(|error| refused(error) && run.is_lagging());
+    match read.await {
+        Ok(stored) => secret.stored = stored,
+        Err(error) if refused(&error) => {
+            warn!(%error, "the secret cannot be read, so it proves nothing");
+            secret.unreadable = Some(error);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// A policy and its document; `None` if it went away since it was listed.
+async fn document<C: Cloud>(
+    cloud: &C,
+    user: &UserName,
+    policy: PolicyName,
+) -> Result<Option<(PolicyName, String)>> {
+    Ok(cloud
+        .get_policy(user, &policy)
+        .await?
+        .map(|document| (policy, document)))
+}
+
+async fn stored<C: Cloud>(
+    cloud: &C,
+    secret: &Secret,
+) -> Result<BTreeMap<VersionId, Option<StoredKey>>> {
+    let read = async |version: &VersionId| {
+        let value = cloud.read_version(&secret.arn, version).await?;
+        let key = |value| (version.clone(), StoredKey::from_value(&value));
+        Ok::<_, CloudError>(value.map(key))
+    };
+    Ok(try_join_all(secret.labels.keys().map(read))
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// Before a user counts as gone, checks whether a user of another name has its key. Renaming a user moves its keys and
+/// policies too.
+async fn find_renamed<C: Cloud>(run: &Run<'_, C>, pair: &mut Pair) -> Result<()> {
+    if let Pair {
+        user: None,
+        secret: Some(secret),
+        ..
+    } = &*pair
+        && secret.ownership == Ownership::Ours
+        && let Some(key) = secret
+            .labelled(Label::Current)
+            .and_then(|version| secret.key_of(version))
+    {
+        let owner = run.cloud.key_owner(&key.id).await?;
+        pair.renamed_to = owner.filter(|owner| owner != pair.name.as_str());
+    }
+    Ok(())
+}
