@@ -218,6 +218,7 @@ impl<'a> Story<'a> {
         let event = json!({
             "source": "aws.secretsmanager",
             "detail-type": "Secret Label Updated",
+            "time": "2026-11-24T06:00:00Z",
             "resources": [self.settled()?.output("SecretArn")?],
             "detail": {"labelUpdated": "AWSCURRENT"},
         });
