@@ -83,6 +83,13 @@ pub enum Step {
         /// The key stored there; `None` means the key that this plan made.
         key: Option<AccessKeyId>,
     },
+    /// Move `AWSPREVIOUS` back to the key before the one that was replaced, which is dead.
+    KeepPrevious {
+        /// Where `AWSCURRENT` was taken from, and so where the label is now.
+        from: VersionId,
+        /// The version whose key works on.
+        to: VersionId,
+    },
     /// Take a label off a version.
     DropLabel {
         label: Label,
@@ -251,6 +258,9 @@ impl fmt::Display for Step {
             }
             Self::Promote { from, to, .. } => {
                 write!(f, "move AWSCURRENT from version {from} to {to}")
+            }
+            Self::KeepPrevious { from, to } => {
+                write!(f, "move AWSPREVIOUS from version {from} to {to}")
             }
             Self::DropLabel { label, version } => {
                 write!(f, "remove {label} from version {version}")

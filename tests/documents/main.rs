@@ -13,6 +13,7 @@ mod deployer;
 mod examples;
 mod links;
 mod messages;
+mod notifications;
 mod pages;
 mod policies;
 mod reference;

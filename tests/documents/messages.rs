@@ -111,7 +111,7 @@ fn varied(message: &str) -> String {
 }
 
 /// The texts between quotation marks, comments left out.
-fn literals(code: &str) -> Vec<String> {
+pub(crate) fn literals(code: &str) -> Vec<String> {
     let code: Vec<&str> = code
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"))
@@ -125,7 +125,7 @@ fn literals(code: &str) -> Vec<String> {
 }
 
 /// A file with the text of literals that go over several lines joined as the compiler does it.
-fn joined(code: &str) -> String {
+pub(crate) fn joined(code: &str) -> String {
     code.split("\\\n").map(str::trim_start).collect()
 }
 

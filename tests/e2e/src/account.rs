@@ -19,6 +19,7 @@ use crate::{
 };
 
 pub(crate) mod buckets;
+mod functions;
 pub(crate) mod identities;
 mod refusal;
 pub(crate) mod secrets;
@@ -169,6 +170,11 @@ impl Account {
         account.id = text(&identity["Account"])?;
         account.caller = text(&identity["Arn"])?;
         Ok(account)
+    }
+
+    /// Whether it is an emulator, which reaches this machine.
+    pub(crate) fn is_emulated(&self) -> bool {
+        self.settling == EMULATED_SETTLING
     }
 
     pub(crate) fn region(&self) -> &str {

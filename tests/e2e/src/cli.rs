@@ -84,6 +84,9 @@ pub(crate) struct Acceptance {
     /// A bucket of the account with at least one object; nothing in it is changed
     #[arg(long, env = "BUCKET")]
     pub(crate) bucket: String,
+    /// The ARN of a policy that bounds the functions' roles, where your organization demands one
+    #[arg(long, env = "ROLE_BOUNDARY")]
+    pub(crate) role_boundary: Option<String>,
     /// Do not ask whether this is the right account
     #[arg(long)]
     pub(crate) yes: bool,

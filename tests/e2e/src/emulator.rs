@@ -20,6 +20,8 @@ const POLL: Duration = Duration::from_millis(50);
 const ACCOUNT: &str = "012345678912";
 /// The log that says how the functions' requests fit AWS's models.
 pub(crate) const REQUESTS: &str = "requests.jsonl";
+/// Where tests say what time has brought.
+pub(crate) const DATES: &str = "dates";
 
 /// A running emulator; dropping it ends it.
 #[derive(Debug)]
@@ -60,6 +62,8 @@ impl Emulator {
             .args(["--port", "0", "--account", ACCOUNT])
             .arg("--requests")
             .arg(workplace.logs().join(REQUESTS))
+            .arg("--dates")
+            .arg(workplace.scratch().join(DATES))
             .env("EXTRA_RESPONSE_ORIGINS", sink);
         let mut command = match after {
             // The driver holds the other end of its input, so the emulator cannot outlive it.

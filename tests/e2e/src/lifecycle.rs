@@ -16,6 +16,7 @@ use crate::{
 mod ending;
 mod reading;
 mod rotating;
+mod watching;
 
 /// A step of the story, with notes for the person who watches.
 type Step = (
@@ -24,7 +25,7 @@ type Step = (
 );
 
 /// From nothing to a stack that is used, updated and rotated.
-const LIVING: [Step; 8] = [
+const LIVING: [Step; 10] = [
     ("Buckets hold genomic files", reading::fill_buckets),
     ("`sam deploy` creates the stack", reading::deploy),
     (
@@ -51,7 +52,17 @@ const LIVING: [Step; 8] = [
         "On a schedule, Secrets Manager makes the next key, which ends the first one",
         rotating::rotate_on_schedule,
     ),
+    (
+        "The next rotation is held up: Publisher may still read with the key before",
+        rotating::hold_up,
+    ),
+    ("`make status` says that all is healthy", watching::ask),
 ];
+/// What needs an emulator, because a message has to reach this machine.
+const WATCHED: [Step; 1] = [(
+    "Somebody changes a bucket's policy, and the daily check tells of it",
+    watching::tell_of_bucket_policy,
+)];
 /// Back to nothing.
 const ENDING: [Step; 2] = [
     ("`sam delete` removes the stack", ending::delete_stack),
@@ -89,6 +100,8 @@ pub(crate) struct Names {
     /// A bucket that no stack names.
     pub(crate) other: String,
     pub(crate) artifacts: String,
+    /// The policy that bounds the functions' roles, where an organization demands one.
+    pub(crate) role_boundary: Option<String>,
 }
 
 /// A story and what is known so far.
@@ -122,8 +135,13 @@ impl<'a> Lifecycle<'a> {
             Until::Deleted => &ENDING,
             Until::Used => &[],
         };
+        let watched: &[Step] = if self.account.is_emulated() {
+            &WATCHED
+        } else {
+            &[]
+        };
         let mut failed = false;
-        for (name, step) in LIVING.iter().chain(ending) {
+        for (name, step) in LIVING.iter().chain(watched).chain(ending) {
             if failed {
                 report.not_run(name);
             } else {

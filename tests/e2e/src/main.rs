@@ -7,7 +7,7 @@
 //! [`release`] is what a person has who builds nothing. They see an [`account`]
 //! through the command lines of an administrator ([`sam`], [`stack`]) and of a [`publisher`], and do not
 //! know the [`emulator`], which judges the functions' [`requests`]; a [`sink`] takes the function's answers where
-//! CloudFormation would. A [`runtime`] runs one function as Lambda does. [`status`] is for an operator, and tests nothing. [`process`],
+//! CloudFormation would, an [`inbox`] the messages to people, and [`dates`] say what time has brought. A [`runtime`] runs one function as Lambda does. [`status`] is for an operator, and tests nothing. [`process`],
 //! [`interrupt`], [`redaction`], [`workplace`] and [`report`] keep it all in order.
 
 use std::process::ExitCode;
@@ -17,7 +17,9 @@ use clap::Parser;
 mod account;
 mod bench;
 mod cli;
+mod dates;
 mod emulator;
+mod inbox;
 mod interrupt;
 mod lifecycle;
 mod policy_meaning;

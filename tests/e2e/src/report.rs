@@ -45,6 +45,14 @@ impl Notes {
     pub(crate) fn add(&mut self, line: impl Display) {
         self.0.push(line.to_string());
     }
+
+    /// Adds a whole text below its title.
+    pub(crate) fn add_text(&mut self, title: &str, text: impl Display) {
+        self.add(title);
+        for line in text.to_string().trim_end().lines() {
+            self.add(format!("  | {line}"));
+        }
+    }
 }
 
 impl Report {

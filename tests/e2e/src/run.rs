@@ -51,6 +51,7 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
         second: "genomes-cohort-b".to_owned(),
         other: "clinic-private".to_owned(),
         artifacts: "publisher-demo-artifacts".to_owned(),
+        role_boundary: None,
     };
     let user = names.user.clone();
     let mut story = Lifecycle::new(&workplace, &account, names);
@@ -210,6 +211,10 @@ pub(crate) fn acceptance(arguments: &cli::Acceptance) -> anyhow::Result<bool> {
         second: format!("{name}-second"),
         other: format!("{name}-other"),
         artifacts: format!("{name}-artifacts"),
+        role_boundary: arguments
+            .role_boundary
+            .clone()
+            .filter(|arn| !arn.is_empty()),
     };
     let mut story = Lifecycle::new(&workplace, &account, names);
     if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
@@ -287,6 +292,7 @@ fn test_names() -> Names {
         second: "lifecycle-second".to_owned(),
         other: "lifecycle-other".to_owned(),
         artifacts: "lifecycle-artifacts".to_owned(),
+        role_boundary: None,
     }
 }
 

@@ -14,6 +14,9 @@ use crate::{
 /// `sam build` writes the template that the other commands take.
 pub(crate) const BUILT: &str = ".aws-sam/build/template.yaml";
 
+/// A tag of every stack that is deployed with `sam`, which user and secret get too.
+pub(crate) const STACK_TAG: (&str, &str) = ("CostCenter", "4711");
+
 /// Template parameters, such as `("Buckets", "genomes")`.
 pub(crate) type Parameters<'a> = &'a [(&'a str, &'a str)];
 
@@ -42,12 +45,14 @@ impl Account {
             "CAPABILITY_IAM",
             "--no-confirm-changeset",
             "--no-progressbar",
-            "--parameter-overrides",
+            "--tags",
         ];
+        let (key, value) = STACK_TAG;
+        let tag = [format!("{key}={value}"), "--parameter-overrides".to_owned()];
         let overrides = parameters
             .iter()
             .map(|(key, value)| format!("{key}={value}"));
-        let finished = self.sam(fixed).args(overrides).succeed();
+        let finished = self.sam(fixed).args(tag).args(overrides).succeed();
         log(workplace, "sam-deploy.log", finished)
     }
 

@@ -19,6 +19,7 @@ mod runtime;
 mod schedule;
 mod tags;
 mod upgrade;
+mod watch;
 
 /// A test: its sentence, and the function that checks it.
 pub(crate) type Scenario = (
@@ -31,6 +32,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         releases::SCENARIOS,
         schedule::SCENARIOS,
+        watch::SCENARIOS,
         forgery::SCENARIOS,
         late::SCENARIOS,
         examples::SCENARIOS,

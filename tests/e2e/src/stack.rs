@@ -22,8 +22,14 @@ pub(crate) const FUNCTION: &str = "Function";
 pub(crate) const ROTATION: &str = "RotationFunction";
 /// The topic for notifications.
 pub(crate) const TOPIC: &str = "NewKeyTopic";
+/// What has Secrets Manager rotate the secret.
+pub(crate) const SCHEDULE: &str = "RotationSchedule";
+/// The rule that has the check made once a day.
+pub(crate) const CHECK: &str = "CheckRule";
 /// The function's role.
 pub(crate) const ROLE: &str = "FunctionRole";
+/// The role of the function that Secrets Manager calls.
+pub(crate) const ROTATION_ROLE: &str = "RotationRole";
 /// The managed policy that bounds the user.
 pub(crate) const BOUNDARY: &str = "Boundary";
 

@@ -77,7 +77,7 @@ fn aws(arguments: &cli::Status, command: &[&str]) -> anyhow::Result<String> {
 }
 
 /// The report for people, and whether the stack is healthy.
-fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
+pub(crate) fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
     let healthy = answer["healthy"]
         .as_bool()
         .context("this is not the report of a check")?;

@@ -1,6 +1,6 @@
 """MiniStack as an AWS account for the demo and the end-to-end tests.
 
-    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--account ID] [--stop-at-eof] [--requests FILE]
+    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--account ID] [--stop-at-eof] [--dates FOLDER] [--requests FILE]
 
 Prints `ready http://127.0.0.1:PORT` on standard output when it answers; its log goes to standard error.
 It runs until SIGTERM or SIGINT and then removes its data; with `--stop-at-eof` also until standard input ends,
@@ -11,6 +11,8 @@ of the caller's AWS set-up is let through; `EXTRA_RESPONSE_ORIGINS` is, with the
 """
 
 import argparse
+import contextvars
+import json
 import os
 import signal
 import socket
@@ -21,6 +23,7 @@ import time
 import urllib.request
 
 import cloudformation
+import dates
 import service_models
 from rotation import rotate_by_function
 
@@ -75,6 +78,39 @@ def fill_permissions_boundary(iam_actions):
         return {**context, "iam:PermissionsBoundary": boundary} if boundary else context
 
     iam_actions.request_tag_context = with_boundary
+
+
+def bound_roles(iam_actions):
+    """Give roles of stacks their boundary, and say so where a boundary alone denies: MiniStack's CloudFormation drops the
+    first, and its refusals blame the identity's policies."""
+    from ministack.core import iam_evaluator
+    from ministack.services import iam
+    from ministack.services.cloudformation import provisioners
+
+    handlers, by_boundary = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"], contextvars.ContextVar("by_boundary", default=False)
+    evaluate, refuse = iam_evaluator.evaluate, iam_actions.access_denied_response
+
+    def bounded(make, at):
+        def with_boundary(*arguments, **named):
+            made = make(*arguments, **named)
+            iam._roles[made[0]]["PermissionsBoundary"] = arguments[at].get("PermissionsBoundary")
+            return made
+        return with_boundary
+
+    def judged(context, policies, *limits):
+        result = evaluate(context, policies, *limits)
+        by_boundary.set(result.decision == "ImplicitDeny" and evaluate(context, policies).decision == "Allow")
+        return result
+
+    def refused(service, action, principal, request_id, **named):
+        if by_boundary.get() and not named.get("error_code") and not named.get("message"):
+            why = f"because no permissions boundary allows the {action} action"
+            named["message"] = f"User: {principal} is not authorized to perform: {action} {why}"
+        return refuse(service, action, principal, request_id, **named)
+
+    for operation, at in (("create", 1), ("update", 2)):
+        handlers[operation] = bounded(handlers[operation], at)
+    iam_evaluator.evaluate, iam_actions.access_denied_response = judged, refused
 
 
 def speak_tls():
@@ -152,31 +188,59 @@ def list_absent_credentials():
         iam._IAM_HANDLERS.setdefault(action, empty(action, member))
 
 
-def tell_last_use():
-    """Answer when, where and for what a key was last used. MiniStack says "never" for each."""
-    from ministack.core import iam_evaluator
+def name_key_owner(iam_actions):
+    """Judge the question when a key was last used as one about the key's user, which AWS names as its resource."""
     from ministack.services import iam
 
-    enforce, answer, used = iam_evaluator.enforce, iam._IAM_HANDLERS["GetAccessKeyLastUsed"], {}
+    resource_of = iam_actions.extract_resource_arn
 
-    def with_memory(key_id, action, service, region, *rest, **named):
-        refusal = enforce(key_id, action, service, region, *rest, **named)
-        if not isinstance(refusal, iam_evaluator.AuthError):  # A denied request is a use too.
-            date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            used[key_id] = f"<LastUsedDate>{date}</LastUsedDate><Region>{region}</Region><ServiceName>{service}</ServiceName>"
-        return refusal
+    def with_owner(service, method, path, headers, body, query_params, region, account_id):
+        resource = resource_of(service, method, path, headers, body, query_params, region, account_id)
+        if service != "iam" or iam_actions._query_param(query_params, "Action") != "GetAccessKeyLastUsed":
+            return resource
+        key = iam._access_keys.get(iam_actions._query_param(query_params, "AccessKeyId"))
+        return f"arn:aws:iam::{account_id}:user/{key['UserName']}" if key else resource
 
-    def with_use(parameters):
-        status, headers, body = answer(parameters)
-        use = used.get(iam._p(parameters, "AccessKeyId"), "").encode()
-        return status, headers, body.replace(b"<Region>N/A</Region><ServiceName>N/A</ServiceName>", use) if use else body
-
-    iam_evaluator.enforce, iam._IAM_HANDLERS["GetAccessKeyLastUsed"] = with_memory, with_use
+    iam_actions.extract_resource_arn = with_owner
 
 
 def key_arn(key_id, region):
     """The ARN of a KMS key that a request named by ARN or by bare id."""
     return key_id if key_id.startswith("arn:") else f"arn:aws:kms:{region}:{os.environ['MINISTACK_ACCOUNT_ID']}:key/{key_id}"
+
+
+def try_events_again():
+    """Invoke a function up to twice again for an event that it failed at, as Lambda does after one minute and then two."""
+    from ministack.services import eventbridge, lambda_svc
+
+    def attempt(arn, event):
+        for pause in (1, 2, 0):
+            function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+            if not function:  # It is gone.
+                return
+            record = lambda_svc._execution_record_for_config(function, config)
+            if not lambda_svc._execute_function_with_config_scope(record, event).get("error"):
+                return
+            time.sleep(pause)
+
+    def dispatch(arn, payload):
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(attempt, arn, json.loads(payload)), daemon=True).start()
+
+    eventbridge._dispatch_to_lambda = dispatch
+
+
+def name_log_groups():
+    """Tell functions their log group, as Lambda does."""
+    from ministack.services import lambda_svc
+
+    environment = lambda_svc._provided_worker_env
+
+    def with_log_group(config, *rest):
+        group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+        return {**environment(config, *rest), "AWS_LAMBDA_LOG_GROUP_NAME": group}
+
+    lambda_svc._provided_worker_env = with_log_group
 
 
 def echo_function_logs():
@@ -221,6 +285,7 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--account", default="000000000000")
     parser.add_argument("--stop-at-eof", action="store_true")
+    parser.add_argument("--dates", help="a folder where tests say what time has brought, see dates.py")
     parser.add_argument("--requests", type=argparse.FileType("w"), help="where to write how the functions' requests fit AWS's models")
     arguments = parser.parse_args()
     port = arguments.port or free_port()
@@ -230,14 +295,20 @@ def main():
         from ministack.core import iam_actions
 
         fill_permissions_boundary(iam_actions)
+        bound_roles(iam_actions)
         require_decrypt(iam_actions)
         speak_tls()
         tell_bucket_region()
         list_absent_credentials()
-        tell_last_use()
+        name_key_owner(iam_actions)
+        told = dates.Dates(arguments.dates)
+        for tell in (dates.tell_last_use, dates.tell_creation, dates.tell_next_rotation, dates.fire_schedules):
+            tell(told)
         cloudformation.mend()
+        try_events_again()
+        name_log_groups()
         echo_function_logs()
-        rotate_by_function(f"http://127.0.0.1:{port}")
+        rotate_by_function(f"http://127.0.0.1:{port}", told)
         if arguments.requests:
             app.app = service_models.recording(app.app, arguments.requests)
         threading.Thread(target=announce, args=(port,), daemon=True).start()

@@ -16,8 +16,11 @@ class Refused(Exception):
     """A step that the rotation function did not take."""
 
 
-def rotate_by_function(origin):
-    """Let `RotateSecret`, and the resource that asks for it, call the secret's rotation function at this origin."""
+def rotate_by_function(origin, dates):
+    """Let `RotateSecret`, and the resource that asks for it, call the secret's rotation function at this origin.
+
+    A stack is at work on its schedule for as long as a test says.
+    """
     from ministack.core.responses import error_response_json, json_response
     from ministack.services import secretsmanager
     from ministack.services.cloudformation import provisioners, stacks
@@ -43,6 +46,7 @@ def rotate_by_function(origin):
         configure(secret, properties)
         job = try_out if properties.get("RotateImmediatelyOnUpdate") in (False, "false") else take_all
         job(origin, secret, stage(secret))
+        dates.wait(secret["Name"], "ScheduledAt")
         return secret["ARN"], {}
 
     def cancel(physical_id, properties):

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use serde_json::json;
+
 use super::{Account, path_text};
 use crate::{process::Finished, workplace::Workplace};
 
@@ -79,6 +81,26 @@ impl Account {
         ];
         self.aws(command).arg(&file).succeed()?;
         Ok(fs::read(file)?)
+    }
+
+    /// Puts a bucket policy that denies reading to everybody but the administrator.
+    pub(crate) fn deny_reading(&self, bucket: &str) -> anyhow::Result<()> {
+        let policy = json!({"Version": "2012-10-17", "Statement": {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:GetObject", "s3:ListBucket"],
+            "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
+        }});
+        let policy = policy.to_string();
+        let command = ["s3api", "put-bucket-policy", "--bucket", bucket];
+        self.json(command.into_iter().chain(["--policy", &policy]))?;
+        Ok(())
+    }
+
+    /// Removes the policy of a bucket.
+    pub(crate) fn remove_bucket_policy(&self, bucket: &str) -> anyhow::Result<()> {
+        self.json(["s3api", "delete-bucket-policy", "--bucket", bucket])?;
+        Ok(())
     }
 
     /// Removes a bucket with everything in it.

@@ -1,5 +1,7 @@
 //! A new key, and both keys at work.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, ensure};
 
 use super::{Lifecycle, ending::expect_dead, reading::read_both};
@@ -64,7 +66,7 @@ pub(super) fn rotate_on_schedule(
     let oldest = story.keys.first().context("no key was fetched yet")?;
     story
         .account
-        .deactivate_key(&story.names.user, &oldest.key.id)?;
+        .set_key_status(&story.names.user, &oldest.key.id, "Inactive")?;
     let publisher = story.publisher()?;
     // What the schedule does in 45 days.
     let current = story
@@ -81,5 +83,38 @@ pub(super) fn rotate_on_schedule(
     let oldest = story.keys.first().context("no key was fetched yet")?;
     notes.add(expect_dead(story, oldest)?);
     story.keys.push(current);
+    Ok(())
+}
+
+/// The key before was used a moment ago.
+pub(super) fn hold_up(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
+    let (account, secret) = (story.account, story.secret());
+    let stack = story.stack().settle()?;
+    let group = stack.output("RotationLogGroup")?;
+    account.json(["secretsmanager", "rotate-secret", "--secret-id", &secret])?;
+    let line = account.eventually(|| {
+        let log = account.log_lines(group)?;
+        let mut lines = log.lines();
+        let held_up = lines.find(|line| line.contains("the rotation is held up"));
+        let line = held_up.context("the log does not say that the rotation is held up")?;
+        Ok(line.to_owned())
+    })?;
+    account.eventually(|| {
+        let described = account.secret(&secret)?.context("the secret is gone")?;
+        let labels = described["VersionIdsToStages"].to_string();
+        ensure!(!labels.contains("AWSPENDING"), "{labels}");
+        Ok(())
+    })?;
+    let keys = account.key_ids(&story.names.user)?;
+    let both: BTreeSet<_> = story
+        .keys
+        .iter()
+        .rev()
+        .take(2)
+        .map(|stored| stored.key.id.clone())
+        .collect();
+    ensure!(keys == both, "the user has the keys {keys:?}");
+    let line: serde_json::Value = serde_json::from_str(&line)?;
+    notes.add(line["why"].as_str().unwrap_or_default());
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! Green means that the key reads. If it does not, the `Reason` says what to change.
 
 use anyhow::ensure;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Scenario;
 use crate::{
-    account::path_text,
     bench::{BUCKET, Bench, Deployment, OBJECT, assert_names},
     report::Notes,
 };
@@ -114,7 +113,7 @@ fn missing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
 
 fn denied<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     bench.account.create_bucket("genomes-denied")?;
-    deny_reading(bench, "genomes-denied")?;
+    bench.account.deny_reading("genomes-denied")?;
     let mut deployment = bench.stack("denied");
     deployment.set("Buckets", json!(["genomes-denied"]));
     let words = [
@@ -175,7 +174,7 @@ fn failed_rotation<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Resul
     deployment.create()?;
     let user = deployment.user.clone();
     let before = bench.current_key(&user)?;
-    deny_reading(bench, bucket)?;
+    bench.account.deny_reading(bucket)?;
     deployment.set("KeySerial", json!(2));
     // The rollback's own proof fails too, which must not fail the rollback.
     let reason = deployment.fail_to_update("UPDATE_ROLLBACK_COMPLETE")?;
@@ -218,33 +217,5 @@ fn fail_and_leave_nothing(
         "Deletes were sent for {deleted:?}"
     );
     bench.assert_nothing_of(&deployment.user)?;
-    Ok(())
-}
-
-/// A bucket policy that keeps everybody but the administrator from reading.
-fn deny_reading(bench: &Bench<'_>, bucket: &str) -> anyhow::Result<()> {
-    let policy: Value = json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": ["s3:GetObject", "s3:ListBucket"],
-            "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")]
-        }]
-    });
-    let file = bench
-        .workplace
-        .scratch()
-        .join(format!("{bucket}.policy.json"));
-    std::fs::write(&file, policy.to_string())?;
-    let policy = format!("file://{}", path_text(&file)?);
-    bench.account.json([
-        "s3api",
-        "put-bucket-policy",
-        "--bucket",
-        bucket,
-        "--policy",
-        &policy,
-    ])?;
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! Between deployments: Secrets Manager and EventBridge call the maintenance function.
 
-use std::fs;
-
 use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Scenario;
 use crate::{
-    account::{Account, path_text, secrets::StoredKey, text},
+    account::{secrets::StoredKey, text},
     bench::{BUCKET, Bench, Deployment},
+    dates::{DAY, Dates, HOUR, ago},
+    inbox::Inbox,
     publisher::Publisher,
     report::Notes,
     stack::{ROTATION, TOPIC},
@@ -29,16 +29,21 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     let secret = format!("publisher/{user}");
     let first = bench.current_key(&user)?;
     expect_keys(bench, &user, &[&first]).context("the schedule's test")?;
-    let inbox = Inbox::of(account, &deployment)?;
+    let topic = deployment.stack.resources()?.physical_id(TOPIC)?;
+    let inbox = Inbox::subscribe(account, &topic)?;
+    inbox.confirm(account)?;
     let rotate = || account.rotate(&secret, || bench.assert_reads(&user));
     let second = rotate()?;
     expect_keys(bench, &user, &[&first, &second])?;
-    tell_of_new_key(&deployment, &inbox, notes)?;
-    hold_up(bench, &user, &inbox, notes)?;
+    let message = inbox.receive()?;
+    message.assert_says(&[&user, "new access key", "Paste"])?;
+    notes.add(format!("told of the new key: {}", message.subject));
+    hold_up(bench, &user, &first, &inbox, notes)?;
     expect_keys(bench, &user, &[&first, &second]).context("a rotation held up")?;
 
-    // Somebody has pasted the new key, and deactivates the old one.
-    account.deactivate_key(&user, &first.key.id)?;
+    // The new key was pasted, and for a third of `RotationDays` nobody has used the old one.
+    let mut dates = Dates::of(bench.workplace, "schedule")?;
+    dates.set(&first.key.id, "LastUsedDate", ago(15 * DAY + HOUR))?;
     let third = rotate()?;
     expect_keys(bench, &user, &[&second, &third])?;
     let refused =
@@ -66,32 +71,24 @@ fn rotations<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     bench.assert_nothing_of(&user)
 }
 
-/// Secrets Manager's own event makes the function send a message about the new key.
-fn tell_of_new_key(
-    deployment: &Deployment<'_>,
-    inbox: &Inbox<'_>,
-    notes: &mut Notes,
-) -> anyhow::Result<()> {
-    let message = inbox.receive()?;
-    assert_holds(&message, &[&deployment.user, "new access key", "Paste"])?;
-    notes.add(format!("told of the new key: {}", first_line(&message)));
-    Ok(())
-}
-
 /// The next rotation would end a key that was used a moment ago.
 fn hold_up(
     bench: &Bench<'_>,
     user: &str,
-    inbox: &Inbox<'_>,
+    used: &StoredKey,
+    inbox: &Inbox,
     notes: &mut Notes,
 ) -> anyhow::Result<()> {
     let secret = format!("publisher/{user}");
     let command = ["secretsmanager", "rotate-secret", "--secret-id", &secret];
     bench.account.json(command)?;
     let message = inbox.receive()?;
-    // The emulator does not let a role that names the user look up a key's last use. That holds the rotation up too.
-    assert_holds(&message, &["held up", "key `AKIA", "KeySerial"])?;
-    notes.add(format!("told of the guard: {}", first_line(&message)));
+    let key = format!(
+        "key `{}`, which it would end, was last used on ",
+        used.key.id
+    );
+    message.assert_says(&["held up", &key, "by service `s3`", "KeySerial"])?;
+    notes.add_text("a rotation that would end a key in use:", message);
     // The message comes first.
     bench.account.eventually(|| {
         let labels = bench.account.secret(&secret)?.context("it is gone")?;
@@ -102,43 +99,10 @@ fn hold_up(
     })
 }
 
-fn first_line(message: &str) -> &str {
-    message.lines().next().unwrap_or_default()
-}
-
 fn secret_arn(bench: &Bench<'_>, deployment: &Deployment<'_>) -> anyhow::Result<String> {
     let secret = format!("publisher/{}", deployment.user);
     let secret = bench.account.secret(&secret)?;
     text(&secret.context("the secret is gone")?["ARN"])
-}
-
-/// Invokes the function, and returns what Lambda says and the function's answer.
-fn send(
-    bench: &Bench<'_>,
-    deployment: &Deployment<'_>,
-    event: &Value,
-) -> anyhow::Result<(Value, Value)> {
-    let function = deployment.stack.resources()?.physical_id(ROTATION)?;
-    let folder = bench.workplace.scratch();
-    let (payload, output) = (folder.join("event.json"), folder.join("answer.json"));
-    fs::write(&payload, event.to_string())?;
-    let payload = format!("file://{}", path_text(&payload)?);
-    let command = ["lambda", "invoke", "--function-name", &function];
-    let options = ["--payload", &payload, path_text(&output)?];
-    let answer = bench.account.json(command.into_iter().chain(options))?;
-    let payload = fs::read_to_string(&output)?;
-    Ok((answer, serde_json::from_str(&payload)?))
-}
-
-/// Checks that the message contains all of this.
-fn assert_holds(message: &str, parts: &[&str]) -> anyhow::Result<()> {
-    for part in parts {
-        ensure!(
-            message.contains(part),
-            "the message lacks {part}: {message}"
-        );
-    }
-    Ok(())
 }
 
 /// Checks that the user has exactly these keys, that each reads, and that the last one is current.
@@ -167,71 +131,14 @@ fn repeat(
     current: &StoredKey,
 ) -> anyhow::Result<()> {
     let arn = secret_arn(bench, deployment)?;
+    let function = deployment.stack.resources()?.physical_id(ROTATION)?;
     let unknown = "00000000-0000-4000-8000-000000000000";
     for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
         for (token, taken) in [(current.version_id.as_str(), true), (unknown, false)] {
             let event = json!({"Step": step, "SecretId": arn, "ClientRequestToken": token});
-            let (answer, _) = send(bench, deployment, &event)?;
-            let failed = answer["FunctionError"].is_string();
-            ensure!(failed != taken, "{step} for {token}: {answer}");
+            let invoked = bench.account.invoke(bench.workplace, &function, &event)?;
+            ensure!(invoked.failed != taken, "{step} for {token}: {invoked:?}");
         }
     }
     Ok(())
-}
-
-/// A queue that gets the same messages as the person.
-struct Inbox<'a> {
-    account: &'a Account,
-    queue: String,
-}
-
-impl<'a> Inbox<'a> {
-    fn of(account: &'a Account, deployment: &Deployment<'_>) -> anyhow::Result<Self> {
-        let topic = deployment.stack.resources()?.physical_id(TOPIC)?;
-        let anybody = json!({ "Statement": { "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*" } });
-        let attributes = json!({ "Policy": anybody.to_string() }).to_string();
-        let named = [
-            "--queue-name",
-            "publisher-inbox",
-            "--attributes",
-            &attributes,
-        ];
-        let queue = sqs(account, &[&["create-queue"], &named[..]].concat())?;
-        let queue = text(&queue["QueueUrl"])?;
-        let named = ["--queue-url", &queue, "--attribute-names", "QueueArn"];
-        let attributes = sqs(account, &[&["get-queue-attributes"], &named[..]].concat())?;
-        let arn = text(&attributes["Attributes"]["QueueArn"])?;
-        let command = ["sns", "subscribe", "--topic-arn", &topic];
-        let endpoint = ["--protocol", "sqs", "--notification-endpoint", &arn];
-        account.json(command.into_iter().chain(endpoint))?;
-        Ok(Self { account, queue })
-    }
-
-    /// The next message's text.
-    fn receive(&self) -> anyhow::Result<String> {
-        let waiting = ["--queue-url", &self.queue, "--wait-time-seconds", "20"];
-        let look = || sqs(self.account, &[&["receive-message"], &waiting[..]].concat());
-        let mut received = look()?;
-        // The function waits for its role before it reports that something cannot be read.
-        for _ in 0..2 {
-            if received["Messages"].is_null() {
-                received = look()?;
-            }
-        }
-        let body = text(&received["Messages"][0]["Body"]).context("nobody was told")?;
-        let handle = text(&received["Messages"][0]["ReceiptHandle"])?;
-        let taken = ["--queue-url", &self.queue, "--receipt-handle", &handle];
-        sqs(self.account, &[&["delete-message"], &taken[..]].concat())?;
-        let notification: Value = serde_json::from_str(&body)?;
-        text(&notification["Message"])
-    }
-}
-
-/// `aws sqs`, which needs the emulator's address on the command line: its version 1 knows only old host names otherwise.
-fn sqs(account: &Account, arguments: &[&str]) -> anyhow::Result<Value> {
-    let mut exports = account.exports();
-    let endpoint = exports.find(|(name, _)| name == "AWS_ENDPOINT_URL");
-    let (_, endpoint) = endpoint.context("this is not the emulator")?;
-    let command = ["sqs", "--endpoint-url", &endpoint];
-    account.json(command.iter().chain(arguments).copied())
 }
