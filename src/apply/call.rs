@@ -7,6 +7,7 @@ use super::{ApplyError, Effect, Execution};
 use crate::cloud::{Cloud, CloudError, Creation, ErrorKind, NewSecret, NewUser, SecretArn};
 use crate::confirm::Confirmation;
 use crate::plan::Step;
+use crate::secret::Label;
 use crate::waits::while_iam_lags;
 
 /// The recovery period of a secret that may not be deleted at once, in days: the shortest that Secrets Manager has.
@@ -91,6 +92,12 @@ impl<C: Cloud> Execution<'_, C> {
             }
             Step::TagSecret(tags) => cloud.tag_secret(self.secret()?, tags).await?,
             Step::UntagSecret(keys) => cloud.untag_secret(self.secret()?, keys).await?,
+            Step::KeepPrevious { from, to } => {
+                let label = Label::Previous.as_str();
+                cloud
+                    .move_label(self.secret()?, label, Some(from), Some(to))
+                    .await?;
+            }
             Step::DropLabel { label, version } => {
                 cloud
                     .move_label(self.secret()?, label.as_str(), Some(version), None)
@@ -130,8 +137,8 @@ impl<C: Cloud> Execution<'_, C> {
     }
 
     /// Deletes the secret at once. If a policy of the organization forbids that
-    /// (`secretsmanager:ForceDeleteWithoutRecovery`), deletes it with a recovery period of 7 days. Waits first for a
-    /// role that is merely fresh.
+    /// (`secretsmanager:ForceDeleteWithoutRecovery`), deletes it with a recovery period of 7 days. Waits first, because
+    /// a new role is denied for some seconds too.
     async fn delete_secret(
         &self,
         secret: &SecretArn,
@@ -169,8 +176,10 @@ fn is_final(step: &Step, error: &CloudError) -> bool {
     matches!(step, Step::DeleteSecret { .. }) && is_explicit(error)
 }
 
-/// Another run has moved a label that is not where it was.
+/// Whether another run has moved the label already.
 fn overtaken(step: &Step, error: &CloudError) -> bool {
-    matches!(step, Step::Promote { .. } | Step::DropLabel { .. })
-        && matches!(error.kind, ErrorKind::Rejected | ErrorKind::NotFound)
+    matches!(
+        step,
+        Step::Promote { .. } | Step::KeepPrevious { .. } | Step::DropLabel { .. }
+    ) && matches!(error.kind, ErrorKind::Rejected | ErrorKind::NotFound)
 }

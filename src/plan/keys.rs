@@ -38,10 +38,12 @@ pub(super) struct KeyPlan {
 #[derive(Debug)]
 pub(super) enum KeyDecision {
     Keep(StoredKey),
-    /// A new key becomes current. The steps in `room` go first, and `replaces` holds `AWSCURRENT` until the end.
+    /// A new key becomes current. The steps in `room` go first, and `replaces` holds `AWSCURRENT` until the end. `keeps`
+    /// stays the previous version.
     Make {
         new: NewKey,
         replaces: Option<VersionId>,
+        keeps: Option<VersionId>,
         room: Vec<Step>,
     },
     /// A candidate that an earlier run stored becomes current.
@@ -89,6 +91,15 @@ pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan 
         notes: keys.notes(desired.get()),
         decision,
     }
+}
+
+/// The version that stays `AWSPREVIOUS` when this one is no longer `AWSCURRENT`; `None`: this one becomes it.
+pub(super) fn kept_previous(
+    pair: &Pair,
+    current: &VersionId,
+    now: SystemTime,
+) -> Option<VersionId> {
+    Keys::of(pair, now).kept_previous(current)
 }
 
 impl<'a> Keys<'a> {
@@ -165,6 +176,7 @@ impl<'a> Keys<'a> {
             return KeyDecision::Make {
                 new: self.new_key(name, Label::Current, desired),
                 replaces: None,
+                keeps: None,
                 room: self.room_for_one(),
             };
         };
@@ -207,9 +219,24 @@ impl<'a> Keys<'a> {
             _ => KeyDecision::Make {
                 new: self.new_key(name, Label::Candidate, serial),
                 replaces: Some(replaces),
+                keeps: self.kept_previous(current),
                 room: self.room_for_one(),
             },
         }
+    }
+
+    /// The previous version, if its key outlives the current one, which is gone or gives way to it. Secrets Manager moves
+    /// `AWSPREVIOUS` to the version that loses `AWSCURRENT`. The previous key would then have no label and would be deleted
+    /// as an orphan, although Publisher may read with it.
+    fn kept_previous(&self, current: &VersionId) -> Option<VersionId> {
+        let previous = self.labelled(Label::Previous)?;
+        let status = |version| self.status(&self.key_in(version)?.id);
+        let kept = match status(current) {
+            None => status(previous).is_some(),
+            Some(KeyStatus::Inactive) => status(previous) == Some(KeyStatus::Active),
+            Some(KeyStatus::Active) => false,
+        };
+        kept.then(|| previous.clone())
     }
 
     /// The version to move `AWSCURRENT` back to if somebody edited the secret, so that its value is not ours or names a

@@ -145,6 +145,7 @@ fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(),
         KeyDecision::Make {
             new,
             replaces,
+            keeps,
             room,
         } => {
             if !room.is_empty() {
@@ -163,7 +164,9 @@ fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(),
             }
             plan.stages.push(stage);
             if let Some(from) = replaces {
-                promote(plan, from, new.version, None);
+                plan.stages
+                    .extend(promote(from, new.version.clone(), None, keeps));
+                plan.stages.push(drop_candidate(new.version));
             }
         }
         KeyDecision::Adopt {
@@ -176,7 +179,9 @@ fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(),
                 let key_under_test = KeyUnderTest::Candidate(candidate.clone(), key);
                 plan.stages.push(vec![proof.step(key_under_test)]);
             }
-            promote(plan, replaces, candidate, Some(id));
+            plan.stages
+                .extend(promote(replaces, candidate.clone(), Some(id), None));
+            plan.stages.push(drop_candidate(candidate));
         }
         KeyDecision::MoveBack { from, to, key } => {
             let key = Some(key);
@@ -191,16 +196,27 @@ fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(),
     Ok(())
 }
 
-fn promote(plan: &mut Plan, from: VersionId, to: VersionId, key: Option<AccessKeyId>) {
-    plan.stages.push(vec![Step::Promote {
-        from,
-        to: to.clone(),
-        key,
-    }]);
-    plan.stages.push(vec![Step::DropLabel {
-        label: Label::Candidate,
-        version: to,
-    }]);
+/// Moves `AWSCURRENT`, which takes `AWSPREVIOUS` with it; `keeps` gets that back.
+pub(super) fn promote(
+    from: VersionId,
+    to: VersionId,
+    key: Option<AccessKeyId>,
+    keeps: Option<VersionId>,
+) -> Vec<Vec<Step>> {
+    let keep = keeps.map(|to| Step::KeepPrevious {
+        from: from.clone(),
+        to,
+    });
+    let promoted = vec![Step::Promote { from, to, key }];
+    [promoted]
+        .into_iter()
+        .chain(keep.map(|step| vec![step]))
+        .collect()
+}
+
+fn drop_candidate(version: VersionId) -> Vec<Step> {
+    let label = Label::Candidate;
+    vec![Step::DropLabel { label, version }]
 }
 
 /// When a proof is made.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::keys::{HeldUp, Readiness, readiness};
+use super::keys::{HeldUp, Readiness, kept_previous, readiness};
+use super::provision::promote;
 use super::{Access, End, KeyUnderTest, NewKey, OnFailure, Plan, Proof, Step, Target};
 use crate::cloud::{KeyStatus, VersionId};
 use crate::names::UserName;
@@ -109,11 +110,9 @@ pub fn rotation(
             must_live(user, key, token)?;
             // The previous key stays, and so does AWSPENDING: removing that label in a call of its own would look like
             // a cancelled rotation.
-            vec![vec![Step::Promote {
-                from: current.clone(),
-                to: token.clone(),
-                key: Some(key.id.clone()),
-            }]]
+            let (from, to) = (current.clone(), token.clone());
+            let keeps = kept_previous(pair, current, now);
+            promote(from, to, Some(key.id.clone()), keeps)
         }
     };
     Ok(Plan {

@@ -104,6 +104,21 @@ async fn a_deactivated_key_is_replaced_and_never_activated() {
     assert!(!scene.account.keys(USER).iter().any(activated));
 }
 
+/// Publisher may still read with the key before it.
+#[tokio::test(start_paused = true)]
+async fn where_a_deactivated_key_is_replaced_the_one_before_it_works_on() {
+    let scene = Scene::rotated().await;
+    let before = scene.account.key_under(SECRET, Label::Previous);
+    scene.account.by_hand().deactivate_key(USER, &key(&scene));
+    let mut scene = heals(scene).await;
+    for _ in 0..2 {
+        assert_eq!(scene.account.key_under(SECRET, Label::Previous), before);
+        let keys = [before.clone().unwrap(), key(&scene)];
+        assert_eq!(scene.active_keys(USER), keys);
+        scene = heals(scene).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deactivated_previous_key_stays_as_it_is() {
     let scene = Scene::rotated().await;

@@ -287,7 +287,9 @@ async fn an_event_of_another_stack_than_the_one_served_makes_no_call() {
             event["StackId"] = json!(served.replace("/mine/", "/yours/"));
         }
         let process = scene.process();
-        let answer = kit::function::invoke_served(&scene.account, &process, &event, &served).await;
+        let answer =
+            kit::function::invoke_with(&scene.account, &process, &event, &[("STACK_ID", &served)])
+                .await;
         let answer = Answer(answer.expect("it lives"));
         assert!(!answer.succeeded(), "{what}");
         assert!(

@@ -1,23 +1,28 @@
 //! Generated stories: a stack is created, changed, rotated, replaced, edited by hand, deleted and created again, with a
-//! fault here and there, while somebody forges events and `CloudFormation` shows things late. After every chapter the
-//! stack is in order, and at the end nothing is left. `make simulate HISTORIES=100000` runs more of them.
+//! fault here and there, while somebody forges events and `CloudFormation` shows things late; between deployments it is
+//! checked and rotated on schedule. After every chapter the stack is in order; at the end nothing is left.
+//! `make simulate HISTORIES=100000` tells more of them.
 
 mod beside;
+mod between;
+mod made;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
-use serde_json::{Value, json};
+use publisher_s3_access::cloud::TagMap;
 
-use self::beside::{Event, Surroundings, event, surroundings};
-use crate::scene::{OTHER_USER, Scene, USER, properties};
-use kit::account::{Account, OTHER_BOUNDARY};
+use self::beside::{Event, Surroundings, assert_tagged, event, surroundings};
+use self::between::{Between, between};
+use self::made::{Archive, Edit, Template, archive, edit, template};
+use crate::scene::{OTHER_USER, Scene, USER};
+use kit::account::Account;
 use kit::faults::{Fault, Faulty};
-use kit::function::invoke;
+use kit::function::invoke_with;
 use kit::stack::{Others, Outcome};
 
 /// One chapter, as it is printed when a story fails.
@@ -26,6 +31,7 @@ enum Chapter {
     Update {
         template: Template,
         others: Others,
+        archive: Archive,
         fault: Option<(usize, Fault)>,
     },
     /// A person edits something, and then asks for everything to be checked.
@@ -36,172 +42,115 @@ enum Chapter {
     /// Deleted, and created again under the same name.
     Rebirth {
         template: Template,
+        archive: Archive,
         fault: Option<(usize, Fault)>,
     },
     /// The stack's tags and how late it is shown, from now on.
     Surroundings(Surroundings),
     /// An event that no stack sends now.
     Event(Event),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Template {
-    user: &'static str,
-    bucket: &'static str,
-    policy: &'static str,
-    serial: u64,
-    recovery_days: u8,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Edit {
-    DeleteKey,
-    DeactivateKey,
-    AddKey,
-    SpoilPolicy,
-    RemovePolicies,
-    SpoilSecret,
-    DeleteSecret,
-    DeleteSecretSlowly,
-    DeleteUser,
-    ChangeBoundary,
-    Quarantine,
-    Replicate,
+    /// The daily check, or a rotation on schedule.
+    Between(Between),
 }
 
 fn fault() -> impl Strategy<Value = Option<(usize, Fault)>> {
     prop_oneof![1 => Just(None), 2 => (0..60_usize, select(&Fault::ALL[..])).prop_map(Some)]
 }
 
-fn template() -> impl Strategy<Value = Template> {
-    let names = (
-        select(vec![USER, OTHER_USER]),
-        select(vec!["reads", "others"]),
-        select(vec!["S3AccessPolicy", "Other"]),
-    );
-    (names, 1..6_u64, select(vec![0, 7])).prop_map(
-        |((user, bucket, policy), serial, recovery_days)| Template {
-            user,
-            bucket,
-            policy,
-            serial,
-            recovery_days,
-        },
-    )
-}
-
 fn chapter() -> impl Strategy<Value = Chapter> {
-    let edits = vec![
-        Edit::DeleteKey,
-        Edit::DeactivateKey,
-        Edit::AddKey,
-        Edit::SpoilPolicy,
-        Edit::RemovePolicies,
-        Edit::SpoilSecret,
-        Edit::DeleteSecret,
-        Edit::DeleteSecretSlowly,
-        Edit::DeleteUser,
-        Edit::ChangeBoundary,
-        Edit::Quarantine,
-        Edit::Replicate,
-    ];
+    let others = select(vec![Others::Succeed, Others::Fail]);
     prop_oneof![
-        3 => (template(), select(vec![Others::Succeed, Others::Fail]), fault())
-            .prop_map(|(template, others, fault)| Chapter::Update { template, others, fault }),
-        3 => (select(edits), fault()).prop_map(|(edit, fault)| Chapter::Edit { edit, fault }),
-        1 => (template(), fault()).prop_map(|(template, fault)| Chapter::Rebirth { template, fault }),
+        3 => (template(), others, archive(), fault()).prop_map(
+            |(template, others, archive, fault)| Chapter::Update { template, others, archive, fault }
+        ),
+        2 => (edit(), fault()).prop_map(|(edit, fault)| Chapter::Edit { edit, fault }),
+        1 => (template(), archive(), fault())
+            .prop_map(|(template, archive, fault)| Chapter::Rebirth { template, archive, fault }),
         1 => surroundings().prop_map(Chapter::Surroundings),
         2 => event().prop_map(Chapter::Event),
+        2 => between().prop_map(Chapter::Between),
     ]
 }
 
-impl Template {
-    /// Every update changes something: CloudFormation sends no other.
-    fn properties(self, revision: usize) -> Value {
-        let Self {
-            user,
-            bucket,
-            policy,
-            serial,
-            recovery_days,
-        } = self;
-        let mut all = properties();
-        for (name, value) in [
-            ("UserName", json!(user)),
-            ("Buckets", json!([bucket])),
-            ("PolicyName", json!(policy)),
-            ("KeySerial", json!(serial)),
-            ("SecretRecoveryDays", json!(recovery_days)),
-            ("Revision", json!(revision)),
-        ] {
-            all[name] = value;
-        }
-        all
-    }
-}
+/// What has happened, and how often.
+type Counts = BTreeMap<&'static str, usize>;
 
-impl Edit {
-    fn happen(self, account: &Account, user: &str) {
-        let hand = account.by_hand();
-        let secret = format!("publisher/{user}");
-        let key = account.current_key(&secret).expect("the stack is in order");
-        match self {
-            Self::DeleteKey => hand.delete_key(user, &key),
-            Self::DeactivateKey => hand.deactivate_key(user, &key),
-            Self::AddKey if account.keys(user).len() < 2 => drop(hand.add_key(user)),
-            Self::AddKey => {}
-            Self::SpoilPolicy => {
-                let name = account
-                    .policies(user)
-                    .into_keys()
-                    .next()
-                    .expect("the stack is in order");
-                let document = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
-                hand.put_policy(user, &name, document);
-            }
-            Self::RemovePolicies => {
-                for name in account.policies(user).into_keys() {
-                    hand.remove_policy(user, &name);
-                }
-            }
-            Self::SpoilSecret => hand.edit_secret(&secret, "oops"),
-            Self::DeleteSecret | Self::DeleteSecretSlowly if account.is_replicated(&secret) => {}
-            Self::DeleteSecret => hand.delete_secret(&secret, None),
-            Self::DeleteSecretSlowly => hand.delete_secret(&secret, Some(7)),
-            Self::DeleteUser => hand.delete_user(user),
-            Self::ChangeBoundary => hand.set_boundary(user, Some(OTHER_BOUNDARY)),
-            Self::Quarantine => hand.quarantine(user),
-            Self::Replicate => hand.replicate(&secret, "eu-west-1"),
-        }
-    }
-}
-
-/// The stack with its last properties.
-struct Told {
+/// The stack with what it was made of last.
+struct Told<'c> {
     scene: Scene,
     template: Template,
     revision: usize,
+    /// The stack's own tags.
+    tags: TagMap,
+    /// Every key that these ever had.
+    ever: BTreeSet<String>,
+    /// Whether no fault has struck since all was checked last. A rollback that could not look has left what it could.
+    is_clean: bool,
+    counts: &'c RefCell<Counts>,
 }
 
-impl Told {
-    /// Updates with one fault. A blocked stack is tried again without one.
+impl Told<'_> {
+    fn count(&self, what: &'static str) {
+        self.count_all(what, 1);
+    }
+
+    fn count_all(&self, what: &'static str, times: usize) {
+        *self.counts.borrow_mut().entry(what).or_default() += times;
+    }
+
+    fn struck(&self, process: &Faulty<Account>) {
+        self.count_all("faults", process.struck());
+    }
+
+    /// Updates with one fault; a blocked stack is tried again without.
     async fn update(&mut self, template: Template, others: Others, fault: Option<(usize, Fault)>) {
+        self.deploy(template, others, Archive::Own, fault).await;
+    }
+
+    /// The same with the function of another release, which makes no change and holds up no rollback.
+    async fn deploy(
+        &mut self,
+        template: Template,
+        others: Others,
+        archive: Archive,
+        fault: Option<(usize, Fault)>,
+    ) {
         self.revision += 1;
         let properties = template.properties(self.revision);
         let (account, cloud) = (
             self.scene.account.clone(),
             Faulty::with_all(self.scene.stack.cloud(), fault),
         );
-        let mut run = async |event| invoke(&account, &cloud, &event).await;
+        let keys = self.scene.active_keys(self.template.user);
+        let mut run =
+            async |event| invoke_with(&account, &cloud, &event, &archive.variables()).await;
         let outcome = self.scene.stack.update(properties, others, &mut run).await;
         let outcome = match outcome {
-            Outcome::Blocked => self.scene.continue_rollback().await,
+            Outcome::Blocked => {
+                self.count("rollbacks continued");
+                self.scene.continue_rollback().await
+            }
             Outcome::Complete | Outcome::RolledBack => outcome,
         };
+        self.struck(&cloud);
         match outcome {
-            Outcome::Complete => self.template = template,
-            Outcome::RolledBack => {}
+            Outcome::Complete => {
+                assert_eq!(archive, Archive::Own, "another release has updated");
+                self.count("updates");
+                self.template = template;
+            }
+            Outcome::RolledBack => self.count("updates rolled back"),
             Outcome::Blocked => panic!("trying again helps: {}", self.scene.reason()),
+        }
+        if archive == Archive::Other {
+            self.count("updates by another release");
+            assert_eq!(self.scene.active_keys(self.template.user), keys);
+        }
+        // Where the fault struck the question for them, the next update sets them.
+        if cloud.struck() > 0 {
+            self.is_clean = false;
+        } else {
+            assert_tagged(&self.scene, self.template.user, &self.tags, &self.ever);
         }
     }
 
@@ -213,17 +162,22 @@ impl Told {
             .update(self.template.properties(self.revision))
             .await;
         assert_eq!(outcome, Outcome::Complete, "{}", self.scene.reason());
+        self.is_clean = true;
+        self.count("updates");
         self.scene
             .assert_works(self.template.user, self.template.bucket);
+        assert_tagged(&self.scene, self.template.user, &self.tags, &self.ever);
     }
 
-    async fn delete(&mut self, fault: Option<(usize, Fault)>) {
+    async fn delete(&mut self, archive: Archive, fault: Option<(usize, Fault)>) {
         let (account, cloud) = (
             self.scene.account.clone(),
             Faulty::with_all(self.scene.stack.cloud(), fault),
         );
-        let mut run = async |event| invoke(&account, &cloud, &event).await;
+        let mut run =
+            async |event| invoke_with(&account, &cloud, &event, &archive.variables()).await;
         if self.scene.stack.delete(&mut run).await != Outcome::Complete {
+            self.count("deletions tried again");
             assert_eq!(
                 self.scene.delete().await,
                 Outcome::Complete,
@@ -231,6 +185,16 @@ impl Told {
                 self.scene.reason()
             );
         }
+        self.struck(&cloud);
+        self.count("deletions");
+        self.scene.assert_nothing_left();
+    }
+
+    async fn create(&mut self, template: Template) {
+        let outcome = self.scene.create(template.properties(0)).await;
+        assert_eq!(outcome, Outcome::Complete, "{}", self.scene.reason());
+        self.template = template;
+        self.count("creations");
     }
 
     /// Whether a failed clean-up has left a pair that CloudFormation has forgotten and a person has to remove.
@@ -251,85 +215,76 @@ impl Told {
                     .account
                     .is_pending_deletion(&format!("publisher/{goes}"))
     }
-}
 
-async fn tell(first: Template, chapters: Vec<Chapter>) {
-    let mut scene = Scene::new().await;
-    assert_eq!(scene.create(first.properties(0)).await, Outcome::Complete);
-    let mut told = Told {
-        scene,
-        template: first,
-        revision: 0,
-    };
-    for chapter in chapters {
-        told.scene.account.note(format_args!("-- {chapter:?}"));
+    async fn go_through(&mut self, chapter: Chapter) {
         match chapter {
             Chapter::Update {
                 template,
                 others,
+                archive,
                 fault,
             } => {
-                told.update(template, others, fault).await;
-                told.scene
-                    .assert_works(told.template.user, told.template.bucket);
+                self.deploy(template, others, archive, fault).await;
+                self.scene
+                    .assert_works(self.template.user, self.template.bucket);
             }
             Chapter::Edit { edit, fault } => {
-                edit.happen(&told.scene.account, told.template.user);
-                told.update(told.template, Others::Succeed, fault).await;
-                told.check().await;
+                edit.happen(&self.scene.account, self.template.user);
+                self.count("edits by hand");
+                self.update(self.template, Others::Succeed, fault).await;
+                self.check().await;
             }
-            Chapter::Rebirth { template, fault } => {
-                told.delete(fault).await;
-                told.scene.assert_nothing_left();
-                told.scene.stack = told.scene.stack.reborn();
-                assert_eq!(
-                    told.scene.create(template.properties(0)).await,
-                    Outcome::Complete,
-                    "{}",
-                    told.scene.reason()
-                );
-                told.template = template;
-                told.check().await;
+            Chapter::Rebirth {
+                template,
+                archive,
+                fault,
+            } => {
+                self.delete(archive, fault).await;
+                self.scene.stack = self.scene.stack.reborn();
+                self.tags = TagMap::new();
+                self.create(template).await;
+                self.check().await;
             }
-            Chapter::Surroundings(surroundings) => surroundings.set(&told.scene),
-            Chapter::Event(event) => event.happen(&mut told.scene).await,
+            Chapter::Surroundings(surroundings) => {
+                self.tags = surroundings.set(&self.scene);
+                self.ever.extend(self.tags.keys().cloned());
+                self.count(surroundings.kind());
+            }
+            Chapter::Event(event) => {
+                event.happen(&mut self.scene).await;
+                self.count(event.kind());
+            }
+            Chapter::Between(between) => between.happen(self).await,
         }
+    }
+}
+
+async fn tell(first: Template, chapters: Vec<Chapter>, counts: &RefCell<Counts>) {
+    let mut told = Told {
+        scene: Scene::new().await,
+        template: first,
+        revision: 0,
+        tags: TagMap::new(),
+        ever: BTreeSet::new(),
+        is_clean: true,
+        counts,
+    };
+    told.create(first).await;
+    for chapter in chapters {
+        told.scene.account.note(format_args!("-- {chapter:?}"));
+        told.go_through(chapter).await;
         // Longer than anything is shown late.
         tokio::time::sleep(SETTLED).await;
         if told.has_leftover() {
+            told.count("histories ended by a leftover pair");
             return;
         }
     }
-    told.delete(None).await;
-    told.scene.assert_nothing_left();
+    told.delete(Archive::Own, None).await;
 }
 
 /// Longer than anything is shown late.
 const SETTLED: Duration = Duration::from_secs(60);
-
-impl Chapter {
-    /// What the summary counts.
-    fn kinds(&self) -> Vec<&'static str> {
-        let (kind, fault) = match self {
-            Self::Update {
-                template: _,
-                others,
-                fault,
-            } => match others {
-                Others::Succeed => ("updates", fault),
-                Others::Fail => ("cancelled updates", fault),
-            },
-            Self::Edit { edit: _, fault } => ("edits by hand", fault),
-            Self::Rebirth { template: _, fault } => ("deletions and creations", fault),
-            Self::Surroundings(it) if it.is_late() => ("late views from then on", &None),
-            Self::Surroundings(_) => ("changed stack tags", &None),
-            Self::Event(Event::Again(_)) => ("requests again", &None),
-            Self::Event(Event::Forged { .. }) => ("forged events", &None),
-        };
-        let faults = fault.map(|_| "faults planned");
-        [kind].into_iter().chain(faults).collect()
-    }
-}
 
 /// A whole number from the environment.
 fn setting(name: &str) -> Option<u64> {
@@ -352,7 +307,7 @@ fn every_story_ends_well() {
     let seed = setting("SEED").unwrap_or_else(rand_seed);
     let again = format!("SEED={seed} HISTORIES={histories}");
     println!("make simulate {again}");
-    let counts: RefCell<BTreeMap<&str, u64>> = RefCell::default();
+    let (counts, begun) = (RefCell::default(), std::cell::Cell::new(0_u64));
     let config = ProptestConfig {
         cases: u32::try_from(histories).expect("so many histories"),
         rng_seed: RngSeed::Fixed(seed),
@@ -361,26 +316,55 @@ fn every_story_ends_well() {
     };
     let story = (template(), prop::collection::vec(chapter(), 1..8));
     let result = TestRunner::new(config).run(&story, |(first, chapters)| {
-        for kind in chapters.iter().flat_map(Chapter::kinds) {
-            *counts.borrow_mut().entry(kind).or_default() += 1;
+        begun.set(begun.get() + 1);
+        if begun.get().is_multiple_of(10_000) {
+            println!("{} of {histories}", begun.get());
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build();
-        runtime.expect("a runtime").block_on(tell(first, chapters));
+        let told = tell(first, chapters, &counts);
+        runtime.expect("a runtime").block_on(told);
         Ok(())
     });
     if let Err(failure) = result {
         panic!("make simulate {again}\n{failure}");
     }
-    println!(
-        "{histories} histories ended well: {:?}",
-        counts.into_inner()
-    );
+    let counts = counts.into_inner();
+    println!("{histories} histories ended well. In them:");
+    for (what, times) in &counts {
+        println!("{times:8} {what}");
+    }
+    // A kind of chapter that never happens shows nothing.
+    for what in EVERY {
+        let happens = counts.contains_key(what) || histories < 256;
+        assert!(happens, "no {what} in {histories} histories");
+    }
 }
 
-/// A new one for every run.
+/// What happens in every 256 histories.
+const EVERY: [&str; 17] = [
+    "changed stack tags",
+    "checks",
+    "creations",
+    "deletions",
+    "deletions tried again",
+    "edits by hand",
+    "faults",
+    "findings told",
+    "forged events",
+    "late views from then on",
+    "requests again",
+    "rollbacks continued",
+    "rotations",
+    "rotations given up",
+    "rotations held up",
+    "updates by another release",
+    "updates rolled back",
+];
+
+/// Another one for every run.
 fn rand_seed() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs())

@@ -13,11 +13,12 @@ PSEUDO = {
 }
 # Switches on what is optional.
 GIVEN = {"RotationDays": "45", "NotificationEmail": "genomics@example.com", "Buckets": "reads"}
-# Conditions that are taken as false: without what they add, the scanners find more.
+# Conditions that are taken as false, because the scanners find more without what they add.
 OFF = {"BoundsRoles", "HasLogsKmsKey"}
 # What a reference to a resource gives, by the resource's type; `{}` is its logical id.
 REFERENCES = {
     "AWS::IAM::ManagedPolicy": {"Ref": "arn:aws:iam::111122223333:policy/publisher-{}"},
+    "AWS::Events::Rule": {"Arn": "arn:aws:events:eu-west-1:111122223333:rule/publisher-{}"},
     "AWS::Logs::LogGroup": {"Arn": "arn:aws:logs:eu-west-1:111122223333:log-group:{}:*"},
     "AWS::SNS::Topic": {"Ref": "arn:aws:sns:eu-west-1:111122223333:publisher-{}"},
     "AWS::Lambda::Function": {"Arn": "arn:aws:lambda:eu-west-1:111122223333:function:publisher-{}"},

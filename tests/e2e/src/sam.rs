@@ -1,4 +1,4 @@
-//! What a user does with `sam`: build, deploy, delete; and what the tests do: package once.
+//! What a user does with `sam`: build, deploy and delete. The tests package once.
 
 use std::{fs, time::Duration};
 
@@ -13,6 +13,9 @@ use crate::{
 
 /// `sam build` writes the template that the other commands take.
 pub(crate) const BUILT: &str = ".aws-sam/build/template.yaml";
+
+/// A tag of every stack that is deployed with `sam`, which user and secret get too.
+pub(crate) const STACK_TAG: (&str, &str) = ("CostCenter", "4711");
 
 /// Template parameters, such as `("Buckets", "genomes")`.
 pub(crate) type Parameters<'a> = &'a [(&'a str, &'a str)];
@@ -42,12 +45,14 @@ impl Account {
             "CAPABILITY_IAM",
             "--no-confirm-changeset",
             "--no-progressbar",
-            "--parameter-overrides",
+            "--tags",
         ];
+        let (key, value) = STACK_TAG;
+        let tag = [format!("{key}={value}"), "--parameter-overrides".to_owned()];
         let overrides = parameters
             .iter()
             .map(|(key, value)| format!("{key}={value}"));
-        let finished = self.sam(fixed).args(overrides).succeed();
+        let finished = self.sam(fixed).args(tag).args(overrides).succeed();
         log(workplace, "sam-deploy.log", finished)
     }
 
@@ -71,7 +76,7 @@ impl Account {
         log(workplace, "sam-delete.log", finished)
     }
 
-    /// Uploads the built functions to `artifacts` once, and gives the template that refers to them.
+    /// Uploads the built functions to `artifacts` once, and returns the template that refers to them.
     pub(crate) fn sam_package(
         &self,
         workplace: &Workplace,
@@ -100,7 +105,7 @@ impl Account {
     }
 }
 
-/// Appends what a command printed to a log of this run; gives the command's time.
+/// Appends a command's output to a log of this run, and returns the command's time.
 fn log(
     workplace: &Workplace,
     name: &str,

@@ -80,8 +80,41 @@ def fill_permissions_boundary(iam_actions):
     iam_actions.request_tag_context = with_boundary
 
 
+def bound_roles(iam_actions):
+    """Give roles of stacks their boundary, and say so where a boundary alone denies: MiniStack's CloudFormation drops the
+    first, and its refusals blame the identity's policies."""
+    from ministack.core import iam_evaluator
+    from ministack.services import iam
+    from ministack.services.cloudformation import provisioners
+
+    handlers, by_boundary = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"], contextvars.ContextVar("by_boundary", default=False)
+    evaluate, refuse = iam_evaluator.evaluate, iam_actions.access_denied_response
+
+    def bounded(make, at):
+        def with_boundary(*arguments, **named):
+            made = make(*arguments, **named)
+            iam._roles[made[0]]["PermissionsBoundary"] = arguments[at].get("PermissionsBoundary")
+            return made
+        return with_boundary
+
+    def judged(context, policies, *limits):
+        result = evaluate(context, policies, *limits)
+        by_boundary.set(result.decision == "ImplicitDeny" and evaluate(context, policies).decision == "Allow")
+        return result
+
+    def refused(service, action, principal, request_id, **named):
+        if by_boundary.get() and not named.get("error_code") and not named.get("message"):
+            why = f"because no permissions boundary allows the {action} action"
+            named["message"] = f"User: {principal} is not authorized to perform: {action} {why}"
+        return refuse(service, action, principal, request_id, **named)
+
+    for operation, at in (("create", 1), ("update", 2)):
+        handlers[operation] = bounded(handlers[operation], at)
+    iam_evaluator.evaluate, iam_actions.access_denied_response = judged, refused
+
+
 def speak_tls():
-    """Judge every request as one that came by TLS: functions reach the emulator by plain HTTP on loopback."""
+    """Judge every request as sent by TLS, because functions reach the emulator by plain HTTP on loopback."""
     from ministack.core import iam_evaluator
 
     resolve = iam_evaluator._resolve_condition_key
@@ -211,7 +244,7 @@ def name_log_groups():
 
 
 def echo_function_logs():
-    """Copy what functions print to standard error: their log groups are gone with the stack."""
+    """Copy what functions print to standard error, because their log groups go with the stack."""
     from ministack.services import lambda_svc
 
     emit = lambda_svc._emit_lambda_logs
@@ -262,6 +295,7 @@ def main():
         from ministack.core import iam_actions
 
         fill_permissions_boundary(iam_actions)
+        bound_roles(iam_actions)
         require_decrypt(iam_actions)
         speak_tls()
         tell_bucket_region()

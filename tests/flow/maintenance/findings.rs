@@ -194,7 +194,7 @@ async fn a_key_that_is_used_long_after_it_was_replaced_is_reported() {
     }
     assert_eq!(told, [10, 17, 24]);
     let finding = ask(&scene, &secret).await["findings"][0].to_string();
-    for part in [before.id.as_str(), "by service `s3`", "paste the key"] {
+    for part in [before.id.as_str(), "for service `s3`", "paste the key"] {
         assert!(finding.contains(part), "{part}: {finding}");
     }
 }

@@ -1,11 +1,10 @@
 //! Years of scheduled rotations, with people who paste and people who forget.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use publisher_s3_access::buckets::BucketUri;
-use publisher_s3_access::cloud::{Cloud, KeyStatus};
-use publisher_s3_access::secret::{Label, StoredKey};
+use publisher_s3_access::secret::StoredKey;
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -150,26 +149,9 @@ impl Story {
         }
     }
 
-    /// Whether the guard must protect the previous key now, by what AWS shows of it.
-    async fn protects(&self) -> Option<String> {
-        let account = &self.scene.account;
-        let previous = account.key_under(SECRET, Label::Previous)?;
-        let name = publisher_s3_access::names::UserName::parse(USER).expect("a name");
-        let keys = account.list_keys(&name).await.expect("listed");
-        let key = keys.iter().find(|key| key.id.as_str() == previous)?;
-        let since = |date: SystemTime| account.time().duration_since(date).unwrap_or_default();
-        let used = account.last_used(&key.id).await.expect("it is there");
-        let protected = key.status == KeyStatus::Active
-            && match used {
-                Some(last) => since(last.date) <= self.plot.window(),
-                None => since(key.created) < self.plot.window(),
-            };
-        protected.then_some(previous)
-    }
-
     /// Rotates with all attempts, and returns whether the rotation completed.
     async fn rotate(&mut self) -> bool {
-        let protected = self.protects().await;
+        let protected = self.scene.protected(USER, self.plot.window()).await;
         let token = self.secret.begin();
         let done = self.secret.go_on(&self.scene.process(), &token).await;
         match (&done, &protected) {

@@ -50,7 +50,7 @@ async fn a_rotation_that_would_end_a_key_in_use_notifies_stops_and_fails() {
     };
     for part in [
         before.id.as_str(),
-        "by service `s3`",
+        "for service `s3`",
         "Paste the key",
         "KeySerial",
         SECRET,

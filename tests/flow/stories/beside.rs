@@ -1,15 +1,17 @@
 //! What happens beside a stack's own operations: the stack gets tags, `CloudFormation` shows it late, somebody forges
 //! an event, or Lambda delivers an old one again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::Template;
-use crate::scene::Scene;
+use super::made::{Template, template};
+use crate::scene::{OTHER_SECRET, SECRET, Scene};
+use publisher_s3_access::cloud::TagMap;
+
 use kit::account::Owner;
 use kit::account::cloudformation::ViewLag;
 use kit::function::invoke;
@@ -37,7 +39,8 @@ pub(super) fn surroundings() -> impl Strategy<Value = Surroundings> {
 }
 
 impl Surroundings {
-    pub(super) fn set(self, scene: &Scene) {
+    /// Sets them; the tags.
+    pub(super) fn set(self, scene: &Scene) -> TagMap {
         let Self {
             tags,
             spelling,
@@ -53,15 +56,41 @@ impl Surroundings {
             (key, format!("{spelling}"))
         };
         let stack = &scene.owner().stack_id;
-        scene.account.tag_stack(stack, (0..tags).map(tag).collect());
+        let tags: TagMap = (0..tags).map(tag).collect();
+        scene.account.tag_stack(stack, tags.clone());
         scene.account.view_lags(ViewLag {
             time: Duration::from_secs(seconds),
             looks,
         });
+        tags
     }
 
-    pub(super) fn is_late(self) -> bool {
-        self.seconds > 0 || self.looks > 0
+    /// What the summary counts.
+    pub(super) fn kind(self) -> &'static str {
+        if self.seconds > 0 || self.looks > 0 {
+            "late views from then on"
+        } else {
+            "changed stack tags"
+        }
+    }
+}
+
+/// User and secret have the stack's tags as CloudFormation showed them last, but for those that AWS reserves. If the stack
+/// `ever` had more keys than fit, some may have found no room.
+#[track_caller]
+pub(super) fn assert_tagged(scene: &Scene, user: &str, tags: &TagMap, ever: &BTreeSet<String>) {
+    let fits = ever.len() + 2 <= 50;
+    for present in [
+        scene.account.user_tags(user),
+        scene.account.secret_tags(&format!("publisher/{user}")),
+    ] {
+        let present = present.expect("it is there");
+        for (key, value) in tags {
+            let reserved = key.starts_with("aws:");
+            let there = !reserved && (fits || present.contains_key(key));
+            let expected = there.then_some(value);
+            assert_eq!(present.get(key), expected, "{key}: {present:?}");
+        }
     }
 }
 
@@ -86,18 +115,26 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         "mine-PublisherAccess-1ABC",
     ];
     let kinds = select(vec!["Create", "Update", "Delete"]);
-    let forged = (kinds, super::template(), select(ids));
+    let forged = (kinds, template(), select(ids));
     prop_oneof![
         (0..100_usize).prop_map(Event::Again),
         forged.prop_map(|(kind, template, id)| Event::Forged { kind, template, id }),
     ]
 }
 
-fn everything(scene: &Scene) -> BTreeMap<String, String> {
-    scene.account.foreign_to(&Owner {
+/// All that there is, to see that nothing was changed. A secret that is pending deletion goes by itself when its time is
+/// up.
+pub(super) fn everything(scene: &Scene) -> BTreeMap<String, String> {
+    let mut all = scene.account.foreign_to(&Owner {
         stack_id: String::new(),
         logical_id: String::new(),
-    })
+    });
+    for secret in [SECRET, OTHER_SECRET] {
+        if scene.account.is_pending_deletion(secret) {
+            all.retain(|arn, _| !arn.contains(&format!(":secret:{secret}-")));
+        }
+    }
+    all
 }
 
 impl Event {
@@ -108,6 +145,14 @@ impl Event {
         let answer = invoke(&scene.account, &scene.process(), &event).await;
         assert!(answer.is_some(), "{self:?} is answered");
         assert_eq!(everything(scene), before, "{self:?}: {answer:?}");
+    }
+
+    /// What the summary counts.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Again(_) => "requests again",
+            Self::Forged { .. } => "forged events",
+        }
     }
 
     fn of(self, scene: &mut Scene) -> Value {

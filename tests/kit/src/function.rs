@@ -38,19 +38,19 @@ pub async fn invoke<C: Cloud>(
     cloud: &Faulty<C>,
     event: &Value,
 ) -> Option<Value> {
-    invoke_served(account, cloud, event, "").await
+    invoke_with(account, cloud, event, &[]).await
 }
 
-/// The same with a function that serves only the stack with this id.
-pub async fn invoke_served<C: Cloud>(
+/// The same with further environment variables of the function, such as the stack it serves.
+pub async fn invoke_with<C: Cloud>(
     account: &Account,
     cloud: &Faulty<C>,
     event: &Value,
-    served: &str,
+    variables: &[(&str, &str)],
 ) -> Option<Value> {
     let mailbox = Mailbox::default();
     cloud.revive();
-    let run = run(cloud, event, &mailbox, served);
+    let run = run(cloud, event, &mailbox, variables);
     let ended = cloud.until_killed(run).await;
     let answers = mailbox
         .0
@@ -64,8 +64,8 @@ pub async fn invoke_served<C: Cloud>(
     serde_json::from_str(answers.first()?).ok()
 }
 
-async fn run(cloud: &impl Cloud, event: &Value, mailbox: &Mailbox, served: &str) {
-    let settings = settings(served);
+async fn run(cloud: &impl Cloud, event: &Value, mailbox: &Mailbox, variables: &[(&str, &str)]) {
+    let settings = settings(variables);
     let deadline = Deadline::after(TIMEOUT);
     handle(
         &event.to_string(),
@@ -83,12 +83,14 @@ pub async fn invoke_well(account: &Account, event: &Value) -> Option<Value> {
     invoke(account, &Faulty::new(account.clone()), event).await
 }
 
-fn settings(served: &str) -> Settings {
-    let variable = |name: &str| match name {
-        "STACK_ID" => Some(served.to_owned()),
-        "USER_NAME_PREFIX" => Some("publisher-".to_owned()),
-        "URL_SUFFIX" => Some("amazonaws.com".to_owned()),
-        _ => None,
+fn settings(variables: &[(&str, &str)]) -> Settings {
+    let always = [
+        ("USER_NAME_PREFIX", "publisher-"),
+        ("URL_SUFFIX", "amazonaws.com"),
+    ];
+    let variable = |name: &str| {
+        let mut all = always.iter().chain(variables);
+        Some(all.find(|(given, _)| *given == name)?.1.to_owned())
     };
     let function_arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:publisher-s3-access");
     Settings::read(

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
 
 use super::{Account, texts};
 use crate::process::join;
@@ -50,6 +51,24 @@ impl Account {
             .into_iter()
             .zip(texts(&answer["Tags"], "Value"))
             .collect())
+    }
+
+    /// Whether the user and its secret have this tag.
+    pub(crate) fn assert_tagged(
+        &self,
+        user: &str,
+        (key, value): (&str, &str),
+    ) -> anyhow::Result<()> {
+        let of_user = self.tags(user)?;
+        let tag = of_user.get(key).map(String::as_str);
+        ensure!(tag == Some(value), "the user has {of_user:?}");
+        let secret = self.secret(&format!("publisher/{user}"))?;
+        let secret = secret.context("the secret is missing")?;
+        let expected = json!({"Key": key, "Value": value});
+        let tags = secret["Tags"].as_array();
+        let there = tags.is_some_and(|tags| tags.contains(&expected));
+        ensure!(there, "the secret has {:?}", secret["Tags"]);
+        Ok(())
     }
 
     /// The names of everything in the account that a stack of ours can leave behind: users, roles, managed

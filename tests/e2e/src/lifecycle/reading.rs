@@ -6,9 +6,9 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::{First, Lifecycle};
-use crate::{account::Refusal, process::join, publisher::Publisher, report::Notes};
+use crate::{account::Refusal, process::join, publisher::Publisher, report::Notes, sam::STACK_TAG};
 
-/// More than the samples; a real bucket has more than anybody wants to see.
+/// More than there are samples. A real bucket has more objects than anybody wants to see.
 const LISTED: usize = 20;
 
 pub(super) fn fill_buckets(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
@@ -41,7 +41,15 @@ pub(super) fn fill_buckets(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyh
 
 pub(super) fn deploy(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
     let bucket = story.first_bucket().to_owned();
-    let stack = story.sam_deploy(&[("Buckets", &bucket)])?;
+    let boundary = story.names.role_boundary.clone();
+    let boundary = boundary
+        .iter()
+        .map(|arn| ("RolePermissionsBoundary", arn.as_str()));
+    let parameters: Vec<_> = [("Buckets", bucket.as_str())]
+        .into_iter()
+        .chain(boundary)
+        .collect();
+    let stack = story.sam_deploy(&parameters)?;
     let user_arn = stack.output("UserArn")?;
     ensure!(stack.output("UserName")? == story.names.user, "{stack:?}");
     ensure!(
@@ -56,6 +64,11 @@ pub(super) fn deploy(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Re
     for output in ["UserArn", "SecretArn", "BucketUri", "Region"] {
         notes.add(format!("{output:9} {}", stack.output(output)?));
     }
+    let (key, value) = STACK_TAG;
+    story.account.assert_tagged(&story.names.user, STACK_TAG)?;
+    notes.add(format!(
+        "user and secret have the stack's tag {key}={value}"
+    ));
     Ok(())
 }
 
@@ -179,7 +192,7 @@ pub(super) fn meet_refusals(story: &mut Lifecycle<'_>, notes: &mut Notes) -> any
     expect_denied(&users, "iam   list-users", notes)
 }
 
-/// Tries to write where somebody's data may be: what is written against all expectation is removed.
+/// Tries to write where somebody's data may be. If that unexpectedly succeeds, removes what was written.
 fn refused_put(
     story: &Lifecycle<'_>,
     publisher: &Publisher<'_>,
@@ -223,7 +236,7 @@ pub(super) fn add_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow
     Ok(())
 }
 
-/// Lists both buckets of the story; gives how many objects there are.
+/// Lists both buckets of the story, and returns the number of objects.
 pub(super) fn read_both(
     publisher: &Publisher<'_>,
     first: &str,

@@ -1,5 +1,7 @@
 //! A new key, and both keys at work.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, ensure};
 
 use super::{Lifecycle, ending::expect_dead, reading::read_both};
@@ -21,10 +23,7 @@ pub(super) fn raise_key_serial(story: &mut Lifecycle<'_>, notes: &mut Notes) -> 
     )?;
     ensure!(current.serial == 2, "the serial is {}", current.serial);
     ensure!(current.key.id != before.key.id, "the key is the same");
-    ensure!(
-        previous.key == before.key,
-        "AWSPREVIOUS is not the key before"
-    );
+    ensure!(previous.key == before.key, "AWSPREVIOUS is not the old key");
     ensure!(
         previous.version_id == before.version_id,
         "AWSPREVIOUS is another version"
@@ -63,7 +62,7 @@ pub(super) fn rotate_on_schedule(
         ("NotificationEmail", "genomics@example.com"),
     ])?;
     let before = story.current_key()?.clone();
-    // The key before was used a moment ago, so a schedule does not end it until somebody says that it may.
+    // The previous key was used a moment ago, so a schedule does not end it unless it is deactivated.
     let oldest = story.keys.first().context("no key was fetched yet")?;
     story
         .account
@@ -84,5 +83,38 @@ pub(super) fn rotate_on_schedule(
     let oldest = story.keys.first().context("no key was fetched yet")?;
     notes.add(expect_dead(story, oldest)?);
     story.keys.push(current);
+    Ok(())
+}
+
+/// The key before was used a moment ago.
+pub(super) fn hold_up(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
+    let (account, secret) = (story.account, story.secret());
+    let stack = story.stack().settle()?;
+    let group = stack.output("RotationLogGroup")?;
+    account.json(["secretsmanager", "rotate-secret", "--secret-id", &secret])?;
+    let line = account.eventually(|| {
+        let log = account.log_lines(group)?;
+        let mut lines = log.lines();
+        let held_up = lines.find(|line| line.contains("the rotation is held up"));
+        let line = held_up.context("the log does not say that the rotation is held up")?;
+        Ok(line.to_owned())
+    })?;
+    account.eventually(|| {
+        let described = account.secret(&secret)?.context("the secret is gone")?;
+        let labels = described["VersionIdsToStages"].to_string();
+        ensure!(!labels.contains("AWSPENDING"), "{labels}");
+        Ok(())
+    })?;
+    let keys = account.key_ids(&story.names.user)?;
+    let both: BTreeSet<_> = story
+        .keys
+        .iter()
+        .rev()
+        .take(2)
+        .map(|stored| stored.key.id.clone())
+        .collect();
+    ensure!(keys == both, "the user has the keys {keys:?}");
+    let line: serde_json::Value = serde_json::from_str(&line)?;
+    notes.add(line["why"].as_str().unwrap_or_default());
     Ok(())
 }

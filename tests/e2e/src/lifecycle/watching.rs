@@ -1,8 +1,9 @@
-//! Between deployments somebody else breaks what worked.
+//! Between deployments the stack is looked at, and somebody else breaks what worked.
 
 use std::time::SystemTime;
 
 use anyhow::ensure;
+use serde_json::json;
 
 use super::Lifecycle;
 use crate::{
@@ -10,7 +11,22 @@ use crate::{
     inbox::Inbox,
     report::Notes,
     stack::{ROTATION, TOPIC},
+    status::rendered,
 };
+
+/// What `make status` does.
+pub(super) fn ask(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
+    let function = story.stack().resources()?.physical_id(ROTATION)?;
+    let before = story.account.state_of(&story.names.user)?;
+    let check = json!({"check": {}});
+    let asked = (story.account).invoke(story.workplace, &function, &check)?;
+    ensure!(!asked.failed, "{asked:?}");
+    let (text, healthy) = rendered(&asked.answer)?;
+    ensure!(healthy, "{text}");
+    before.assert_unchanged(&story.account.state_of(&story.names.user)?)?;
+    notes.add_text("make status:", text);
+    Ok(())
+}
 
 pub(super) fn tell_of_bucket_policy(
     story: &mut Lifecycle<'_>,

@@ -1,29 +1,36 @@
-//! What organizations demand of a stack: tags on every secret, encrypted logs that are kept for a year. (The emulator's
-//! `CloudFormation` gives roles no permissions boundary, so `RolePermissionsBoundary` is left to `tests/template`.)
+//! What organizations require of a stack: tags on every secret, encrypted logs that are kept for years, a boundary for
+//! every role, messages to a topic of their own.
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::Scenario;
 use crate::{
-    account::{text, texts},
+    account::text,
     bench::{Bench, Deployment},
+    inbox::Inbox,
+    process::join,
     report::Notes,
-    stack::ROLE,
+    stack::{ROLE, ROTATION, ROTATION_ROLE},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     (
-        "where untagged secrets are denied, a tagged stack is created and an untagged one is not",
+        "what an organization does not allow fails the stack and is named",
+        denied,
+    ),
+    (
+        "where untagged secrets are denied, a tagged stack is created",
         cost_center,
     ),
     (
-        "logs are kept for a year and encrypted with the key that is given",
-        logs,
+        "logs, roles and messages are as the organization says",
+        governed,
     ),
 ];
 
-/// AWS's example of a service control policy, put on the function's role: the emulator has no organizations.
+/// A statement of AWS's example of a service control policy, put on the function's role: the emulator has no
+/// organizations. AWS says that it stops `CloudFormation`, whose own secrets are created first and tagged then.
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_examples_tagging.html>
 const SID: &str = "DenyCreateSecretWithNoCostCenterTag";
 
@@ -45,69 +52,122 @@ fn demanding(deployment: &Deployment<'_>) -> anyhow::Result<Value> {
     Ok(template)
 }
 
-fn cost_center<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
-    let untagged = bench.stack("untagged");
-    let settled = untagged
-        .stack
-        .create(bench.workplace, &demanding(&untagged)?)?;
-    ensure!(settled.status == "ROLLBACK_COMPLETE", "{settled:?}");
-    let reason = untagged.stack.reason()?;
-    ensure!(reason.contains("secretsmanager:CreateSecret"), "{reason}");
-    bench.assert_nothing_of(&untagged.user)?;
-    notes.add("untagged: ROLLBACK_COMPLETE, `secretsmanager:CreateSecret` denied");
+/// Both wait at once until IAM would know of a new role.
+fn denied<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
+    let untagged = || {
+        let untagged = bench.stack("untagged");
+        let template = demanding(&untagged)?;
+        let untagged = untagged.with_template(template);
+        Ok((untagged.fail_to_create()?, untagged.user))
+    };
+    let bounded = || {
+        let boundary = role_boundary(bench, "NoUsers", &json!({"NotAction": "iam:CreateUser"}))?;
+        let mut bounded = bench.stack("bounded");
+        bounded.set_parameter("RolePermissionsBoundary", &boundary);
+        Ok((bounded.fail_to_create()?, bounded.user))
+    };
+    let (untagged, bounded) = join(untagged, bounded)?;
+    for ((reason, user), why) in [
+        (untagged, "`secretsmanager:CreateSecret` failed with"),
+        (
+            bounded,
+            "no permissions boundary allows the iam:CreateUser action",
+        ),
+    ] {
+        ensure!(reason.contains(why), "{reason}");
+        bench.assert_nothing_of(&user)?;
+        notes.add(reason);
+    }
+    Ok(())
+}
 
+fn cost_center<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let mut tagged = bench.stack("tagged").tagged("CostCenter", "4711");
     let settled = tagged.stack.create(bench.workplace, &demanding(&tagged)?)?;
     ensure!(settled.status == "CREATE_COMPLETE", "{settled:?}");
-    assert_cost_center(bench, &tagged.user, "4711")?;
+    bench
+        .account
+        .assert_tagged(&tagged.user, ("CostCenter", "4711"))?;
     bench.assert_reads(&tagged.user)?;
 
     tagged = bench.stack("tagged").tagged("CostCenter", "4712");
     tagged.set("Revision", json!("the next update"));
     let settled = tagged.stack.update(bench.workplace, &demanding(&tagged)?)?;
     ensure!(settled.status == "UPDATE_COMPLETE", "{settled:?}");
-    assert_cost_center(bench, &tagged.user, "4712")?;
+    bench
+        .account
+        .assert_tagged(&tagged.user, ("CostCenter", "4712"))?;
     tagged.stack.delete()?;
     bench.assert_nothing_of(&tagged.user)?;
     notes.add("tagged: CREATE_COMPLETE; user and secret follow the stack's tag");
     Ok(())
 }
 
-fn assert_cost_center(bench: &Bench<'_>, user: &str, value: &str) -> anyhow::Result<()> {
-    let of_user = bench.account.tags(user)?;
-    ensure!(
-        of_user.get("CostCenter").map(String::as_str) == Some(value),
-        "the user has {of_user:?}"
-    );
-    let secret = bench.account.secret(&format!("publisher/{user}"))?;
-    let secret = secret.context("the secret is missing")?;
-    let tags = texts(&secret["Tags"], "Key").into_iter();
-    let of_secret: Vec<_> = tags.zip(texts(&secret["Tags"], "Value")).collect();
-    let expected = ("CostCenter".to_owned(), value.to_owned());
-    ensure!(
-        of_secret.contains(&expected),
-        "the secret has {of_secret:?}"
-    );
-    Ok(())
+/// Makes a managed policy to bound roles with; its ARN.
+fn role_boundary(bench: &Bench<'_>, name: &str, allowed: &Value) -> anyhow::Result<String> {
+    let mut statement = json!({"Effect": "Allow", "Resource": "*"});
+    for (key, value) in allowed.as_object().into_iter().flatten() {
+        statement[key] = value.clone();
+    }
+    let document = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
+    let command = ["iam", "create-policy", "--policy-name", name];
+    let policy = ["--policy-document", document.as_str()];
+    let made = bench.account.json(command.into_iter().chain(policy))?;
+    text(&made["Policy"]["Arn"])
 }
 
-fn logs<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
-    let key = bench.account.json(["kms", "create-key"])?;
-    let key = text(&key["KeyMetadata"]["Arn"])?;
+fn governed<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
+    let json = |command: &[&str]| bench.account.json(command.iter().copied());
+    let key = text(&json(&["kms", "create-key"])?["KeyMetadata"]["Arn"])?;
+    let topic = text(&json(&["sns", "create-topic", "--name", "publisher-tickets"])?["TopicArn"])?;
+    let services = [
+        "cloudformation",
+        "iam",
+        "kms",
+        "logs",
+        "secretsmanager",
+        "sns",
+    ];
+    let services: Vec<_> = services.iter().map(|of| format!("{of}:*")).collect();
+    let boundary = role_boundary(bench, "Workloads", &json!({"Action": services}))?;
     let mut deployment = bench.stack("governed");
     deployment.set_parameter("LogsKmsKeyArn", &key);
+    deployment.set_parameter("LogRetentionDays", "400");
+    deployment.set_parameter("RolePermissionsBoundary", &boundary);
+    deployment.set_parameter("NotificationTopicArn", &topic);
     let settled = deployment.create()?;
-    let group = settled.output("LogGroup")?;
-    let command = [
-        "logs",
-        "describe-log-groups",
-        "--log-group-name-prefix",
-        group,
-    ];
-    let groups = bench.account.json(command)?;
-    let group = &groups["logGroups"][0];
-    ensure!(group["kmsKeyId"] == key.as_str(), "{group}");
-    ensure!(group["retentionInDays"] == 365, "{group}");
-    notes.add(format!("{} days, {key}", group["retentionInDays"]));
+
+    for group in ["LogGroup", "RotationLogGroup"] {
+        let prefix = ["--log-group-name-prefix", settled.output(group)?];
+        let groups = json(&[&["logs", "describe-log-groups"], &prefix[..]].concat())?;
+        let group = &groups["logGroups"][0];
+        ensure!(group["kmsKeyId"] == key.as_str(), "{group}");
+        ensure!(group["retentionInDays"] == 400, "{group}");
+    }
+    for role in [ROLE, ROTATION_ROLE] {
+        let role = deployment.stack.resources()?.physical_id(role)?;
+        let role = json(&["iam", "get-role", "--role-name", &role])?;
+        let bounded = &role["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"];
+        ensure!(*bounded == boundary.as_str(), "{role}");
+    }
+    notes.add(format!(
+        "both log groups: 400 days, {key}; both roles: {boundary}"
+    ));
+
+    let inbox = Inbox::subscribe(bench.account, &topic)?;
+    inbox.confirm(bench.account)?;
+    let event = json!({
+        "source": "aws.secretsmanager",
+        "detail-type": "Secret Label Updated",
+        "time": "2026-01-02T03:04:05Z",
+        "resources": [settled.output("SecretArn")?],
+        "detail": {"labelUpdated": "AWSCURRENT"},
+    });
+    let function = deployment.stack.resources()?.physical_id(ROTATION)?;
+    let invoked = bench.account.invoke(bench.workplace, &function, &event)?;
+    ensure!(!invoked.failed, "{invoked:?}");
+    let message = inbox.receive()?;
+    message.assert_says(&[&deployment.user, "new access key", "Paste"])?;
+    notes.add(format!("told on {topic}"));
     Ok(())
 }
