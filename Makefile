@@ -5,7 +5,7 @@
 SHELL         := bash
 .DEFAULT_GOAL := help
 
-# The interpreter that makes the tools' environment: `make test PYTHON=python3.12`.
+# The interpreter that makes the tools' environment, as in `make test PYTHON=python3.12`.
 PYTHON ?= python3
 
 LOCK    := tests/e2e/tools/requirements.txt
@@ -29,10 +29,10 @@ TARGET    := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO_HOME ?= $(HOME)/.cargo
 TOOL_PATH := $(abspath $(TOOLS))/bin
 
-# No path of this machine is in what is built for Lambda: the same commit gives the same bytes in every folder.
+# Nothing built for Lambda contains a path of this machine, so the same commit gives the same bytes in every folder.
 PATHS      := $(CARGO_HOME)=/cargo $(CURDIR)=/source $(TARGET)=/target
 FOR_LAMBDA := RUSTFLAGS='$(PATHS:%=--remap-path-prefix=%)' CFLAGS='$(PATHS:%=-ffile-prefix-map=%)'
-# The driver runs `sam build`, which must not build everything once more.
+# The driver runs `sam build`, which must not build everything again.
 E2E       := $(CARGO) build --quiet --locked --package e2e && $(FOR_LAMBDA) '$(TARGET)/debug/e2e'
 
 CHECKS := format lints template examples workflows rust end-to-end
@@ -78,7 +78,7 @@ check-release: release ## Build the release a second time elsewhere, and compare
 	diff --recursive --brief $(DIST) "$$elsewhere/a/source/$(DIST)"; \
 	echo "$(DIST): the second build has the same bytes"
 
-# For the release workflow: the tag has to be the version, and the release's text is the changelog's section.
+# For the release workflow: the tag must be the version, and the release's text is the changelog's section.
 .PHONY: check-tag
 check-tag:
 	@test "$$TAG" = 'v$(VERSION)' || { \
@@ -115,7 +115,7 @@ release-toolchain:
 	done
 
 .PHONY: status
-status: ## Print how a stack is, and say by the exit status whether it is healthy: make status STACK=name [REGION=region]
+status: ## Print the state of a stack; the exit status says whether it is healthy: make status STACK=name [REGION=region]
 	@test -n "$(STACK)" || { echo 'make: say which stack: make status STACK=name' >&2; exit 1; }
 	@$(E2E) status --stack '$(STACK)' $(if $(REGION),--region '$(REGION)')
 
@@ -138,9 +138,16 @@ test: $(INSTALLED) ## Run every check below, then print a summary
 check-format: ## Formatting is rustfmt's
 	@$(CARGO) fmt --all --check
 
+# Clippy compiles what the tests then run: compiling for each of them takes two minutes longer. Cargo hands Clippy its
+# arguments in this form.
+CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
+# Two for each processor: some tests wait for time limits.
+TEST_THREADS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+
 .PHONY: check-lints
 check-lints: ## Clippy has nothing to say
-	@$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	@command -v clippy-driver >/dev/null || { echo 'make: Clippy is missing: run `rustup component add clippy`' >&2; exit 1; }
+	@$(CLIPPY) $(CARGO) test --workspace --locked --no-run
 
 # W3002: SAM builds and uploads what is in the folder that `Code` names.
 .PHONY: check-template
@@ -167,7 +174,7 @@ check-workflows: $(LINT)/installed ## actionlint and zizmor have nothing to say 
 
 .PHONY: check-rust
 check-rust: $(INSTALLED) $(LINT)/installed ## Unit and integration tests
-	@$(CARGO) test --workspace --locked
+	@$(CLIPPY) $(CARGO) test --workspace --locked -- --test-threads $(TEST_THREADS)
 
 .PHONY: check-end-to-end
 check-end-to-end: function $(CDK) ## The real stack on the emulator, driven as a user would
@@ -189,13 +196,13 @@ scan: $(SCAN_INSTALLED) check-workflows ## Other people's scanners find nothing 
 CASES ?= 2000
 .PHONY: fuzz
 fuzz: ## Try the event parser and the policy builder on more random input (CASES=2000)
-	@PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test handler --test properties -- malformed:: generated::
+	@PROPTEST_CASES=$(CASES) $(CLIPPY) $(CARGO) test --locked --test handler --test properties -- malformed:: generated::
 
 # A failure prints a shrunk history and the seed that brings it back: `make simulate SEED=… HISTORIES=…`.
 HISTORIES ?= 100000
 .PHONY: simulate
-simulate: ## Tell random histories of a stack in memory (HISTORIES=100000, SEED=number); `make test` tells 256
-	@HISTORIES=$(HISTORIES) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --quiet --locked --test flow -- --nocapture stories::
+simulate: ## Play random histories of a stack in memory (HISTORIES=100000, SEED=number); `make test` plays 256
+	@HISTORIES=$(HISTORIES) $(if $(SEED),SEED=$(SEED)) $(CLIPPY) $(CARGO) test --quiet --locked --test flow -- --nocapture stories::
 
 ##@ Measure
 # `BENCH=--quick` for the first table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about four minutes.

@@ -1,4 +1,4 @@
-"""The measurements: medians of interleaved runs, so that what else the machine does hits all alike."""
+"""The measurements: medians of interleaved runs, so that the machine's other work affects all equally."""
 
 import concurrent.futures
 import contextlib
@@ -12,7 +12,7 @@ from world import Proxy
 # The longest chain of calls in a row; docs/performance.md, held by tests/flow/calls.rs.
 CHAINS = {"unproved": 6, "proved": 7}
 DELAY = 0.05
-# So much more than the chain itself may a Create take when every call takes DELAY longer.
+# How much more than the chain itself a Create may take when every call takes DELAY longer.
 MARGIN = 1.1
 
 
@@ -95,7 +95,7 @@ def growth_by_buckets(bench, functions, buckets):
 
 
 def growth_by_events(bench, function):
-    """So many Creates at once, each in a process of its own, without and with every eighth call to IAM, STS and CloudFormation refused."""
+    """This many Creates at once, each in its own process, without and with every eighth call to IAM, STS and CloudFormation refused."""
     rows = []
     for refuse_every, count in itertools.product((0, 8), (1, 10, 50, 100)):
         with Proxy(bench.emulator, refuse_every=refuse_every) as proxy, contextlib.ExitStack() as stack:

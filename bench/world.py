@@ -88,7 +88,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Sink(Server):
-    """Stands where CloudFormation's pre-signed URLs point to, over TLS as S3 does."""
+    """The target of CloudFormation's pre-signed URLs, over TLS like S3."""
 
     scheme = "https"
 
@@ -130,7 +130,7 @@ class SinkHandler(http.server.BaseHTTPRequestHandler):
 
 
 class Proxy(Server):
-    """Stands between functions and emulator, and makes every call take longer, or refuses some, as AWS does."""
+    """A proxy between functions and emulator that makes every call take longer, or refuses some, as AWS does."""
 
     def __init__(self, emulator, delay=0.0, refuse_every=0):
         super().__init__(ProxyHandler)

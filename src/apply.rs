@@ -42,9 +42,7 @@ pub enum ApplyError {
     /// A call failed.
     #[error("could not {step}: {error}")]
     Failed {
-        /// The step.
         step: String,
-        /// Why.
         error: Box<CloudError>,
     },
     /// The key cannot read what it should.
@@ -193,7 +191,6 @@ impl<C: Cloud> Execution<'_, C> {
         ended
     }
 
-    /// Makes a proof.
     async fn prove(&self, proof: &Proof) -> Result<(), ApplyError> {
         let Proof {
             key_under_test,

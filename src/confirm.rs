@@ -36,9 +36,7 @@ pub enum Confirmation {
 /// The resource as CloudFormation shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceNow {
-    /// Its status.
     pub status: String,
-    /// Its physical id.
     pub physical_id: PhysicalId,
 }
 

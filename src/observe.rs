@@ -26,17 +26,14 @@ use crate::run::{Confirmed, Found, Run};
 /// Everything that a plan is made from.
 #[derive(Debug)]
 pub struct Observed {
-    /// When it was observed.
     pub now: SystemTime,
     /// Whether CloudFormation confirms the request.
     pub confirmation: Confirmation,
     /// Whether the stack goes forward or rolls back.
     pub operation: StackOperation,
-    /// The stack's own tags.
     pub stack_tags: TagMap,
     /// The buckets' regions, as far as they were asked for.
     pub regions: BTreeMap<BucketName, BucketRegion>,
-    /// The pair.
     pub pair: Pair,
 }
 
@@ -57,7 +54,6 @@ impl Observed {
 /// The region of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BucketRegion {
-    /// In this region.
     In(String),
     /// There is no such bucket.
     NoSuchBucket,
@@ -76,9 +72,6 @@ impl BucketRegion {
 /// time has passed.
 ///
 /// At most two rounds of calls: first those that need nothing, side by side, then those that need the first answers.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_provision<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,
@@ -122,7 +115,7 @@ fn tags_of(view: StackView) -> TagMap {
     }
 }
 
-/// The buckets whose region a Create or Update wants to know: the first for the answer, all for a proof.
+/// The buckets whose region a Create or Update needs: the first for the answer, all for a proof.
 pub fn buckets_to_find(buckets: &Buckets, verification: Verification) -> Vec<&BucketName> {
     let mut wanted = vec![&buckets.first().bucket];
     if verification == Verification::Prove {
@@ -146,9 +139,6 @@ pub async fn regions<C: Cloud>(
 }
 
 /// Observes what a Delete needs: whether CloudFormation confirms it, and the pair.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Observed> {
     loop {
         let (view, observed) = join(run.look(), for_removal(run, name)).await;
@@ -163,9 +153,6 @@ pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result
 }
 
 /// Observes what a removal needs: the pair with everything that is attached to the user.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_removal<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Observed> {
     let pair = pair_with_attachments(run, name).await?;
     Ok(Observed::unasked(run, pair))

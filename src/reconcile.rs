@@ -22,7 +22,6 @@ use crate::settings::Settings;
 use crate::settle::{RunError, settle};
 use crate::waits::between_rounds;
 
-/// The attributes for `Fn::GetAtt`.
 type Attributes = BTreeMap<&'static str, String>;
 
 /// Fulfils one request. The caller stops the work at `deadline.of_work()`, and no key is made shortly before that.
@@ -210,7 +209,7 @@ fn answer_again(goal: &Goal<'_>, observed: &Observed) -> Option<Plan> {
     })
 }
 
-/// Removes what is ours of a pair, once CloudFormation confirms that it is not the one in use.
+/// Removes the parts of a pair that are ours, once CloudFormation confirms that it is not the one in use.
 async fn remove_confirmed<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,
@@ -231,7 +230,7 @@ async fn remove_confirmed<C: Cloud>(
     removed.await.map(|_| ())
 }
 
-/// Removes what is ours of a pair.
+/// Removes the parts of a pair that are ours.
 async fn remove<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,

@@ -1,4 +1,4 @@
-//! The shape of the code: no module uses one that stands above it.
+//! The shape of the code: no module uses one above it.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::fs;

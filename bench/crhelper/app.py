@@ -1,6 +1,6 @@
 """The peer: the same resource as people write it today, with crhelper and boto3.
 
-Only the calls that make, change and remove the four things: nothing is observed first, proved or repaired. As crhelper's
+It only makes, changes and removes the four things. It observes, proves and repairs nothing. As crhelper's
 documentation advises, clients are made once, outside the handlers. Its wait of up to 120 s before the answer to a Delete,
 there for the last log lines, is off.
 """

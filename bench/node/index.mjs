@@ -1,5 +1,5 @@
-// The peer in JavaScript: the same resource with AWS's SDK, answering by itself as AWS's own `cfn-response` does.
-// Only the calls that make, change and remove the four things: nothing is observed first, proved or repaired.
+// The peer in JavaScript: the same resource with AWS's SDK, answering by itself as AWS's own `cfn-response` does. It
+// only makes, changes and removes the four things. It observes, proves and repairs nothing.
 import {
   CreateAccessKeyCommand,
   CreateUserCommand,

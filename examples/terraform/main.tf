@@ -1,5 +1,5 @@
 locals {
-  # The key holds the release's version, so that CloudFormation takes another release for other code.
+  # The key contains the release's version, so CloudFormation sees another release as other code.
   folder = "${var.code_prefix}${basename(var.release)}"
 }
 

@@ -78,7 +78,7 @@ variable "user_name" {
 }
 
 variable "key_serial" {
-  description = "Raise it to get a new access key. The key before it stays valid until the next raise."
+  description = "Raise it to get a new access key. The previous one works until the next rotation."
   type        = number
   default     = 1
 

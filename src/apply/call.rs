@@ -137,8 +137,8 @@ impl<C: Cloud> Execution<'_, C> {
     }
 
     /// Deletes the secret at once. If a policy of the organization forbids that
-    /// (`secretsmanager:ForceDeleteWithoutRecovery`), deletes it with a recovery period of 7 days. Waits first for a
-    /// role that is merely fresh.
+    /// (`secretsmanager:ForceDeleteWithoutRecovery`), deletes it with a recovery period of 7 days. Waits first, because
+    /// a new role is denied for some seconds too.
     async fn delete_secret(
         &self,
         secret: &SecretArn,
@@ -176,7 +176,7 @@ fn is_final(step: &Step, error: &CloudError) -> bool {
     matches!(step, Step::DeleteSecret { .. }) && is_explicit(error)
 }
 
-/// Another run has moved a label that is not where it was.
+/// Whether another run has moved the label already.
 fn overtaken(step: &Step, error: &CloudError) -> bool {
     matches!(
         step,

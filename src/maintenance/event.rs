@@ -31,7 +31,6 @@ pub enum Event {
 /// uses its own role, so it neither reads nor keeps the sensitive token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationRequest {
-    /// The step.
     pub step: RotationStep,
     /// The version that is to become current.
     pub token: VersionId,
@@ -158,7 +157,6 @@ fn refused(why: &str) -> MaintenanceError {
 }
 
 impl RotationStep {
-    /// All of them, in order.
     pub const ALL: [Self; 4] = [Self::Create, Self::Set, Self::Test, Self::Finish];
 
     /// Its name in events.

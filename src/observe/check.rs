@@ -1,4 +1,4 @@
-//! What the daily check needs.
+//! What a daily check observes.
 
 use futures_util::future::join3;
 
@@ -18,9 +18,6 @@ pub enum AtWork {
 }
 
 /// Observes once what a check needs: what an update needs, except a confirmation, and the last use of each key.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_check<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,

@@ -18,9 +18,7 @@ pub type KeyUse = Result<Option<LastUse>>;
 pub struct Pair {
     /// The user's name, which gives the secret's.
     pub name: UserName,
-    /// The user.
     pub user: Option<ObservedUser>,
-    /// The secret.
     pub secret: Option<ObservedSecret>,
     /// If somebody renamed the user: its new name, found by the secret's current key.
     pub renamed_to: Option<String>,
@@ -29,13 +27,10 @@ pub struct Pair {
 /// A user and what is attached to it.
 #[derive(Debug)]
 pub struct ObservedUser {
-    /// The user itself.
     pub user: User,
-    /// Whose it is.
     pub ownership: Ownership,
     /// Its inline policies: name to document.
     pub policies: BTreeMap<PolicyName, String>,
-    /// Its access keys.
     pub keys: Vec<Key>,
     /// What else is attached to it, read only for a removal.
     pub attachments: Vec<Attachment>,
@@ -46,9 +41,7 @@ pub struct ObservedUser {
 /// A secret and what its labelled versions hold.
 #[derive(Clone, Debug)]
 pub struct ObservedSecret {
-    /// The secret itself.
     pub secret: Secret,
-    /// Whose it is.
     pub ownership: Ownership,
     /// All its versions, including deprecated ones.
     pub versions: Vec<Version>,
@@ -60,7 +53,6 @@ pub struct ObservedSecret {
 }
 
 impl Pair {
-    /// Why the secret could not be read, if so.
     pub fn unreadable(&self) -> Option<&CloudError> {
         self.secret.as_ref()?.unreadable.as_ref()
     }

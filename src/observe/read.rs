@@ -17,9 +17,6 @@ use crate::secret::{Label, StoredKey};
 use crate::waits::while_iam_lags;
 
 /// The pair with what its secret holds.
-///
-/// # Errors
-/// A call failed.
 pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
     run.patiently(async || {
         let (user, secret) = join(user(run, name, &[]), secret_with_values(run, name)).await;
@@ -36,10 +33,7 @@ pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
 }
 
 /// The pair with everything that is attached to the user. Reads the secret's values only if the user's own tags do not
-/// tell whose it is.
-///
-/// # Errors
-/// A call failed.
+/// say whose it is.
 pub(super) async fn pair_with_attachments<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,

@@ -1,4 +1,4 @@
-//! What a rotation by Secrets Manager needs.
+//! What a rotation by Secrets Manager observes.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,6 @@ use crate::secret::AccessKeyId;
 
 /// Observes the user with its keys, and what the labelled versions of its secret hold. A rotation does not need the
 /// user's policies and attachments.
-///
-/// # Errors
-/// A call failed.
 pub async fn for_rotation<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,

@@ -13,7 +13,6 @@ use crate::secret::{AccessKeyId, Label, StoredKey};
 pub struct Plan {
     /// Notes for a person, on what the plan does not change.
     pub notes: Vec<String>,
-    /// The steps.
     pub stages: Vec<Vec<Step>>,
     /// Whether a step changes what the user may do.
     pub access: Access,
@@ -45,7 +44,6 @@ pub enum End {
 /// One step. A step that needs the secret's ARN comes after the step that makes or restores the secret.
 #[derive(Debug)]
 pub enum Step {
-    /// Make the user.
     CreateUser(NewUser),
     /// Bound the user by this managed policy.
     SetBoundary(PolicyArn),
@@ -53,20 +51,14 @@ pub enum Step {
     TagUser(TagMap),
     /// Remove tags of the user.
     UntagUser(Vec<String>),
-    /// Write an inline policy.
     PutPolicy {
-        /// Its name.
         name: PolicyName,
-        /// Its document.
         document: String,
     },
-    /// Remove an inline policy.
     DeletePolicy(PolicyName),
-    /// Remove an access key.
     DeleteKey(AccessKeyId),
     /// Remove what is attached to the user.
     Detach(Attachment),
-    /// Remove the user.
     DeleteUser,
     /// Make the secret, without a value.
     CreateSecret(NewSecret),
@@ -74,7 +66,6 @@ pub enum Step {
     RestoreSecret(SecretArn),
     /// Set the secret's description and encryption key.
     UpdateSecret {
-        /// The description.
         description: String,
         /// The encryption key; `None` for the AWS-managed one.
         kms_key: Option<SecretKmsKey>,
@@ -101,7 +92,6 @@ pub enum Step {
     },
     /// Take a label off a version.
     DropLabel {
-        /// The label.
         label: Label,
         /// The version that holds it.
         version: VersionId,
@@ -116,21 +106,16 @@ pub enum Step {
     Prove(Proof),
     /// Remove replicas of the secret.
     RemoveReplicas {
-        /// The secret.
         secret: SecretArn,
-        /// The regions.
         regions: Vec<String>,
     },
-    /// Remove the secret.
     DeleteSecret {
-        /// The secret.
         secret: SecretArn,
         /// For how many days it can be restored; `None` deletes it at once.
         recovery_days: Option<u8>,
     },
 }
 
-/// A key to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
     /// The version to store it in. It is derived from the state of the decision, so that only one of two runs with the
@@ -142,10 +127,8 @@ pub struct NewKey {
     pub serial: u64,
 }
 
-/// A proof to make.
 #[derive(Debug)]
 pub struct Proof {
-    /// With which key.
     pub key_under_test: KeyUnderTest,
     /// What a failure means.
     pub on_failure: OnFailure,
@@ -158,7 +141,6 @@ pub struct Proof {
 pub struct Target {
     /// The entry of `Buckets`.
     pub bucket: BucketUri,
-    /// Its region.
     pub region: String,
 }
 
@@ -195,7 +177,6 @@ impl Plan {
         }
     }
 
-    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps().next().is_none()
     }

@@ -1,4 +1,4 @@
-//! What a Create or Update that ends without success takes back.
+//! How a Create or Update that fails removes what it made.
 
 use super::remove;
 use crate::cloud::Cloud;
@@ -12,8 +12,8 @@ use crate::run::Run;
 use crate::settle::{RunError, settle};
 use crate::waits::between_rounds;
 
-/// Removes what an unconfirmed request has left: the `unwanted` pair, and what this invocation made and nobody uses.
-/// Returns the reason for the answer.
+/// Removes what an unconfirmed request has left: the `unwanted` pair, and everything that this invocation made and
+/// nobody uses. Returns the reason for the answer.
 pub(super) async fn clean_up<C: Cloud>(
     run: &Run<'_, C>,
     confirmation: &Confirmation,

@@ -1,4 +1,4 @@
-//! What becomes of AWS's codes and of answers that are none.
+//! How AWS's codes, and answers that are not AWS's, become errors.
 
 use publisher_s3_access::cloud::{Cloud, CloudError, Denial, Denied, ErrorKind, PolicyKind};
 

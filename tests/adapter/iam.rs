@@ -1,4 +1,4 @@
-//! IAM beside the keys: the user, its policies and what else hangs on it.
+//! IAM apart from keys: the user, its policies and its attachments.
 
 use std::collections::BTreeMap;
 
@@ -241,7 +241,7 @@ async fn tags_and_boundary_reach_the_user() {
     );
 }
 
-/// One page of each kind: its operation, what is in the list, and the id that it comes to.
+/// One page of each kind: its operation, the content of the list, and the id that it gives.
 fn lists() -> [(AttachmentKind, &'static str, &'static str, &'static str); 7] {
     [
         (

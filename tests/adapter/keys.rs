@@ -1,4 +1,4 @@
-//! `CreateAccessKey`: sent once, and no half key is taken for a key.
+//! `CreateAccessKey`: sent once, and half a key never counts as a key.
 
 use std::time::{Duration, SystemTime};
 
@@ -306,7 +306,7 @@ async fn a_keys_last_use_is_read_and_an_unreadable_one_is_an_error() {
     let never = used("<ServiceName>N/A</ServiceName><Region>N/A</Region>");
     let wire = Wire::playing([never]);
     assert_eq!(wire.aws().last_used(&key_id()).await, Ok(None));
-    // A denial is no "never": the key would be ended.
+    // A denial must not count as "never used", or the key would be ended.
     for (status, code, kind) in [
         (403, "AccessDenied", ErrorKind::Denied),
         (404, "NoSuchEntity", ErrorKind::NotFound),

@@ -24,7 +24,7 @@ use publisher_s3_access::cloud::{SecretArn, TagMap, VersionId};
 use publisher_s3_access::names::{PolicyName, SecretName, UserName};
 use publisher_s3_access::secret::{AccessKeyId, StoredKey};
 
-/// A secret key as long as IAM's. No message may ever hold it, nor any part that tells it.
+/// A secret key as long as IAM's. No message may contain it, or a part that gives it away.
 const CANARY: &str = "CANARY+wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXA";
 
 /// The part of [`CANARY`] that the tests look for.

@@ -1,4 +1,4 @@
-//! Removing: what is missing is removed, and a refusal is looked into.
+//! Removing: a missing thing counts as removed, and a refusal leads to a second look.
 
 use std::fmt;
 
@@ -74,7 +74,7 @@ impl Removal {
         }
     }
 
-    /// What the look finds while the thing is there.
+    /// What the look finds while the thing exists.
     fn there(&self) -> Answer {
         match self {
             Self::User => query_result(

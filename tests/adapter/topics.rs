@@ -1,4 +1,4 @@
-//! SNS: what is told, and who has subscribed.
+//! SNS: messages and subscriptions.
 
 use publisher_s3_access::cloud::{ErrorKind, Message, Notifier, Subscriptions, TopicArn};
 

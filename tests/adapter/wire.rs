@@ -1,4 +1,4 @@
-//! The other end of the wire: plays answers as AWS sends them and keeps what was asked.
+//! The other end of the wire: plays answers as AWS sends them, and records the requests.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use publisher_s3_access::aws::{Aws, Topics};
 
-/// What comes back on one request.
+/// The answer to one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// A whole HTTP answer.
@@ -117,7 +117,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// What was asked for: the action of the Query protocol, or the target of Secrets Manager's.
+    /// The operation: the action of the Query protocol, or Secrets Manager's target.
     pub(crate) fn action(&self) -> &str {
         let query = self
             .body
@@ -131,7 +131,7 @@ impl Sent {
     }
 }
 
-/// The script of one test and the record of what was asked.
+/// The script of one test, and the record of the requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wire {
     script: Arc<Mutex<VecDeque<Answer>>>,
@@ -140,7 +140,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Plays these answers in order; one request more than that fails the test.
+    /// Plays these answers in order. One more request fails the test.
     pub(crate) fn playing(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self {
             script: Arc::new(Mutex::new(answers.into_iter().collect())),
@@ -188,7 +188,7 @@ impl Wire {
         self.sent.lock().unwrap().clone()
     }
 
-    /// The actions that were asked for, in order.
+    /// The operations that were asked for, in order.
     pub(crate) fn actions(&self) -> Vec<String> {
         self.sent()
             .iter()
@@ -251,7 +251,7 @@ impl HttpConnector for Wire {
     }
 }
 
-/// A body that breaks off after what it holds.
+/// A body that breaks off after its content.
 struct Torn(Option<Bytes>);
 
 impl http_body::Body for Torn {

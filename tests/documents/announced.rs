@@ -1,4 +1,4 @@
-//! What the pages describe and the next merge brings. Each entry fails its test as soon as it is there.
+//! What the pages describe already and the next merge brings. An entry fails its test as soon as it exists.
 
 use crate::pages::text;
 use crate::reference::default_of;

@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# What a recorded tool prints: long enough for an access key id, and good for a name.
+# The output of a recorded tool: long enough for an access key id, and valid as a name.
 PRINTED = "AKIAIOSFODNN7EXAMPLE"
 BASH = shutil.which("bash")
 ORDINARY = ["cat", "grep", "sed"]
@@ -50,7 +50,7 @@ PRELUDE = "\n".join(
 
 
 class Refused(Exception):
-    """What a tool says against a command."""
+    """A tool's complaint about a command."""
 
 
 def shell(text):

@@ -13,9 +13,9 @@ use crate::pages::{Block, file, pages, text};
 const COMMANDS: [&str; 3] = ["sh", "ini", "hcl"];
 /// Read by the tests in `policies.rs`.
 const DATA: [&str; 2] = ["json", "yaml"];
-/// Quotes nothing that can be run.
+/// Blocks with nothing to run.
 const TEXT: [&str; 1] = ["text"];
-/// The tools whose commands are read where they stand in a sentence.
+/// The tools whose commands are also read inside sentences.
 const INLINE: [&str; 4] = ["aws ", "cargo ", "make ", "sam "];
 
 #[test]
@@ -123,7 +123,7 @@ const WIDTH: usize = 111;
 
 const SPOILT_HERE: &str = "spoilt";
 
-/// Each of these is wrong in one point.
+/// Commands that are each wrong in one point.
 const SPOILT: [(&str, &str); 17] = [
     (
         "sh",

@@ -12,7 +12,7 @@ use crate::pages::{file, text};
 /// A permission that the registry names and the policy leaves out.
 struct Unneeded {
     resource_type: &'static str,
-    /// It serves this property alone, and no resource of the template has the property.
+    /// It serves only this property, which no resource of the template has.
     property: &'static str,
     permissions: &'static [&'static str],
 }
@@ -62,7 +62,7 @@ const UNNEEDED: &[Unneeded] = &[
         "ec2:DescribeVpcs"]),
 ];
 
-/// What the policy allows and no schema names, and who needs it.
+/// What the policy allows although no schema names it, and who needs it.
 #[rustfmt::skip]
 const BEYOND: &[(&str, &[&str])] = &[
     ("the person calls CloudFormation, directly or through SAM", &[

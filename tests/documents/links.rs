@@ -14,7 +14,7 @@ struct Link {
     anchor: Option<String>,
 }
 
-/// Links other than to the web. Empty descriptions of pictures are found here as well.
+/// Links other than to the web. Empty descriptions of pictures are found too.
 fn links(page: &Page) -> Vec<Link> {
     let mut links = Vec::new();
     for (at, line) in page.prose() {

@@ -1,5 +1,5 @@
-//! The pages against the code: what they list is what there is, what they quote is what is said, every link leads
-//! somewhere, every command is one that its tool accepts, and nothing stands twice.
+//! The pages against the code: their lists are complete, their quotes are true, every link leads somewhere, every tool
+//! accepts its commands, and no sentence stands twice.
 #![expect(
     clippy::expect_used,
     clippy::panic,

@@ -1,11 +1,11 @@
-//! docs/troubleshooting.md: every message that is quoted is one that the code gives.
+//! docs/troubleshooting.md: the code gives every message that the page quotes.
 
 use std::fs;
 use std::path::Path;
 
 use crate::pages::{file, table, text};
 
-/// What the page quotes of the function.
+/// The function's messages that the page quotes.
 fn rows() -> impl Iterator<Item = String> {
     let tables = ["| It says |", "| It ends with |"].into_iter();
     let rows = tables.flat_map(|head| table("docs/troubleshooting.md", head));
@@ -26,7 +26,7 @@ fn every_message_under_troubleshooting_is_one_that_the_code_gives() {
     assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
-/// Where the reasons of an answer are written: in these functions and enums of these files.
+/// Where reasons are written: in these functions and enums of these files.
 const REASONS: [(&str, &str); 14] = [
     ("src/lib.rs", "async fn decide<"),
     ("src/plan/refusals.rs", "pub enum Refusal {"),
@@ -39,7 +39,7 @@ const REASONS: [(&str, &str); 14] = [
     ("src/proof.rs", "fn explain("),
     ("src/proof.rs", "fn cure_of("),
     ("src/reconcile.rs", "async fn delete<"),
-    ("src/reconcile/clean_up.rs", "async fn clean_up<"),
+    ("src/reconcile/clean_up.rs", "pub(super) async fn clean_up<"),
     (
         "src/reconcile/clean_up.rs",
         "async fn withdraw_replacement<",
@@ -47,7 +47,7 @@ const REASONS: [(&str, &str); 14] = [
     ("src/reconcile/clean_up.rs", "fn sentence<"),
 ];
 
-/// What these say that no answer shows: words for the log, and the parts of a reason that another row quotes whole.
+/// Texts in those places that no answer shows: words for the log, and parts of a reason that another row quotes whole.
 const NO_REASONS: [&str; 7] = [
     "neither the id nor the properties name a user: there is nothing to delete",
     "decryption was not proved: there are only empty or archived objects, or none",
@@ -81,8 +81,8 @@ fn every_reason_has_a_row_under_troubleshooting() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// Whether a row quotes the message: all of it where the row is short, or begins where a sentence ends; else every part
-/// between what varies.
+/// Whether a row quotes the message: all of it if the row is short or begins at the end of a sentence, otherwise every
+/// part between the values that vary.
 fn quotes(row: &str, message: &str) -> bool {
     let bare = |text: &str| text.trim_matches(['`', ' ']).to_owned();
     let row = bare(row);

@@ -101,7 +101,7 @@ impl Page {
         blocks
     }
 
-    /// What stands between single backticks in prose, with its line.
+    /// The text between single backticks in prose, with its line.
     pub(crate) fn codes(&self) -> Vec<(usize, String)> {
         let spans = |(at, line): (usize, &str)| {
             let spans: Vec<_> = codes(line).map(|code| (at, code)).collect();
@@ -129,7 +129,7 @@ fn anchor(heading: &str) -> String {
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// What stands between single backticks.
+/// The text between single backticks.
 pub(crate) fn codes(cell: &str) -> impl Iterator<Item = String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned)
 }

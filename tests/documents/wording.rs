@@ -1,4 +1,4 @@
-//! What holds for the text itself.
+//! Rules for the text itself.
 
 use std::collections::BTreeMap;
 

@@ -53,7 +53,7 @@ fn garbage_between_requests_stops_nothing_and_every_request_is_answered_in_turn(
         .iter()
         .map(|(kind, _)| kind.as_str())
         .collect();
-    // What is no JSON at all never reaches the handler; Lambda refuses such payloads before the function.
+    // Anything but JSON never reaches the handler, because Lambda refuses such payloads first.
     assert_eq!(
         kinds,
         [

@@ -14,7 +14,7 @@ use crate::support::events::sample;
 use crate::support::server::{Reaction, Server};
 use crate::support::{at_once, settings};
 
-/// What one attempt comes to.
+/// The result of one attempt.
 #[derive(Clone, Copy, Debug)]
 enum Attempt {
     Status(u16),
@@ -24,7 +24,7 @@ enum Attempt {
     Impossible,
 }
 
-/// Does one thing at each attempt, the last one for ever.
+/// Gives these results in order, and repeats the last one for ever.
 struct Script<'a> {
     attempts: &'a [Attempt],
     begun: RefCell<Vec<Duration>>,

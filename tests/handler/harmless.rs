@@ -1,4 +1,4 @@
-//! Odd events that can be acted on, and are.
+//! Odd events that the function can act on, and does.
 
 use serde_json::{Value, json};
 

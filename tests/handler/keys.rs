@@ -1,5 +1,4 @@
-//! With keys at hand: the real program makes and rotates them through the SDK, at TRACE, and nothing that it writes or
-//! answers holds one.
+//! The real program makes and rotates keys through the SDK, at TRACE, and no output or answer contains one.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +19,7 @@ const ARN: &str =
 /// What AWS does wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Trouble {
-    /// Nothing but that the bucket is closed, so that the proof fails and everything is removed again.
+    /// Only the bucket is closed, so the proof fails and everything is removed again.
     ClosedBucket,
     /// The value is refused with an answer that repeats it and cannot be read.
     ValueThrownBack,
@@ -30,10 +29,10 @@ enum Trouble {
     NoAnswer,
 }
 
-/// As much of AWS as the program needs to get there.
+/// As much of AWS as the program needs.
 struct Aws {
     trouble: Trouble,
-    /// Whether user and secret are there, and whether they were from the start.
+    /// Whether user and secret exist, and whether they did from the start.
     made: bool,
     rotates: bool,
     seen: Vec<(String, bool)>,
@@ -139,7 +138,7 @@ impl Aws {
         }
     }
 
-    /// The keys of the user: the one before, and the one that was made.
+    /// The keys of the user: the old one, and the one that was made.
     fn listed(&self) -> String {
         let of_keys = |action: &str| ["CreateAccessKey", "DeleteAccessKey"].contains(&action);
         let last = self.seen.iter().rev().find(|(seen, _)| of_keys(seen));
@@ -193,7 +192,7 @@ impl Aws {
     }
 }
 
-/// Runs one event; what AWS was asked, with whether the request held a key.
+/// Runs one event, and returns the requests to AWS, each with whether it contained a key.
 fn run(event: &str, made: bool, trouble: Trouble) -> Vec<(String, bool)> {
     let aws = Aws {
         trouble,
@@ -244,7 +243,7 @@ fn no_key_is_written_or_answered_whatever_aws_does_with_it() {
         Trouble::UnreadableValue,
         Trouble::NoAnswer,
     ] {
-        // Otherwise this would prove nothing: a key is made and stored, and a rotation reads the one before.
+        // Otherwise this would prove nothing: a key is made and stored, and a rotation reads the old one.
         let rotated = run("key-serial", true, trouble);
         assert!(
             asked(&rotated, "GetSecretValue"),

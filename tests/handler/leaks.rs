@@ -1,4 +1,4 @@
-//! Nothing of the response URL, of a key or of a token is ever written, at any level.
+//! No part of the response URL, a key or a token is ever written, at any level.
 
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::support::function::{CANARY, Function, Outcome, to_sink};
 use crate::support::server::Reaction;
 use crate::support::{Kept, at_once, settings};
 
-/// A line's members, which must hold what every line holds.
+/// A line's members, which must include those of every line.
 fn line(text: &str) -> Value {
     let line: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("not JSON: {text}"));
     for member in ["timestamp", "level", "message"] {
@@ -73,7 +73,7 @@ fn at_trace_no_path_writes_a_canary_and_every_line_is_json_with_the_ids() {
     }
 }
 
-/// Fails the test if a canary was written, or a line is not as it must be.
+/// Fails the test if a canary was written, or if a line has the wrong form.
 fn assert_clean(outcome: &Outcome) {
     for text in outcome
         .lines
@@ -194,7 +194,7 @@ fn at_the_highest_level_the_lines_still_have_the_ids() {
     );
 }
 
-/// Not a test by itself: panics inside the flow with logging installed, for the one below.
+/// Not a test by itself: panics inside the flow with logging installed, for the test below.
 #[test]
 #[ignore = "run by `a_panic_is_logged_with_its_place_and_without_its_message` in a process of its own"]
 fn a_process_that_panics() {

@@ -1,4 +1,4 @@
-//! The front of the flow: whatever arrives, one answer leaves in time, to the right address, and within its limits.
+//! The ends of the flow: whatever arrives, one answer leaves in time, to the right address, and within its limits.
 #![expect(
     clippy::expect_used,
     clippy::panic,

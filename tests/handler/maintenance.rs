@@ -1,4 +1,4 @@
-//! The rotation function as Lambda runs it: the invocation's own result is the answer.
+//! The maintenance function as Lambda runs it: the invocation's result is the answer.
 
 use std::path::Path;
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn denied(_: &Request) -> Reaction {
     }
 }
 
-/// Fails the test unless every invocation ended in an error that says this, and nothing anywhere shows the canary.
+/// Fails the test unless every invocation ended in an error that says this, and no output shows the canary.
 #[track_caller]
 fn assert_errors(outcome: &Outcome, expected: &str) {
     for (kind, body) in &outcome.reports {

@@ -7,7 +7,7 @@ use crate::support::cloud::Manner;
 use crate::support::events::{sample, through_topic, with, with_property};
 use crate::support::{Handled, at_once, handled};
 
-/// What nobody expects in the place of an id.
+/// Values that nobody expects as an id.
 fn odd_values() -> Vec<(&'static str, Option<Value>)> {
     vec![
         ("left out", None),
@@ -27,7 +27,7 @@ fn malformed(base: &str, what: &str, event: impl ToString) -> Malformed {
     (format!("{base}: {what}"), event.to_string())
 }
 
-/// The sample with what nobody expects in this member.
+/// The sample with such a value in this member.
 fn odd(base: &str, field: &str) -> Vec<Malformed> {
     let odd = |(what, value)| {
         let event = with(&sample(base), field, value);
@@ -146,7 +146,7 @@ fn odd_properties(base: &str) -> Vec<Malformed> {
     events
 }
 
-/// What is no event of CloudFormation's at all.
+/// Input that is not an event of CloudFormation at all.
 const TEXTS: [&str; 19] = [
     "",
     " ",

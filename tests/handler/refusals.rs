@@ -1,4 +1,4 @@
-//! What is refused before any call to AWS, and with which id, so that the Delete that follows succeeds.
+//! Refusals before any call to AWS, with an id whose Delete then succeeds.
 
 use publisher_s3_access::settings::Settings;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn refused(event: &Value, settings: &Settings) -> Handled {
     handled
 }
 
-/// Refuses a Create, then sends the Delete that CloudFormation sends after it. Gives the id and the reason.
+/// Refuses a Create, then sends the Delete that CloudFormation sends after it. Returns the id and the reason.
 fn create_then_delete(
     create: &Value,
     to_delete: impl Fn(Value) -> Value,

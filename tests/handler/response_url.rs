@@ -1,4 +1,4 @@
-//! Which URLs answers may go to, and what of them is shown.
+//! Which URLs answers may go to, and which parts of them are shown.
 
 use std::time::{Duration, SystemTime};
 

@@ -14,7 +14,7 @@ use crate::support::cloud::{Fake, Manner, PANIC_MESSAGE};
 use crate::support::events::{sample, samples};
 use crate::support::{Handled, TIMEOUT, at_once, handled, settings};
 
-/// Keeps the answer and when it came; looks whether the work was dropped by then.
+/// Keeps the answer and its time, and whether the work was dropped by then.
 struct Watch<'a> {
     started: Instant,
     answered: RefCell<Vec<(Duration, String)>>,

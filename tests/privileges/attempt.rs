@@ -1,4 +1,4 @@
-//! What somebody tries with the function's role, or with the user's key, and must not be allowed.
+//! What somebody tries with a function's role or the user's key, and must not be allowed.
 
 use std::sync::LazyLock;
 
@@ -13,21 +13,21 @@ use kit::policy_check::Decision;
 pub(crate) const STACK: &str =
     "arn:aws:cloudformation:us-east-1:111122223333:stack/genomes-for-publisher/00000001-1111";
 
-/// With whose credentials, and what else permits them something.
+/// The credentials, and any other policy that permits something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     /// The function's role as the template makes it.
     Role,
     /// The same after somebody attached `AdministratorAccess` to it.
     RoleAndAdministrator,
-    /// The rotation function's role.
+    /// The maintenance function's role.
     Rotation,
     /// The user with the policy that the function gives it.
     User,
     /// The same after somebody attached `AdministratorAccess` to it.
     UserAndAdministrator,
-    /// The user, named by the policy of the bucket, key or secret itself: a boundary does not limit that by what it
-    /// leaves out, only by what it denies.
+    /// The user, named by the policy of the bucket, key or secret itself. Only a boundary's Deny limits that, not what
+    /// it leaves out.
     UserAndResourcePolicy,
 }
 
@@ -41,7 +41,8 @@ impl Who {
         Self::UserAndResourcePolicy,
     ];
 
-    /// The sets of documents that each have their say: an identity policy counts as far as the boundary allows the same.
+    /// The sets of documents that must all allow a request: an identity policy counts only as far as the boundary
+    /// allows the same.
     pub(crate) fn sides(self, policies: &Policies) -> Vec<Vec<&Value>> {
         let role = policies.roles[CUSTOM_RESOURCE].iter();
         let boundary = vec![&policies.boundary];

@@ -1,4 +1,4 @@
-//! What the user must not be able to do, whoever has its key and whatever policy is put on it later.
+//! What the user must not be able to do, whoever has its key and whatever policy it gets later.
 
 use super::attempt::{Attempt, STACK, Who, successes};
 use super::policies;

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use kit::policy_check::{Decision, Request};
 
-/// A request: what is asked, of what, under which condition keys.
+/// A request: the action, the resource and the condition keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Call {
     pub(crate) action: String,
     pub(crate) resource: String,
-    /// A key with several values is there several times.
+    /// A key with several values appears several times.
     pub(crate) context: Vec<(String, String)>,
     /// The stack for which it is made.
     pub(crate) stack_id: String,

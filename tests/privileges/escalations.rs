@@ -116,7 +116,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         &[], "another program for the role"),
     role("sts:AssumeRole", "arn:aws:iam::111122223333:role/Admin",
         &[], "becoming another role"),
-    // The rotation's role: keys of one user, versions of one secret.
+    // The maintenance function's role: keys of one user, versions of one secret.
     rotation("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/publisher-other",
         &[], "becoming another of the stacks' users"),
     rotation("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/publisher-reader/alice",
@@ -175,7 +175,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         &[("kms:ViaService", "sns.us-east-1.amazonaws.com")], "using keys of another region for a topic"),
     rotation("logs:PutLogEvents", "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/other:log-stream:1",
         &[], "forging another function's log"),
-    // The same with `AdministratorAccess` attached to the role by mistake: what is denied stays so.
+    // The same with `AdministratorAccess` attached to the role by mistake. Everything denied stays denied.
     administrator("iam:AddUserToGroup", "arn:aws:iam::111122223333:group/admins",
         &[], "the user among the administrators"),
     administrator("iam:AttachGroupPolicy", "arn:aws:iam::111122223333:group/readers",

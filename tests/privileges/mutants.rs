@@ -1,4 +1,4 @@
-//! The guards are guarded: every small harm done to the policies is noticed by one of them.
+//! Mutation tests of the policies: some guard notices every small harm done to them.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::policies::{self, Policies};
 use super::{attempt, bounded, escalations};
 use kit::template::document::strings;
 
-/// A harm, and the policies with it done.
+/// A harm, and the harmed policies.
 pub(crate) type Change = Box<dyn Fn(&mut Policies)>;
 
 /// Whether any guard notices.

@@ -1,4 +1,4 @@
-//! What the policies allow is what is needed: no call is denied, and no action is idle.
+//! The policies allow exactly what is needed: no call is denied, and no action is unused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;

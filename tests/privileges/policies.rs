@@ -14,9 +14,9 @@ const HERE: Place = Place {
     url_suffix: "amazonaws.com",
 };
 
-/// What an organization puts on every role.
+/// The boundary that an organization puts on every role.
 pub(crate) const ROLE_BOUNDARY: &str = "arn:aws:iam::111122223333:policy/WorkloadBoundary";
-/// What encrypts the logs.
+/// The key that encrypts the logs.
 const LOGS_KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1";
 
 /// The policies of the roles, in the order of [`ROLES`], and the boundary of users.

@@ -6,7 +6,7 @@ use super::calls::Call;
 use super::policies;
 use super::stories;
 
-/// A function, its role, and what it does with it.
+/// A function, its role, and its calls with that role.
 pub(crate) struct Role {
     /// The function's logical id.
     pub(crate) function: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct Role {
     pub(crate) calls: fn() -> BTreeSet<Call>,
 }
 
-/// All of them. Another function with its role is another line here.
+/// All functions. Another function with its role is another line here.
 pub(crate) const ROLES: &[Role] = &[
     Role {
         function: "Function",
@@ -32,7 +32,7 @@ pub(crate) const ROLES: &[Role] = &[
 
 /// The custom resource's place among [`ROLES`].
 pub(crate) const CUSTOM_RESOURCE: usize = 0;
-/// The rotation's.
+/// The maintenance function's.
 pub(crate) const ROTATION: usize = 1;
 
 #[test]

@@ -1,5 +1,5 @@
-//! A second judge: the crate `iam-rs`, which shares no line with our evaluator, is asked everything that these tests ask.
-//! Where the two differ, IAM's documentation decides, and [`DIFFERENCES`] names the case.
+//! A second judge: the crate `iam-rs`, which shares no line with our evaluator, gets every question that these tests
+//! ask. If the two differ, IAM's documentation decides, and [`DIFFERENCES`] names the case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,7 @@ impl Second {
     fn new<'d>(documents: impl IntoIterator<Item = &'d Value>) -> Self {
         let parse = |document: &Value| -> IAMPolicy {
             let mut document = document.clone();
-            // It asks for the element that IAM takes from the document's age.
+            // It requires the element that IAM derives from the document's age.
             document["Version"] = json!("2012-10-17");
             serde_json::from_value(document).expect("a policy document")
         };
@@ -49,7 +49,7 @@ impl Second {
     }
 
     fn judge(&self, call: &Call) -> Decision {
-        // Some actions know no resource, and only `*` matches them; it asks for an ARN.
+        // Some actions have no resource, and only `*` matches them, but it requires an ARN.
         let resource = Some(call.resource.as_str()).filter(|resource| *resource != "*");
         let resource = Arn::parse(resource.unwrap_or("arn:aws:none:::none")).expect("an ARN");
         let principal = Principal::Aws(PrincipalId::String(
@@ -127,7 +127,8 @@ fn questions(stacks: &BTreeMap<String, Policies>) -> Vec<(Vec<&Value>, Vec<Call>
     questions
 }
 
-/// How many decisions were made twice, and those that differ; what is asked of the same documents `before` is left out.
+/// How many decisions were made twice, and which differ. Questions already asked of the same documents `before` are
+/// left out.
 fn compare(
     stacks: &BTreeMap<String, Policies>,
     before: Option<&BTreeMap<String, Policies>>,

@@ -1,4 +1,4 @@
-//! What happens to a stack in its life: enough to make every call that there is.
+//! What happens to a stack in its life, enough to make every call.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ struct Story {
     calls: BTreeSet<Call>,
 }
 
-/// The template's properties, and others.
+/// The template's properties, with others added.
 fn properties(changes: &Value) -> Value {
     let boundary = policies::boundary(&policies::stack());
     let mut all = json!({"Buckets": ["reads"], "UserName": USER, "PermissionsBoundary": boundary});
@@ -124,7 +124,7 @@ async fn updated_and_replaced() -> Story {
     story
 }
 
-/// People change what is the stack's, and what hangs on it is removed.
+/// People change the stack's user and secret, and attachments are removed.
 async fn changed_by_hand() -> Story {
     let mut story = Story::created().await;
     let by_hand = story.account.by_hand();
@@ -145,7 +145,7 @@ async fn changed_by_hand() -> Story {
     story
 }
 
-/// The user is renamed behind the stack's back: its key tells where it is.
+/// The user is renamed behind the stack's back, and its key shows where it is.
 async fn renamed() -> Story {
     let mut story = Story::created().await;
     story
@@ -157,7 +157,7 @@ async fn renamed() -> Story {
     story
 }
 
-/// A later stack of the same name takes over what an earlier one kept, then restores what it deleted.
+/// A later stack of the same name takes over what a previous one kept, then restores what it deleted.
 async fn reborn() -> Story {
     let mut story = Story::begin();
     let restorable = json!({"SecretRecoveryDays": 30});
@@ -183,7 +183,7 @@ async fn unproved() -> Story {
     story
 }
 
-/// A name that is another stack's: it is looked at, and left alone.
+/// A name that belongs to another stack, which is looked at and left alone.
 async fn taken() -> Story {
     let mut story = Story::begin();
     let mut neighbour = Stack::new(&story.account, "neighbour");
@@ -196,14 +196,14 @@ async fn taken() -> Story {
     story
 }
 
-/// A rotation whose `k`-th answer is lost, and what comes after.
+/// A rotation whose `k`-th answer is lost, and what follows.
 async fn interrupted(k: usize) -> Story {
     let mut story = Story::created().await;
     story.update_with(&json!({"KeySerial": 2}), Some(k)).await;
     story
 }
 
-/// Three rotations; in one of them every step is repeated, in one the `k`-th answer is lost and what comes is repeated.
+/// Three rotations. In one, every step is repeated. In another, the `k`-th answer is lost and the rest is repeated.
 async fn rotated(k: usize) -> Story {
     let mut story = Story::created().await;
     let secret = Rotated::new(&story.account, SECRET);
@@ -218,7 +218,8 @@ async fn rotated(k: usize) -> Story {
     }
     let well = Faulty::new(watched.clone());
     drop(secret.rotate(&well).await);
-    // The next one is at once: it is held up, and told. So are a new key and what a check finds.
+    // The next one comes at once, so it is held up and a message is sent. A new key and a check's findings are sent
+    // too.
     drop(secret.steps(&well, &secret.begin()).await);
     for event in [secret.label_moved(), secret.daily()] {
         story.account.by_hand().set_boundary(USER, None);
@@ -277,7 +278,7 @@ pub(crate) fn of_custom_resource() -> BTreeSet<Call> {
     calls
 }
 
-/// Stories in a time of their own, each checked at its end.
+/// Stories with their own clock, each checked at its end.
 fn run(stories: impl Future<Output = Vec<Story>>) -> Vec<Story> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

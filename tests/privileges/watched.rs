@@ -22,7 +22,7 @@ const SUFFIX: usize = "-AbCdEf".len();
 
 /// What Secrets Manager does with the secret's key to store a value.
 const ANOTHER_VALUE: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey"];
-/// Under another key it encrypts the labelled versions anew.
+/// Under another key it encrypts the labelled versions again.
 const ANOTHER_KEY: &[&str] = &["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"];
 
 /// The account, as one stack's function reaches it.
@@ -82,7 +82,8 @@ impl Watched {
         self.secret(action, name_in(arn), &arn.0)
     }
 
-    /// A secret that is asked for by its name is evaluated by the ARN that it has, or else by one without a suffix.
+    /// IAM evaluates a secret that is named by its name under its ARN, or under one without a suffix if it does not
+    /// exist.
     async fn by_name(&self, action: &str, name: &SecretName) -> Vec<Call> {
         let found = self.account.find_secret(name).await.ok().flatten();
         let arn = found.map_or_else(|| secret_arn(name), |secret| secret.arn.0);
@@ -161,7 +162,7 @@ fn detaching(kind: AttachmentKind) -> &'static str {
 }
 
 impl Watched {
-    /// What a call asks of IAM. What is done with the user's own key asks nothing of the role.
+    /// The requests to IAM that a call makes. Calls with the user's own key need nothing from the role.
     async fn requests(&self, call: PortCall<'_>) -> Vec<Call> {
         use PortCall as P;
         let user = |action, user: &UserName| vec![self.user(action, user.as_str())];
@@ -225,7 +226,7 @@ impl Watched {
         tagging(vec![create, self.user("iam:TagUser", name)], &user.tags)
     }
 
-    /// The boundary to be, as in AWS's example of delegating with boundaries.
+    /// The boundary that the call sets, as in AWS's example of delegating with boundaries.
     fn bounding(&self, user: &UserName, boundary: &PolicyArn) -> Vec<Call> {
         let put = self.user("iam:PutUserPermissionsBoundary", user.as_str());
         vec![put.with_all([permissions_boundary(boundary.as_str())])]
@@ -263,7 +264,7 @@ impl Notifier for Watched {
     }
 }
 
-/// Implements the port by noting what each call asks of IAM, before it is made.
+/// Implements the port by noting each call's requests to IAM before it is made.
 macro_rules! noted {
     ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
         impl Cloud for Watched {

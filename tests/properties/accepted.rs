@@ -1,4 +1,4 @@
-//! Good input: what it comes to.
+//! Good input, and its meaning.
 
 use publisher_s3_access::names::{Partition, RecoveryWindow, Tags, Verification};
 use publisher_s3_access::properties::Desired;

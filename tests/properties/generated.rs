@@ -17,7 +17,7 @@ use kit::policy_check::{Decision, Request};
 
 const SUFFIX: &str = "amazonaws.com";
 
-/// What a request asks for, beside what the entries say about it.
+/// A request, to compare with what the entries say about it.
 struct Question<'a> {
     document: &'a PolicyDocument,
     entries: &'a Buckets,
@@ -28,7 +28,7 @@ impl Question<'_> {
         request.judged_by(once(self.document.as_str())) == Decision::Allowed
     }
 
-    /// Whether an entry says that this path of this bucket may be seen. Said anew, without the code under test.
+    /// Whether an entry says that this path of this bucket may be seen, decided without the code under test.
     fn meant(&self, bucket: &str, path: Option<&str>) -> bool {
         self.entries.iter().any(|entry| {
             let Some(rest) = entry
@@ -103,8 +103,8 @@ impl Question<'_> {
     }
 }
 
-/// Requires the policy to hold nothing that the evaluator would overlook: it takes an unknown element for "no match",
-/// and IAM a `${` for a variable.
+/// Requires the policy to contain nothing that the evaluator would overlook: an unknown element is "no match" to it,
+/// and `${` is a variable to IAM.
 fn plain(document: &PolicyDocument) -> Result<(), TestCaseError> {
     let policy: Value = serde_json::from_str(document.as_str()).unwrap();
     let names = |value: &Value| -> BTreeSet<String> {

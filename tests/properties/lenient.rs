@@ -1,4 +1,4 @@
-//! Old properties and those of a Delete: as much as can be read, whatever the rest is.
+//! Old properties and those of a Delete: everything readable is read, whatever the rest is.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ fn partition() -> Partition {
     Partition::parse("aws").unwrap()
 }
 
-/// What a Create with these properties comes to before its first AWS call.
+/// The outcome of a Create with these properties before its first AWS call.
 fn create(properties: &Value) -> Result<Desired, PropertyError> {
     let desired = Desired::parse(properties, &partition())?;
     desired.policy_document(&partition(), "amazonaws.com")?;

@@ -1,4 +1,4 @@
-//! What names tell beside their text.
+//! What names mean beyond their text.
 
 use publisher_s3_access::buckets::Prefix;
 use publisher_s3_access::names::{

@@ -21,7 +21,7 @@ fn rows() -> Vec<(String, Value)> {
         .collect()
 }
 
-/// `<64 times x>` stands for so many of it.
+/// `<64 times x>` stands for 64 of them.
 fn repeated(line: &str) -> String {
     let Some((before, rest)) = line.split_once('<') else {
         return line.to_owned();

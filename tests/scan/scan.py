@@ -1,7 +1,6 @@
 """Runs other people's scanners over this repository: `make scan`.
 
-What they find must be in the table of docs/security.md, with the reason why it stays; what is there and found no more fails
-as well. Each scanner first has to find a fault that is planted for it: one that reads nothing finds nothing.
+Their findings must be in the table of docs/security.md, with the reason why they stay. A row that is no longer found fails too. Each scanner must first find a planted fault, because one that reads nothing finds nothing.
 """
 
 import argparse
@@ -80,7 +79,7 @@ def matches(text, listed):
 
 
 def compare(name, findings, rows):
-    """What is found and not accepted, and what is accepted and not found."""
+    """Findings that are not accepted, and accepted ones that are not found."""
     problems, used = [], set()
     for code, where, says in findings:
         matching = [

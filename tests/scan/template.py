@@ -13,7 +13,7 @@ PSEUDO = {
 }
 # Switches on what is optional.
 GIVEN = {"RotationDays": "45", "NotificationEmail": "genomics@example.com", "Buckets": "reads"}
-# Conditions that are taken as false: without what they add, the scanners find more.
+# Conditions that are taken as false, because the scanners find more without what they add.
 OFF = {"BoundsRoles", "HasLogsKmsKey"}
 # What a reference to a resource gives, by the resource's type; `{}` is its logical id.
 REFERENCES = {

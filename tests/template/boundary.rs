@@ -1,4 +1,4 @@
-//! What the user can do at the very most.
+//! The most that the user can ever do.
 
 use std::collections::BTreeSet;
 

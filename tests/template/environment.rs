@@ -1,4 +1,4 @@
-//! What the template tells the function, as the function understands it.
+//! The function's environment, as the function reads it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What organizations demand of every stack: boundaries of roles, encrypted logs, logs for a fixed time.
+//! What organizations require of every stack: role boundaries, encrypted logs, logs for a fixed time.
 
 use regex_lite::Regex;
 use serde_json::{Value, json};

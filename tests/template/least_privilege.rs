@@ -1,4 +1,4 @@
-//! What the function's role can do, and with what of other stacks it cannot.
+//! What the function's role can do, and that it cannot touch other stacks.
 
 use publisher_s3_access::names::SecretName;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::policy::{allowed_actions, allowing, allowing_service, denying, of_role};
 use kit::template::rendering::{ACCOUNT, NAME, Stack};
 
-/// The ids of this stack in all its lives: same name, region and account.
+/// The ids of this stack and its previous stacks: same name, region and account.
 fn own_stack(stack: &Stack) -> String {
     let id = stack.id();
     let (name, _guid) = id.rsplit_once('/').expect("an ARN ends in a GUID");

@@ -1,4 +1,5 @@
-//! What is done between deployments: there when asked for, and then as Secrets Manager and EventBridge need it.
+//! The resources for the time between deployments: they exist if asked for, as Secrets Manager and EventBridge need
+//! them.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -33,7 +34,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 const ROTATING: [&str; 2] = ["RotationPermission", "RotationSchedule"];
 /// The function itself.
 const MAINTAINING: [&str; 3] = ["RotationFunction", "RotationLogs", "RotationRole"];
-/// Where somebody is told.
+/// With somebody to notify.
 const NOTIFYING: [&str; 10] = [
     "CheckPermission",
     "CheckRule",
@@ -46,7 +47,7 @@ const NOTIFYING: [&str; 10] = [
     "RotationAlarm",
     "RotationThrottled",
 ];
-/// Where that is an address.
+/// With an address to notify.
 const TOPIC: [&str; 2] = ["NewKeyTopic", "NewKeyTopicPolicy"];
 
 const MAIL: (&str, &str) = ("NotificationEmail", "genomics@example.com");

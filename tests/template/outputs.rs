@@ -1,4 +1,4 @@
-//! What the stack tells.
+//! The stack's outputs.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What a person fills in.
+//! The parameters, which a person fills in.
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 use kit::template::document::strings;
 use kit::template::rendering::{CHINA, COMMERCIAL, GOV_CLOUD, Place, Stack};
 
-/// These principals are named so in every partition; everything else must follow the stack's.
+/// These principals have the same name in every partition. Everything else must follow the stack's partition.
 const UNIVERSAL: [&str; 4] = [
     "cloudwatch.amazonaws.com",
     "events.amazonaws.com",

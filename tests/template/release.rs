@@ -1,4 +1,4 @@
-//! One version, everywhere it is written; and what needs a release to be written down.
+//! The version is the same wherever it is written.
 
 use std::collections::BTreeSet;
 use std::fs;

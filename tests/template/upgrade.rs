@@ -1,4 +1,4 @@
-//! From a stack of an earlier release to this one: nothing that people use is replaced or lost.
+//! An upgrade from an earlier release replaces or loses nothing that people use.
 
 use serde_json::Value;
 

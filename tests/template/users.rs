@@ -17,7 +17,7 @@ fn users_are_reached_only_by_the_prefix_that_the_function_accepts() {
 
     for statement in allowing_service(&stack, "iam") {
         if statement.actions() == ["iam:GetAccessKeyLastUsed"] {
-            // Answers whose key it is, also after the user was renamed, and nothing more.
+            // Only says whose key it is, even after the user was renamed.
             assert_eq!(
                 statement.resources(),
                 [format!("arn:aws:iam::{ACCOUNT}:user/*")]

@@ -29,11 +29,11 @@ pub(crate) use refusal::Refusal;
 
 /// The emulator's root user; it has no other secret.
 const EMULATED_KEY: &str = "test";
-/// Not the default region, so that a default somewhere shows.
+/// Not the default region, so that code which uses the default shows up.
 const EMULATED_REGION: &str = "ca-central-1";
-/// An emulator knows everything at once.
+/// An emulator shows every change at once.
 const EMULATED_SETTLING: Duration = Duration::from_secs(1);
-/// AWS needs seconds until a change of IAM is known everywhere.
+/// AWS needs seconds until a change in IAM is visible everywhere.
 const SETTLING: Duration = Duration::from_secs(60);
 
 /// An account and a region, and the command lines that reach them as an administrator.
@@ -251,7 +251,7 @@ impl Account {
 }
 
 impl Account {
-    /// What is in a log group, each event on a line.
+    /// The events of a log group, one a line.
     pub(crate) fn log_lines(&self, group: &str) -> anyhow::Result<String> {
         let events = self.json(["logs", "filter-log-events", "--log-group-name", group])?;
         let messages = texts(&events["events"], "message");
@@ -259,7 +259,7 @@ impl Account {
         Ok(lines.collect::<Vec<_>>().join("\n"))
     }
 
-    /// Repeats what AWS may not know at once.
+    /// Repeats a check that AWS may not pass at once.
     ///
     /// # Errors
     /// The last one, once everything should be known.

@@ -1,6 +1,5 @@
-//! What the tests stand on: one account, one packaged template, one bucket to read; each test deploys
-//! stacks of its own with names of its own, so that they run side by side.
-//! A stack whose deletion shows nothing new is left to go with the emulator.
+//! What the tests share: one account, one packaged template, one bucket to read. Each test deploys its own stacks under
+//! its own names, so they run side by side. A stack whose deletion shows nothing new goes with the emulator.
 
 use std::{collections::BTreeSet, fs};
 
@@ -29,10 +28,10 @@ pub(crate) const BUCKET: &str = "genomes-shared";
 pub(crate) const OBJECT: &str = "targets/exome.chr20.bed";
 /// The bucket with the functions' code.
 pub(crate) const ARTIFACTS: &str = "publisher-e2e-artifacts";
-/// What a template of release 0.1 says of code that is built here, once for each function.
+/// What the template of release 0.1 says about code built here, once for each function.
 const LOCAL_CODE: &str = "CodeUri: .\n";
 
-/// What is made once for all tests.
+/// Everything that is made once for all tests.
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
     pub(crate) workplace: &'a Workplace,
@@ -71,7 +70,7 @@ impl<'a> Bench<'a> {
         Deployment::new(self, format!("publisher-{slug}"))
     }
 
-    /// The template of release 0.1 with the functions of today, which serve it too.
+    /// The template of release 0.1 with today's functions, which serve it too.
     pub(crate) fn first_release(&self) -> anyhow::Result<Value> {
         let template = "tests/template/template-0.1.0.yaml";
         let path = self.workplace.repository().join(template);
@@ -93,7 +92,7 @@ impl<'a> Bench<'a> {
             .sam_package_of(self.workplace, ARTIFACTS, path_text(&path)?)
     }
 
-    /// Where the code of a function was uploaded to.
+    /// The address of a function's uploaded code.
     fn code_of(&self, function: &str) -> anyhow::Result<String> {
         let properties = &self.template["Resources"][function]["Properties"];
         if let Some(address) = properties["CodeUri"].as_str() {
@@ -132,7 +131,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// The key in use of `user`.
+    /// The current key of `user`.
     pub(crate) fn current_key(&self, user: &str) -> anyhow::Result<StoredKey> {
         self.account
             .stored_key(&format!("publisher/{user}"), "AWSCURRENT")
@@ -151,7 +150,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Whether neither user nor secret of that name is there.
+    /// Checks that neither user nor secret of that name exists.
     pub(crate) fn assert_nothing_of(&self, user: &str) -> anyhow::Result<()> {
         let secret = format!("publisher/{user}");
         let (user, secret) = join(|| self.account.user(user), || self.account.secret(&secret))?;
@@ -162,7 +161,7 @@ impl<'a> Bench<'a> {
 }
 
 /// # Errors
-/// If one of `words` is not in the `Reason`, which is to tell a person what to do.
+/// If the `Reason`, which tells a person what to do, lacks one of `words`.
 pub(crate) fn assert_names(reason: &str, words: &[&str]) -> anyhow::Result<()> {
     let missing: BTreeSet<_> = words
         .iter()

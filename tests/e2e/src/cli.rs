@@ -21,7 +21,7 @@ pub(crate) enum Command {
     Test(Test),
     /// Run the life of a stack on the account that the AWS command line is set up for
     Acceptance(Acceptance),
-    /// Print how a stack is; the exit status says whether it is healthy
+    /// Print the state of a stack; the exit status says whether it is healthy
     Status(Status),
     /// Print the credentials in the environment for a profile's `credential_process`
     #[command(hide = true)]
@@ -30,7 +30,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    /// Take what the last `sam build` made, even if the source has changed since
+    /// Use what the last `sam build` made, even if the source has changed since
     #[arg(long)]
     pub(crate) no_build: bool,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Demo {
     /// Leave the emulator and the stack up, and say how to look around
     #[arg(long, env = "KEEP", value_parser = FalseyValueParser::new())]
     pub(crate) keep: bool,
-    /// Show the way of a person who has a release and the AWS CLI, and builds nothing
+    /// Deploy a release with the AWS CLI alone, without building anything
     #[arg(long, env = "RELEASE", value_parser = FalseyValueParser::new(), conflicts_with = "keep")]
     pub(crate) release: bool,
     /// The processor that the functions of the release are for: `x86_64` or `arm64`
@@ -62,7 +62,7 @@ pub(crate) struct Test {
     /// Print the names of the tests instead of running them
     #[arg(long)]
     pub(crate) list: bool,
-    /// How many tests run side by side; two for each processor, because each waits for half of its time
+    /// How many tests run side by side; two for each processor, because each waits half the time
     #[arg(long, default_value_t = 2 * std::thread::available_parallelism().map_or(2, usize::from))]
     pub(crate) jobs: usize,
 }

@@ -1,4 +1,4 @@
-//! The emulator's life: started on a free port, ended with everything it started.
+//! The emulator: starts on a free port, and ends with everything it started.
 
 use std::{
     fs::{self, File},
@@ -16,9 +16,9 @@ use crate::{interrupt, process::end_group, redaction::redact, workplace::Workpla
 const START_LIMIT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(50);
 
-/// The one that AWS's runtime interface emulator names its functions in.
+/// The account that AWS's runtime interface emulator puts its functions in.
 const ACCOUNT: &str = "012345678912";
-/// The log of how the functions' requests fit AWS's models.
+/// The log that says how the functions' requests fit AWS's models.
 pub(crate) const REQUESTS: &str = "requests.jsonl";
 /// Where tests say what time has brought.
 pub(crate) const DATES: &str = "dates";
@@ -41,11 +41,11 @@ pub(crate) enum After {
 }
 
 impl Emulator {
-    /// Starts the emulator, lets the function answer to the origin `sink` as well, and gives the
-    /// emulator's endpoint, such as `http://127.0.0.1:45661`.
+    /// Starts the emulator, and lets the function answer to the origin `sink` too. Returns the emulator's endpoint,
+    /// such as `http://127.0.0.1:45661`.
     ///
     /// # Errors
-    /// If it does not say within [`START_LIMIT`] that it is ready; the error shows its log's end.
+    /// If it is not ready within [`START_LIMIT`]. The error shows the end of its log.
     pub(crate) fn start(
         workplace: &Workplace,
         sink: &str,
@@ -66,7 +66,7 @@ impl Emulator {
             .arg(workplace.scratch().join(DATES))
             .env("EXTRA_RESPONSE_ORIGINS", sink);
         let mut command = match after {
-            // The driver holds the other end of its input: the emulator cannot outlive it.
+            // The driver holds the other end of its input, so the emulator cannot outlive it.
             After::Stop => invocation.arg("--stop-at-eof").command(),
             After::Keep => invocation.command(),
         };
@@ -78,7 +78,7 @@ impl Emulator {
             .stderr(output)
             .spawn()
             .context("cannot start the emulator")?;
-        // From here on a failure drops, and thereby ends, what was started.
+        // From here on, a failure drops and so ends what was started.
         let mut emulator = Self {
             child,
             log,
@@ -88,12 +88,12 @@ impl Emulator {
         Ok((emulator, endpoint))
     }
 
-    /// Its log, which holds what it says about the function's invocations too.
+    /// Its log, with the lines about the function's invocations.
     pub(crate) fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Leaves one that was started to be kept running after this program; gives the process group to end it by.
+    /// Leaves it running after this program, and returns its process group, by which to end it.
     pub(crate) fn keep(&mut self) -> u32 {
         self.after = After::Keep;
         self.child.id()

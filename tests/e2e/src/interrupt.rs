@@ -1,15 +1,15 @@
-//! Ctrl-C, SIGTERM and SIGHUP end the run in order: the command that is running is ended, no further
-//! one starts, and what was made is cleaned up. A second signal ends the clean-up as well.
+//! Ctrl-C, SIGTERM and SIGHUP end the run in order: the running command ends, no other one starts, and everything that
+//! was made is removed. A second signal ends the clean-up too.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
 
 static RECEIVED: AtomicUsize = AtomicUsize::new(0);
-/// How many signals the present phase lives through: none in the run, the first one in the clean-up.
+/// How many signals the present phase survives: none in the run, one in the clean-up.
 static TOLERATED: AtomicUsize = AtomicUsize::new(0);
 
-/// Begins to count signals instead of dying of them.
+/// From now on counts signals instead of dying of them.
 pub(crate) fn listen() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         RECEIVED.fetch_add(1, Ordering::SeqCst);

@@ -18,7 +18,7 @@ mod reading;
 mod rotating;
 mod watching;
 
-/// What a step does to the story, with remarks for the person who watches.
+/// A step of the story, with notes for the person who watches.
 type Step = (
     &'static str,
     fn(&mut Lifecycle<'_>, &mut Notes) -> anyhow::Result<()>,
@@ -72,7 +72,7 @@ const ENDING: [Step; 2] = [
     ),
 ];
 
-/// How far the story is told.
+/// How far the story goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
     /// The stack is deleted again.
@@ -86,18 +86,18 @@ pub(crate) enum Until {
 pub(crate) enum First {
     /// One that is made here and filled with the samples.
     Samples(String),
-    /// One that holds somebody's data: nothing in it is changed.
+    /// One with somebody's data. Nothing in it is changed.
     Existing(String),
 }
 
-/// The names a story gives to what it makes.
+/// The names of everything that a story makes.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) stack: String,
     pub(crate) user: String,
     pub(crate) first: First,
     pub(crate) second: String,
-    /// A bucket that no stack is told of.
+    /// A bucket that no stack names.
     pub(crate) other: String,
     pub(crate) artifacts: String,
     /// The policy that bounds the functions' roles, where an organization demands one.
@@ -111,9 +111,9 @@ pub(crate) struct Lifecycle<'a> {
     account: &'a Account,
     names: Names,
     before: BTreeSet<String>,
-    /// Every key the stack has made, the one in use last.
+    /// Every key the stack has made, the current one last.
     keys: Vec<StoredKey>,
-    /// Time that `sam` took, most of which it waits.
+    /// The time that `sam` took, mostly waiting.
     sam: Duration,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Lifecycle<'a> {
         }
     }
 
-    /// Does the steps in their order; after a failure the rest is not run.
+    /// Takes the steps in order, and stops at a failure.
     pub(crate) fn tell(&mut self, report: &Report, until: Until) {
         let ending: &[Step] = match until {
             Until::Deleted => &ENDING,
@@ -155,7 +155,7 @@ impl<'a> Lifecycle<'a> {
         self.sam
     }
 
-    /// Removes what the story made, wherever it stopped. Can be repeated.
+    /// Removes everything that the story made, wherever it stopped. Can be repeated.
     ///
     /// # Errors
     /// The first problem, after everything was tried.
@@ -206,7 +206,7 @@ impl<'a> Lifecycle<'a> {
         self.workplace.data().join(folder)
     }
 
-    /// Publisher as it is set up once and for all: by the profile.
+    /// Publisher with the profile, which is set up once.
     fn publisher(&self) -> anyhow::Result<Publisher<'a>> {
         Publisher::with_profile(self.account, self.workplace, &self.names.user)
     }
@@ -215,7 +215,7 @@ impl<'a> Lifecycle<'a> {
         self.keys.last().context("no key was fetched yet")
     }
 
-    /// `sam deploy` with these parameters, the others as they are; gives the stack as it is then.
+    /// Runs `sam deploy` with these parameters, keeps the others, and returns the stack.
     fn sam_deploy(&mut self, changed: Parameters<'_>) -> anyhow::Result<Settled> {
         let parameters = [changed, &[("UserName", self.names.user.as_str())]].concat();
         let Names {

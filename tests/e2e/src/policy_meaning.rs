@@ -8,8 +8,8 @@ use serde_json::Value;
 /// Pairs of an action and a resource it is allowed on.
 pub(crate) type Grants = BTreeSet<(String, String)>;
 
-/// What the policy allows. An action on a resource of a type it does not have, such as `s3:GetObject` on a
-/// bucket, allows nothing and is left out.
+/// What the policy allows. An action on a resource of the wrong type, such as `s3:GetObject` on a bucket, allows
+/// nothing and is left out.
 ///
 /// # Errors
 /// If the policy is not made of plain `Allow` statements, or IAM would refuse its `Version`.
@@ -45,7 +45,7 @@ pub(crate) fn grants(policy: &Value) -> anyhow::Result<Grants> {
     Ok(grants)
 }
 
-/// The resource types of the service authorization reference: an object's ARN has a `/`, a bucket's has not.
+/// The resource types of the service authorization reference: an object's ARN has a `/`, and a bucket's has none.
 fn acts_on(action: &str, resource: &str) -> bool {
     match action {
         "s3:ListBucket" => !resource.contains('/'),

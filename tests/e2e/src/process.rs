@@ -23,7 +23,7 @@ pub(crate) use finished::{Finished, record_to};
 pub(crate) use group::end_group;
 pub(crate) use warm::WarmCli;
 
-/// No command of this driver takes longer unless it hangs: the stacks' own time limit is below it.
+/// A command that takes longer hangs, because the stacks' own time limit is shorter.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 const POLL: Duration = Duration::from_millis(10);
 
@@ -87,7 +87,7 @@ impl Invocation {
         self
     }
 
-    /// The environment variables that are set, but for the search path and those that only keep things out.
+    /// The environment variables that are set, except the search path and those that only shut something off.
     pub(crate) fn exports(&self) -> impl Iterator<Item = (String, String)> {
         let set = self
             .environment
@@ -194,10 +194,10 @@ impl Invocation {
     }
 }
 
-/// Does two things side by side: a command line tool keeps one processor busy for most of its time.
+/// Does two things side by side, because a command line tool keeps one processor busy most of the time.
 ///
 /// # Errors
-/// The first one's, else the second one's, after both have ended.
+/// The first one's, otherwise the second one's, after both have ended.
 pub(crate) fn join<A: Send, B>(
     first: impl FnOnce() -> anyhow::Result<A> + Send,
     second: impl FnOnce() -> anyhow::Result<B>,
@@ -216,7 +216,7 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Str
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
-            // What was read before an error is still worth showing.
+            // The output before an error is still worth showing.
             let _partial = stream.read_to_end(&mut bytes);
         }
         String::from_utf8_lossy(&bytes).into_owned()

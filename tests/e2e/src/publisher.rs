@@ -1,4 +1,4 @@
-//! Publisher, seen from outside: whoever holds the stack's key, and nothing else.
+//! Publisher, seen from outside: somebody who has the stack's key and nothing else.
 
 use std::{
     env,
@@ -26,7 +26,7 @@ enum Credentials {
     Key(AccessKey),
 }
 
-/// A caller with one key, of which it is asked what it can do.
+/// A caller with one key, to ask what the key can do.
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher<'a> {
     account: &'a Account,
@@ -38,8 +38,8 @@ pub(crate) struct Publisher<'a> {
 const PROFILE: &str = "publisher";
 
 impl<'a> Publisher<'a> {
-    /// Acts by an AWS profile with the `credential_process` line of the documentation: the key in use is
-    /// read from the secret of `user` anew by each command.
+    /// Acts by an AWS profile with the `credential_process` line of the documentation. Each command reads the current
+    /// key of `user` from the secret again.
     pub(crate) fn with_profile(
         account: &'a Account,
         workplace: &Workplace,
@@ -68,7 +68,7 @@ impl<'a> Publisher<'a> {
         })
     }
 
-    /// Acts by a key as it was when it was fetched, whatever the secret says now.
+    /// Acts by a key that was fetched earlier, whatever the secret says now.
     pub(crate) fn with_key(account: &'a Account, workplace: &Workplace, key: &AccessKey) -> Self {
         Self {
             account,
@@ -244,7 +244,7 @@ fn own_configuration() -> anyhow::Result<String> {
             PathBuf::from(env::var_os("HOME").context("`HOME` is not set")?).join(".aws/config")
         }
     };
-    // Credentials alone, without a configuration file, are a complete set-up too.
+    // Credentials without a configuration file are a complete set-up too.
     Ok(fs::read_to_string(file).unwrap_or_default())
 }
 

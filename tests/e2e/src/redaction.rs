@@ -1,10 +1,10 @@
-//! What must never be printed or written to a log: the secret keys this run has seen.
+//! Keeps the secret keys that this run has seen out of all output and logs.
 
 use std::sync::Mutex;
 
 static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Stands where a secret was.
+/// Replaces a secret.
 const MASK: &str = "********";
 
 /// Names after which a JSON document holds a secret, known to this run or not.

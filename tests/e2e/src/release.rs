@@ -20,13 +20,13 @@ pub(crate) use story::Story;
 pub(crate) const X86_64: &str = "x86_64";
 /// What Lambda starts in an archive.
 const PROGRAM: &str = "bootstrap";
-/// What a script stands before. It finds it by its own name, as it may be wrapped again.
+/// The program that a script wraps. The script finds it by its own name, because it may be wrapped again.
 const WRAPPED: &str = "\"$(dirname \"$0\")/wrapped-$(basename \"$0\")\"";
 
 /// The folder of a release.
 #[derive(Clone, Debug)]
 pub(crate) struct Release {
-    /// Where the folder is.
+    /// The folder's path.
     pub(crate) parent: PathBuf,
     pub(crate) version: String,
 }
@@ -92,8 +92,8 @@ impl Release {
         self.parent.join(self.name())
     }
 
-    /// The next release, beside this one. It takes its programs from this one, because to build others takes minutes;
-    /// a script before each tells it the version that it was built with.
+    /// The next release, beside this one. It reuses this one's programs, because building others takes minutes. A
+    /// script in front of each sets the version that it was built with.
     ///
     /// # Errors
     /// If the version is not of the form `1.2.3`, or a file cannot be read or written.
@@ -125,7 +125,7 @@ impl Release {
         Ok(next)
     }
 
-    /// Has the programs of the release run by `command`, such as an emulator of their processor.
+    /// Makes `command`, such as an emulator of their processor, run the release's programs.
     ///
     /// # Errors
     /// If an archive cannot be read or written.
@@ -145,7 +145,7 @@ impl Release {
     }
 }
 
-/// Writes the archive `to` with what is in `from`, begun by a script that ends by starting [`WRAPPED`].
+/// Writes the archive `to` with the content of `from` behind a script that ends by starting [`WRAPPED`].
 fn wrap(from: &Path, to: &Path, script: &str) -> anyhow::Result<()> {
     let mut archive = ZipArchive::new(File::open(from)?)?;
     let mut files = vec![(

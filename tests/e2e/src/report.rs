@@ -16,7 +16,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::redaction::redact;
 
 const TICK: Duration = Duration::from_millis(100);
-/// Where a step's time stands.
+/// The column of a step's time.
 const COLUMN: usize = 72;
 
 /// What has been done so far.
@@ -32,11 +32,11 @@ pub(crate) struct Report {
 pub(crate) enum Verdict {
     Passed,
     Failed,
-    /// A step before it failed, so that it could not run. It counts as failed.
+    /// It could not run, because an earlier step failed. It counts as failed.
     NotRun,
 }
 
-/// What a step found out, shown below it.
+/// What a step found, shown below it.
 #[derive(Debug, Default)]
 pub(crate) struct Notes(Vec<String>);
 
@@ -70,13 +70,13 @@ impl Report {
     /// One line between the steps.
     pub(crate) fn line(&self, line: impl Display) {
         match &self.spinners {
-            // Above the spinners; a terminal that is gone cannot be told.
+            // Above the spinners. If the terminal is gone, nobody sees it.
             Some(spinners) => drop(spinners.println(line.to_string())),
             None => println!("{line}"),
         }
     }
 
-    /// Does a step while a spinner shows its name, then says how it went.
+    /// Takes a step while a spinner shows its name, then prints the result.
     pub(crate) fn step(
         &self,
         name: &str,
@@ -122,7 +122,7 @@ impl Report {
         self.results().push((name.to_owned(), Verdict::NotRun));
     }
 
-    /// Prints what failed and the counts; whether all is as expected.
+    /// Prints the failures and the counts, and returns whether everything is as expected.
     pub(crate) fn conclude(&self) -> bool {
         let results = self.results();
         let passed = results
@@ -181,7 +181,7 @@ fn spinner(name: &str) -> ProgressBar {
     spinner
 }
 
-/// Says why nothing could be done at all.
+/// Says why the run could not start.
 pub(crate) fn failure(error: &anyhow::Error) {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     println!("{} {}", style("✗").red(), redact(&causes.join("\n    ")));

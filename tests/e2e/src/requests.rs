@@ -1,4 +1,4 @@
-//! How the requests that the functions sent fit AWS's own service models, as `tests/e2e/tools/service_models.py` found.
+//! How the functions' requests fit AWS's own service models, as found by `tests/e2e/tools/service_models.py`.
 
 use std::{collections::BTreeMap, fs};
 
@@ -12,11 +12,11 @@ use crate::{
     workplace::Workplace,
 };
 
-/// What a whole run sends at least; fewer kinds mean that the recording missed some.
+/// The fewest kinds that a whole run sends. Fewer mean that the recording missed some.
 const OPERATIONS: usize = 30;
 
 /// # Errors
-/// If a request does not fit, or a run of `everything` sent too little to tell.
+/// If a request does not fit, or a run of `everything` sent too few kinds.
 pub(crate) fn judge(
     workplace: &Workplace,
     everything: bool,

@@ -1,4 +1,4 @@
-//! What each command of the driver does: it makes the account, lets the steps run, and takes it away again.
+//! What each command of the driver does: it makes the account, runs the steps, and removes the account again.
 
 use std::{
     io::{self, BufRead, IsTerminal},
@@ -28,7 +28,7 @@ use crate::{
 /// The name of the story among the tests.
 const LIFECYCLE: &str = "lifecycle";
 
-/// The story on an emulator; whether all went as expected.
+/// Runs the story on an emulator, and returns whether it went as expected.
 pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
     if arguments.release {
         return demo_of_release(arguments);
@@ -81,7 +81,7 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
     Ok(as_expected)
 }
 
-/// The story of a person who builds nothing.
+/// Runs the story of a person who builds nothing.
 fn demo_of_release(arguments: &cli::Demo) -> anyhow::Result<bool> {
     let workplace = Workplace::prepare("demo")?;
     let report =
@@ -99,7 +99,7 @@ fn demo_of_release(arguments: &cli::Demo) -> anyhow::Result<bool> {
     Ok(as_expected)
 }
 
-/// Every test on an emulator; whether all passed.
+/// Runs every test on an emulator, and returns whether all passed.
 pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
     let filters = &arguments.filters;
     let chosen = |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
@@ -150,7 +150,7 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
     Ok(as_expected)
 }
 
-/// Runs the tests on so many threads, in their order; one of them tells the story first.
+/// Runs the tests in order on this many threads. One thread runs the story first.
 fn side_by_side<'a>(
     report: &Report,
     bench: &'a Bench<'a>,
@@ -176,7 +176,7 @@ fn side_by_side<'a>(
     });
 }
 
-/// The story on the account that the AWS command line is set up for; whether all went as expected.
+/// Runs the story on the account that the AWS command line is set up for, and returns whether it went as expected.
 pub(crate) fn acceptance(arguments: &cli::Acceptance) -> anyhow::Result<bool> {
     let workplace = Workplace::prepare("acceptance")?;
     let account = Account::configured(&workplace)?;

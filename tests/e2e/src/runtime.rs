@@ -1,5 +1,5 @@
-//! A function under AWS's own runtime interface emulator, which comes with SAM: Lambda's runtime API, one process for one
-//! event after the other, and a deadline.
+//! A function under AWS's own runtime interface emulator, which comes with SAM. It has Lambda's runtime API, one
+//! process for all events in turn, and a deadline.
 
 use std::{
     env::consts::ARCH,
@@ -25,7 +25,7 @@ pub(crate) const REGION: &str = "us-east-1";
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
-/// The longest time limit of a function, and a little.
+/// A little more than the longest time limit of a function.
 const INVOCATION_LIMIT: Duration = Duration::from_secs(130);
 
 /// A function that waits for events; dropping it ends it.
@@ -109,7 +109,7 @@ impl Runtime {
         Ok(body.to_owned())
     }
 
-    /// How often a process of the function was started.
+    /// How many processes of the function were started.
     pub(crate) fn starts(&self) -> anyhow::Result<usize> {
         let log = fs::read_to_string(&self.log)?;
         Ok(log.matches("INIT REPORT(").count())

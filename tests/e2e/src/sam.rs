@@ -1,4 +1,4 @@
-//! What a user does with `sam`: build, deploy, delete; and what the tests do: package once.
+//! What a user does with `sam`: build, deploy and delete. The tests package once.
 
 use std::{fs, time::Duration};
 
@@ -76,7 +76,7 @@ impl Account {
         log(workplace, "sam-delete.log", finished)
     }
 
-    /// Uploads the built functions to `artifacts` once, and gives the template that refers to them.
+    /// Uploads the built functions to `artifacts` once, and returns the template that refers to them.
     pub(crate) fn sam_package(
         &self,
         workplace: &Workplace,
@@ -105,7 +105,7 @@ impl Account {
     }
 }
 
-/// Appends what a command printed to a log of this run; gives the command's time.
+/// Appends a command's output to a log of this run, and returns the command's time.
 fn log(
     workplace: &Workplace,
     name: &str,

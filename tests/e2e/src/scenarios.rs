@@ -1,4 +1,4 @@
-//! The end-to-end tests. Each is a sentence that can be false, and stands on its own.
+//! The end-to-end tests. Each is a sentence that can be false, and needs no other test.
 
 use crate::{bench::Bench, report::Notes};
 
@@ -21,13 +21,13 @@ mod tags;
 mod upgrade;
 mod watch;
 
-/// A test: its sentence, and what shows it.
+/// A test: its sentence, and the function that checks it.
 pub(crate) type Scenario = (
     &'static str,
     for<'a> fn(&'a Bench<'a>, &mut Notes) -> anyhow::Result<()>,
 );
 
-/// Every test, in the order in which they begin: the longest first.
+/// Every test, in the order in which they start: the longest first.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         releases::SCENARIOS,

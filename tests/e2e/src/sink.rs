@@ -1,5 +1,5 @@
-//! Stands where CloudFormation's pre-signed URL points to: takes the function's answers when the driver
-//! sends the events that the emulator's CloudFormation does not send.
+//! The target of the pre-signed URLs in events that the driver sends, because the emulator's CloudFormation does not
+//! send them. It takes the function's answers.
 
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ pub(crate) struct Sink {
     issued: AtomicUsize,
 }
 
-/// One answer that is awaited at one URL.
+/// One answer, expected at one URL.
 #[derive(Debug)]
 pub(crate) struct Expected {
     pub(crate) url: String,
@@ -62,7 +62,7 @@ impl Sink {
         &self.origin
     }
 
-    /// A new URL for one answer. Its query looks like a signature: it must come back as given.
+    /// A new URL for one answer. Its query looks like a signature, and must come back unchanged.
     pub(crate) fn expect(&self) -> Expected {
         let number = self.issued.fetch_add(1, Ordering::Relaxed);
         let path = format!("/answers/{number}?X-Amz-Signature=a%2Fb%2Bc{number}");
@@ -93,7 +93,7 @@ fn serve(mut request: Request, waiting: &Waiting) {
         Some(Err(_)) => 400,
         Some(Ok(_)) => 200,
     };
-    // The client may be gone; the test then reports what it has.
+    // The client may be gone. The test then reports what it has.
     let _gone = request.respond(Response::empty(status));
     if let (Some(awaited), Some(answer)) = (awaited, answer) {
         // The test may have given up waiting.
@@ -105,7 +105,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What S3 demands of a PUT to a pre-signed URL, and CloudFormation of its body.
+/// What S3 requires of a PUT to a pre-signed URL, and CloudFormation of its body.
 fn read(request: &mut Request) -> anyhow::Result<Value> {
     let method = request.method();
     ensure!(*method == Method::Put, "the answer came by {method}");

@@ -1,4 +1,4 @@
-//! A CloudFormation stack by its name: created, updated and deleted through `aws`, awaited, looked into.
+//! A CloudFormation stack by its name: creates, updates, deletes and describes it through `aws`.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ pub(crate) const RESOURCE: &str = "S3Access";
 pub(crate) const FUNCTION: &str = "Function";
 /// The function that Secrets Manager calls.
 pub(crate) const ROTATION: &str = "RotationFunction";
-/// The topic that tells of a new key.
+/// The topic for notifications.
 pub(crate) const TOPIC: &str = "NewKeyTopic";
 /// What has Secrets Manager rotate the secret.
 pub(crate) const SCHEDULE: &str = "RotationSchedule";
@@ -71,7 +71,7 @@ impl<'a> Stack<'a> {
         self
     }
 
-    /// Creates the stack and waits; what failed is rolled back.
+    /// Creates the stack and waits. A failure is rolled back.
     pub(crate) fn create(
         &self,
         workplace: &Workplace,
@@ -81,7 +81,7 @@ impl<'a> Stack<'a> {
         self.settle()
     }
 
-    /// Creates the stack and waits; what failed stays as it is until the stack is deleted.
+    /// Creates the stack and waits. A failure stays as it is until the stack is deleted.
     pub(crate) fn create_for_good(
         &self,
         workplace: &Workplace,
@@ -91,7 +91,7 @@ impl<'a> Stack<'a> {
         self.settle()
     }
 
-    /// Updates the stack and waits; what failed is rolled back.
+    /// Updates the stack and waits. A failure is rolled back.
     pub(crate) fn update(
         &self,
         workplace: &Workplace,
@@ -210,7 +210,7 @@ impl<'a> Stack<'a> {
         Ok(stacks.map(|mut stacks| stacks["Stacks"][0].take()))
     }
 
-    /// What the stack is made of.
+    /// The stack's resources.
     pub(crate) fn resources(&self) -> anyhow::Result<Resources> {
         let command = [
             "cloudformation",
@@ -242,7 +242,7 @@ impl<'a> Stack<'a> {
             .collect()
     }
 
-    /// What happened to one of the resources, the earliest first.
+    /// The events of one resource, the earliest first.
     pub(crate) fn events(&self, logical_id: &str) -> anyhow::Result<Vec<Value>> {
         let command = [
             "cloudformation",

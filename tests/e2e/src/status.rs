@@ -1,5 +1,5 @@
-//! How a stack is: has the maintenance function check it, and prints the answer for people. It needs the AWS command line
-//! alone, as the person who asks has set it up.
+//! The state of a stack: has the maintenance function check it, and prints the report for people. It needs only the AWS
+//! command line, as the person who asks has set it up.
 
 use std::{fs, process::Command};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{cli, report::result, stack::ROTATION};
 
-/// Prints how the stack is; whether it is healthy.
+/// Prints the state of the stack, and returns whether it is healthy.
 pub(crate) fn status(arguments: &cli::Status) -> anyhow::Result<bool> {
     let function = aws(
         arguments,
@@ -26,7 +26,7 @@ pub(crate) fn status(arguments: &cli::Status) -> anyhow::Result<bool> {
         ],
     )
     .context(
-        "the stack has no function that could check it: give it `NotificationEmail` or `NotificationTopicArn`",
+        "the stack has no function that could check it: set `NotificationEmail` or `NotificationTopicArn`",
     )?;
     let folder = tempfile::tempdir()?;
     let (event, answer) = (
@@ -59,7 +59,7 @@ pub(crate) fn status(arguments: &cli::Status) -> anyhow::Result<bool> {
     Ok(healthy)
 }
 
-/// Runs the AWS command line; what it printed.
+/// Runs the AWS command line, and returns what it printed.
 fn aws(arguments: &cli::Status, command: &[&str]) -> anyhow::Result<String> {
     let region = arguments
         .region
@@ -76,11 +76,11 @@ fn aws(arguments: &cli::Status, command: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8(ended.stdout)?)
 }
 
-/// The answer as people read it, and whether all is well.
+/// The report for people, and whether the stack is healthy.
 pub(crate) fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
     let healthy = answer["healthy"]
         .as_bool()
-        .context("no answer of a check")?;
+        .context("this is not the report of a check")?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut lines = vec![format!(
         "{}: user {}, secret {}",
@@ -98,7 +98,7 @@ pub(crate) fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
             let note = last["note"].as_str();
             let note = note.map_or_else(String::new, |note| format!(" ({note})"));
             format!(
-                "{} by {} in {}{note}",
+                "{} for {} in {}{note}",
                 text(&last["date"]),
                 text(&last["service"]),
                 text(&last["region"])
@@ -120,10 +120,10 @@ pub(crate) fn rendered(answer: &Value) -> anyhow::Result<(String, bool)> {
     }
     let told = &answer["subscriptions"];
     lines.push(if told.is_null() {
-        "who is told: not known".to_owned()
+        "subscriptions: unknown".to_owned()
     } else {
         format!(
-            "who is told: {} confirmed, {} not confirmed",
+            "subscriptions: {} confirmed, {} not confirmed",
             told["confirmed"], told["pending"]
         )
     });
@@ -157,9 +157,9 @@ mod tests {
             text,
             "unhealthy: user publisher-reader, secret publisher/publisher-reader\n\
              - the key cannot list in `s3://reads/`: …\n\
-             key AKIA1 (AWSCURRENT): 3 days old, last use: 2026-11-24T06:00:00Z by s3 in eu-west-1 (its own)\n\
+             key AKIA1 (AWSCURRENT): 3 days old, last use: 2026-11-24T06:00:00Z for s3 in eu-west-1 (its own)\n\
              key AKIA2 (in no version of the secret, inactive): 90 days old, last use: unknown\n\
-             who is told: 0 confirmed, 1 not confirmed"
+             subscriptions: 0 confirmed, 1 not confirmed"
         );
         assert!(rendered(&json!({})).is_err());
     }

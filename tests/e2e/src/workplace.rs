@@ -1,4 +1,4 @@
-//! The folders of a run: the repository, its tools, the logs that stay and the files that go.
+//! The folders of a run: the repository, its tools, the logs, which stay, and the scratch files, which go.
 
 use std::{
     env,
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::process::{Invocation, record_to};
 
-/// Where the environment that `make tools` creates has its programs, below the repository.
+/// The folder with the programs that `make tools` installs, below the repository.
 const TOOLS: &str = ".tools/python/bin";
 
 /// Folders of one run.

@@ -1,8 +1,7 @@
 """What CloudFormation does around a custom resource, where MiniStack does less.
 
 MiniStack lists a resource only when its creation has succeeded, forgets one whose creation failed, forgets the id that a
-failed update answered, and cleans up without saying so. A function that asks how CloudFormation sees its resource would
-be told that there is none. The order of requests and the ids in them are those of
+failed update answered, and cleans up without saying so. A function that asks CloudFormation about its resource would learn that there is none. The order of requests and the ids in them are those of
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html
 """
 
@@ -50,7 +49,7 @@ def invented_id(stack_name, logical_id):
 
 
 def remember_answers():
-    """Keep the physical id of each answer: MiniStack drops that of a failure."""
+    """Keep the physical id of each answer, because MiniStack drops that of a failure."""
     from ministack.services.cloudformation import custom_resource
 
     deliver, answered = custom_resource.deliver_response, {}
@@ -68,8 +67,7 @@ def remember_answers():
 def register_before_invoking(answered, creating):
     """List a custom resource before its function is asked to create it, and go on listing it after a failure.
 
-    While it is being created it has no physical id; then it has the one of the answer, also of a failed one, or an
-    invented one where no answer came.
+    While it is being created, it has no physical id. Then it has the id of the answer, even of a failed one, or an invented one if no answer came.
     """
     from ministack.core.responses import now_iso
     from ministack.services.cloudformation import custom_resource
@@ -100,10 +98,9 @@ def register_before_invoking(answered, creating):
 
 
 def tell_progress(creating):
-    """Show a resource's latest event as its status: MiniStack shows how the operation before ended until this one has.
+    """Show a resource's latest event as its status, because MiniStack shows the previous operation's until this one has ended.
 
-    What an update adds is created, not updated. An event about a predecessor that is cleaned up says nothing of the
-    resource that replaced it.
+    A resource that an update adds is created, not updated. An event about a predecessor's clean-up says nothing about the resource that replaced it.
     """
     from ministack.services.cloudformation import stacks
 
@@ -171,10 +168,9 @@ def show(stack, status):
 
 
 def roll_back(answered):
-    """Roll back what MiniStack leaves out of it.
+    """Roll back what MiniStack leaves out.
 
-    What its function failed to create gets a Delete. A replacement gets an Update to the old properties that carries the
-    new id, and in the clean-up a Delete for the new id if the answer names another; MiniStack sends that Delete alone.
+    A resource that its function failed to create gets a Delete. A replacement gets an Update to the old properties with the new id and, in the clean-up, a Delete for the new id if the answer names another. MiniStack sends only that Delete.
     """
     from ministack.services.cloudformation import handlers, stacks
 

@@ -114,7 +114,7 @@ def bound_roles(iam_actions):
 
 
 def speak_tls():
-    """Judge every request as one that came by TLS: functions reach the emulator by plain HTTP on loopback."""
+    """Judge every request as sent by TLS, because functions reach the emulator by plain HTTP on loopback."""
     from ministack.core import iam_evaluator
 
     resolve = iam_evaluator._resolve_condition_key
@@ -244,7 +244,7 @@ def name_log_groups():
 
 
 def echo_function_logs():
-    """Copy what functions print to standard error: their log groups are gone with the stack."""
+    """Copy what functions print to standard error, because their log groups go with the stack."""
     from ministack.services import lambda_svc
 
     emit = lambda_svc._emit_lambda_logs

@@ -1,4 +1,4 @@
-"""What Secrets Manager does to rotate a secret, where MiniStack only moves labels and calls no function.
+"""What Secrets Manager does to rotate a secret. MiniStack only moves labels and calls no function.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """

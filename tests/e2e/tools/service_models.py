@@ -1,8 +1,6 @@
 """Checks requests against AWS's own service models, which come with the AWS CLI's botocore.
 
-The emulator takes much that AWS refuses. Here each request of a function is read back by its protocol, and what it holds is
-held against the operation's model: names, required members, types, lengths, ranges, patterns, enumerations. What is kept of
-a request is its operation, the names of its members and what is wrong with it: no value, so no secret.
+The emulator accepts much that AWS refuses. This parses each request of a function by its protocol, and compares it with the operation's model: names, required members, types, lengths, ranges, patterns, enumerations. It keeps a request's operation, the names of its members and what is wrong with it, and no value, so no secret.
 """
 
 import functools
@@ -24,7 +22,7 @@ def model(service):
 
 
 class Request:
-    """A request as it came: header names in small letters, the path as it was sent."""
+    """A request as it came, with header names in small letters and the path unchanged."""
 
     def __init__(self, method, path, query, headers, body):
         self.method, self.path, self.headers, self.body = method, path, headers, body
@@ -34,7 +32,7 @@ class Request:
 def check(request):
     """The operation, the names of the members that were sent, and the problems."""
     scope = SCOPE.search(request.headers.get("authorization", ""))
-    # Only S3 is asked without a signature: where a bucket is.
+    # Only S3 gets an unsigned request, which asks for a bucket's region.
     service = model(scope.group(1) if scope else "s3")
     read = {"query": of_query, "json": of_json, "rest-xml": of_rest}[service.metadata["protocol"]]
     problems = []
@@ -104,7 +102,7 @@ def of_json(service, request, problems):
 
 
 def of_rest(service, request, problems):
-    """The operation of this method whose path fits and of whose fixed query the most is there."""
+    """The operation of this method whose path fits and whose fixed query matches best."""
     best, query = None, dict(request.query)
     for name in service.operation_names:
         operation = service.operation_model(name)

@@ -1,4 +1,4 @@
-"""Requests that are spoilt on purpose, each in another way: the check must say of each what is wrong, and nothing else.
+"""Requests that are spoilt on purpose, each in another way. For each, the check must say what is wrong and nothing else.
 
     .tools/python/bin/python tests/e2e/tools/spoilt_requests.py
 """

@@ -10,7 +10,7 @@ use kit::every_call;
 /// What every call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// Panics, saying something that nobody may see.
+    /// Panics with a message that nobody may see.
     Panics,
     /// Never ends.
     Hangs,
@@ -18,7 +18,7 @@ pub(crate) enum Manner {
     Refuses,
 }
 
-/// What a panic says, and what must never be seen anywhere.
+/// The message of the panic, which must never be seen anywhere.
 pub(crate) const PANIC_MESSAGE: &str = "canary of the panic message";
 
 /// The cloud, counting its calls.

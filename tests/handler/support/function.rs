@@ -11,10 +11,10 @@ use super::FUNCTION;
 use super::events::{sample, with};
 use super::server::{Reaction, Request, Server};
 
-/// What the function's environment holds and nobody may see.
+/// Values in the function's environment that nobody may see.
 pub(crate) const CANARY: &str = "canary+of+a+secret";
 
-/// The function's process with all that is around it.
+/// The function's process with everything around it.
 pub(crate) struct Function {
     process: Child,
     runtime: Server,
@@ -22,7 +22,7 @@ pub(crate) struct Function {
     started: Instant,
 }
 
-/// What came of the invocations, in order.
+/// The results of the invocations, in order.
 pub(crate) struct Outcome {
     /// For each invocation: `response` or `error`, and what was posted.
     pub(crate) reports: Vec<(String, String)>,
@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
     pub(crate) answers: Vec<Value>,
     /// How long all of them took.
     pub(crate) took: Duration,
-    /// All that the process wrote, line by line.
+    /// Everything that the process wrote, line by line.
     pub(crate) lines: Vec<String>,
     /// What it wrote to standard error.
     pub(crate) errors: String,

@@ -1,5 +1,5 @@
-//! Doubles around the flow: a cloud that does one thing at every call, a sink that keeps what it is given, and small
-//! HTTP servers.
+//! Doubles around the flow: a cloud that does one thing at every call, a sink that keeps its answers, and small HTTP
+//! servers.
 
 pub(crate) mod cloud;
 pub(crate) mod events;
@@ -29,7 +29,7 @@ pub(crate) fn settings() -> Settings {
     settings_with(&[])
 }
 
-/// The template's settings, and others besides or instead.
+/// The template's settings, with others added or replaced.
 pub(crate) fn settings_with(variables: &[(&str, &str)]) -> Settings {
     let template = [
         ("URL_SUFFIX", "amazonaws.com"),
@@ -64,7 +64,7 @@ impl Sink for Kept {
     }
 }
 
-/// What came of one invocation.
+/// The result of one invocation.
 #[derive(Debug)]
 pub(crate) struct Handled {
     pub(crate) result: Result<(), DeliveryError>,

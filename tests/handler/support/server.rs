@@ -1,4 +1,4 @@
-//! A small HTTP server on threads, which answers as it is told or not at all.
+//! A small HTTP server on threads, which answers as configured or not at all.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};

@@ -13,7 +13,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 /// What Lambda starts in an archive of the runtime `provided.al2023`.
 const PROGRAM: &str = "bootstrap";
-/// Where an ELF file names its processor, in little-endian order.
+/// The place where an ELF file names its processor, in little-endian order.
 const MACHINE: std::ops::Range<usize> = 18..20;
 
 /// A processor architecture, in Lambda's words.
@@ -48,7 +48,7 @@ impl FromStr for Architecture {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let known = [Self::X86_64, Self::Arm64];
         let found = known.into_iter().find(|known| known.to_string() == text);
-        found.with_context(|| format!("`{text}` is no architecture of Lambda: x86_64 or arm64"))
+        found.with_context(|| format!("`{text}` is not an architecture of Lambda: x86_64 or arm64"))
     }
 }
 
@@ -64,7 +64,7 @@ impl FromStr for Programs {
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let parts = text.split_once('=');
-        let (architecture, folder) = parts.context("it is ARCHITECTURE=FOLDER")?;
+        let (architecture, folder) = parts.context("it must be ARCHITECTURE=FOLDER")?;
         Ok(Self {
             architecture: architecture.parse()?,
             folder: folder.into(),
@@ -85,7 +85,7 @@ impl Programs {
             .with_context(|| program.display().to_string())?;
         let archive = release.join(format!("{name}-{}.zip", self.architecture));
         let mut writer = ZipWriter::new(File::create(archive)?);
-        // The first moment that an archive can express, because the time of the build is not of interest.
+        // The earliest time that an archive can express, because the time of the build must not matter.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .compression_level(Some(9))
@@ -103,7 +103,7 @@ fn ensure_runs_on(architecture: Architecture, program: &[u8]) -> anyhow::Result<
         .get(MACHINE)
         .filter(|_| program.starts_with(b"\x7fELF"))
     else {
-        bail!("it is no program for Linux");
+        bail!("it is not a program for Linux");
     };
     let machine = u16::from_le_bytes([low, high]);
     ensure!(
@@ -169,9 +169,9 @@ mod tests {
             (
                 "x86_64",
                 &b"#!/bin/sh\nexit 1 # too long for a header"[..],
-                "no program for Linux",
+                "not a program for Linux",
             ),
-            ("x86_64", &ELF[..10], "no program for Linux"),
+            ("x86_64", &ELF[..10], "not a program for Linux"),
         ] {
             let (folder, programs) = programs(architecture, content)?;
             let error = programs.archive("answer", folder.path()).err();

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::{archive::Architecture, beside, bill, cli, crates, licences, sums, template};
 
-/// What the crates are looked up for. The crates for arm64 are the same.
+/// The target to look the crates up for. Those for arm64 are the same.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Makes `<into>/publisher-s3-access-<version>`, in place of an earlier one.

@@ -4,10 +4,10 @@ use std::{ffi::OsStr, process::Command};
 
 use anyhow::{Context, bail};
 
-/// Runs `aws` and gives what it prints.
+/// Runs `aws` and returns what it prints.
 ///
 /// # Errors
-/// If it fails: with its own last line, or better.
+/// If it fails. The error is its own last line, or a better one.
 pub(crate) fn aws<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
 ) -> anyhow::Result<String> {

@@ -1,4 +1,4 @@
-//! What is linked into the programs besides crates: libraries of the compilers.
+//! The compilers' libraries, which are linked into the programs besides crates.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -20,7 +20,7 @@ pub(crate) struct Library {
 /// Rust's own library, and what the linker adds for panics that are caught and for sums that the processor lacks.
 ///
 /// # Errors
-/// If the version of a compiler cannot be found out.
+/// If the version of a compiler is unknown.
 pub(crate) fn libraries(repository: &Path) -> anyhow::Result<[Library; 3]> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output()?;

@@ -20,7 +20,7 @@ use crate::{
     licences::expression,
 };
 
-/// Writes the bill of the programs that are made of these crates.
+/// Writes the bill of the programs that these crates make.
 ///
 /// # Errors
 /// If it is not valid.
@@ -53,7 +53,7 @@ pub(crate) fn bill(crates: &Crates, beside: &[Library]) -> anyhow::Result<String
     bom.output_as_json_v1_5(&mut json)
         .map_err(|error| anyhow::anyhow!("{error}"))?;
     json.push(b'\n');
-    String::from_utf8(json).context("it is no text")
+    String::from_utf8(json).context("it is not text")
 }
 
 fn beside_crates(library: &Library) -> Component {
@@ -97,7 +97,7 @@ fn reference(linked: &Linked) -> String {
     name(&linked.package.id.repr)
 }
 
-/// A crate's id without the place it was found at, which is another one on every machine: `name@1.2.3`.
+/// A crate's id without its path, which differs on every machine: `name@1.2.3`.
 fn name(id: &str) -> String {
     let (place, name) = id.rsplit_once('#').unwrap_or(("", id));
     if name.contains('@') {

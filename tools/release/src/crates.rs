@@ -1,4 +1,4 @@
-//! The crates that are linked into the programs: what `cargo tree` says, with the details of `cargo metadata`.
+//! The crates that are linked into the programs, as `cargo tree` names them, with the details of `cargo metadata`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package, PackageId};
 
-/// The crate that the programs are of.
+/// The crate that holds the programs.
 pub(crate) const OWN: &str = "publisher-s3-access";
 
 /// A crate that is linked.
@@ -28,10 +28,10 @@ pub(crate) struct Crates {
     pub(crate) others: Vec<Linked>,
 }
 
-/// Finds the crates for a target such as `x86_64-unknown-linux-gnu`: what only a build or a test needs is left out.
+/// Finds the crates for a target such as `x86_64-unknown-linux-gnu`, without those that only a build or a test needs.
 ///
 /// # Errors
-/// If cargo fails, or `Cargo.lock` does not fit.
+/// If cargo fails, or `Cargo.lock` is out of date.
 pub(crate) fn linked(repository: &Path, target: &str) -> anyhow::Result<Crates> {
     let names = tree(repository, target)?;
     let metadata = MetadataCommand::new()
@@ -91,7 +91,7 @@ fn tree(repository: &Path, target: &str) -> anyhow::Result<BTreeSet<String>> {
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "`cargo tree` failed: {errors}");
     let lines = String::from_utf8(output.stdout)?;
-    // After name and version may stand a folder, or that the crate was shown before.
+    // A folder, or a note that the crate was shown before, may follow name and version.
     let name = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
     Ok(lines
         .lines()

@@ -1,4 +1,4 @@
-//! The licences of what is linked, with their texts, as most of them ask for.
+//! The licences of everything that is linked, with their texts, as most of them require.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use crate::{
     crates::{Crates, Linked},
 };
 
-/// How the file that holds a licence, or what it asks to be passed on, begins.
+/// How the names of files begin that hold a licence, or a notice to pass on.
 const FILES: [&str; 5] = ["licen", "copying", "copyright", "notice", "unlicense"];
 const RULE: &str =
     "\n================================================================================\n";
@@ -23,10 +23,10 @@ const RULE: &str =
 /// A crate's licence as an SPDX expression.
 ///
 /// # Errors
-/// If it says none.
+/// If it names none.
 pub(crate) fn expression(package: &Package) -> anyhow::Result<String> {
     let licence = package.license.as_deref();
-    let licence = licence.with_context(|| format!("crate `{}` says no licence", package.name))?;
+    let licence = licence.with_context(|| format!("crate `{}` names no licence", package.name))?;
     // An older way to write it.
     Ok(licence.replace('/', " OR "))
 }
@@ -82,13 +82,13 @@ pub(crate) fn page(crates: &Crates, beside: &[Library]) -> anyhow::Result<String
     Ok(page)
 }
 
-/// The texts of a crate's files of licences, also of sources of others that it brings.
+/// The texts of a crate's licence files, with those of other people's sources that it contains.
 fn collect(folder: &Path, found: &mut Vec<String>) -> anyhow::Result<()> {
     let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name().to_string_lossy().to_lowercase();
-        // A program is no text, whatever its name.
+        // A program is not text, whatever its name.
         let is_text = [".md", ".txt", ""].iter().any(|end| {
             Path::new(&name)
                 .extension()

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What needs no escape in a link's query.
+/// Characters that need no escape in a link's query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -23,7 +23,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The template's address, in the form that works for every name of a bucket.
+    /// The template's address, in the form that works for every bucket name.
     pub(crate) fn template(&self) -> String {
         let Self {
             region,

@@ -1,9 +1,9 @@
 //! Makes a release from what was built, and publishes it.
 //!
-//! In reading order: [`cli`] says what can be asked for. [`assemble`] fills the folder of a release: the
-//! [`template`], an [`archive`] of each program, the [`bill`] of materials and the [`licences`] of the [`crates`]
-//! that are linked and of what is linked [`beside`] them, and the [`sums`] of all of it. [`publish`] uploads the folder with [`aws`] and prints the
-//! [`link`] that creates a stack.
+//! In reading order: [`cli`] is the command line. [`assemble`] fills the folder of a release: the [`template`], an
+//! [`archive`] of each program, the [`bill`] of materials and the [`licences`] of the [`crates`] that are linked and of
+//! what is linked [`beside`] them, and the [`sums`] of all of it. [`publish`] uploads the folder with [`aws`] and
+//! prints the [`link`] that creates a stack.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Uploads a release to a bucket of the region that its stacks are in, and says how to create one.
+//! Uploads a release to a bucket in the region of its stacks, and says how to create a stack.
 
 use std::{env, path::Path};
 
@@ -21,7 +21,7 @@ const BLOCKS: [&str; 4] = [
 ];
 
 /// # Errors
-/// If the release is not whole, or the bucket will not do; nothing is uploaded then.
+/// If the release is incomplete, or the bucket is unsuitable. Nothing is uploaded then.
 #[expect(clippy::print_stdout, reason = "the link is what a person wants")]
 pub(crate) fn publish(arguments: &cli::Publish) -> anyhow::Result<()> {
     let cli::Publish {
@@ -32,13 +32,13 @@ pub(crate) fn publish(arguments: &cli::Publish) -> anyhow::Result<()> {
     } = arguments;
     ensure!(
         !bucket.contains(['/', ':']),
-        "`{bucket}` is no bucket's name: give the name alone, and a folder as PREFIX"
+        "`{bucket}` is not a bucket's name: give the name alone, and a folder as PREFIX"
     );
     let prefix = folder(prefix);
     let plain = |c: char| c.is_ascii_alphanumeric() || "!_.*'()-/".contains(c);
     ensure!(
         prefix.chars().all(plain),
-        "PREFIX `{prefix}` will not do: the template takes folders of the characters A-Z a-z 0-9 ! _ . * ' ( ) -"
+        "PREFIX `{prefix}` is refused: the template takes folders of the characters A-Z a-z 0-9 ! _ . * ' ( ) -"
     );
     sums::check(release)?;
     let name = release.canonicalize()?;
@@ -90,7 +90,7 @@ fn folder(prefix: &str) -> String {
     }
 }
 
-/// The bucket's region, which must be the one that is asked for.
+/// The bucket's region, which must be the one asked for.
 fn region_of(bucket: &str, asked: Option<&str>) -> anyhow::Result<String> {
     let location = aws([
         "s3api",
@@ -134,7 +134,7 @@ fn region_of(bucket: &str, asked: Option<&str>) -> anyhow::Result<String> {
     Ok(region.to_owned())
 }
 
-/// Refuses a bucket that is or may become public: what it holds becomes a function that makes users.
+/// Refuses a bucket that is or may become public, because its content becomes a function that makes users.
 fn ensure_private(bucket: &str) -> anyhow::Result<()> {
     let block = match aws([
         "s3api",

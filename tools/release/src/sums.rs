@@ -1,4 +1,4 @@
-//! `SHA256SUMS`: which files a release has, and what is in them. `sha256sum --check SHA256SUMS` reads it.
+//! `SHA256SUMS`: the files of a release, with their hashes. `sha256sum --check SHA256SUMS` reads it.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -23,7 +23,7 @@ pub(crate) fn write(release: &Path) -> anyhow::Result<()> {
 pub(crate) fn check(release: &Path) -> anyhow::Result<()> {
     let listed = fs::read_to_string(release.join(FILE)).with_context(|| {
         format!(
-            "{} is no release: it has no {FILE}; make one with `make release`",
+            "{} is not a release: it has no {FILE}; make one with `make release`",
             release.display()
         )
     })?;
@@ -53,7 +53,7 @@ pub(crate) fn check(release: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The sum of each file of the folder but its list of sums.
+/// The sum of each file of the folder, except its list of sums.
 fn sums(release: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let mut sums = BTreeMap::new();
     for entry in fs::read_dir(release)? {
@@ -112,7 +112,7 @@ mod tests {
         let lost = error(&|folder| fs::remove_file(folder.join("a.zip")))?;
         assert!(lost.contains("`a.zip` is missing"), "{lost}");
         let none = error(&|folder| fs::remove_file(folder.join(FILE)))?;
-        assert!(none.contains("is no release"), "{none}");
+        assert!(none.contains("is not a release"), "{none}");
         Ok(())
     }
 }

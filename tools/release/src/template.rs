@@ -1,5 +1,5 @@
-//! The template of a release, made from the one that `sam build` takes: the functions' code comes from a bucket. The
-//! key of the code holds the version, because CloudFormation takes the same key for the same code.
+//! The template of a release, made from the one that `sam build` takes. The functions' code comes from a bucket. The
+//! key of the code contains the version, because to CloudFormation the same key is the same code.
 
 use anyhow::{Context, ensure};
 
@@ -43,7 +43,7 @@ pub(crate) fn folder(version: &str) -> String {
 /// Makes the template of the release `version` for `architectures`, the first of which becomes the default.
 ///
 /// # Errors
-/// If the source has another version, or is not as this function knows it.
+/// If the source has another version, or an unfamiliar form.
 pub(crate) fn release(
     source: &str,
     version: &str,
@@ -124,12 +124,12 @@ fn with_code(source: &str, version: &str) -> anyhow::Result<(String, Vec<String>
     Ok((text, programs))
 }
 
-/// Replaces what must be there exactly once.
+/// Replaces a text that must occur exactly once.
 fn edit(text: &str, old: &str, new: &str) -> anyhow::Result<String> {
     let found = text.matches(old).count();
     ensure!(
         found == 1,
-        "template.yaml has {found} of what is to be replaced once:\n{old}"
+        "template.yaml contains {found} times what is to be replaced once:\n{old}"
     );
     Ok(text.replace(old, new))
 }

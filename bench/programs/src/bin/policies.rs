@@ -1,4 +1,4 @@
-//! How long the policy takes to be written, from one bucket to the most that IAM's limit has room for.
+//! How long writing the policy takes, from one bucket to the most that fit into IAM's limit.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use publisher_s3_access::names::Partition;
 use publisher_s3_access::properties::Desired;
 use serde_json::json;
 
-/// So often is each policy written; the mean counts.
+/// How often each policy is written. The mean counts.
 const TIMES: u32 = 2000;
 
 /// Writes one line of JSON for each number of buckets.
@@ -22,7 +22,7 @@ fn main() -> anyhow::Result<()> {
         let buckets: Vec<String> = (0..count).map(|number| format!("b{number:02}")).collect();
         let properties = json!({ "Buckets": buckets });
         let desired = Desired::parse(&properties, &partition)?;
-        // Refused by its length: the one before was the last.
+        // Refused for its length, so the previous one was the last.
         let Ok(document) = desired.policy_document(&partition, "amazonaws.com") else {
             break;
         };

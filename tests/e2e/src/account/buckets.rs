@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Account, path_text};
 use crate::{process::Finished, workplace::Workplace};
 
-/// Enough of an object to tell it from another one.
+/// Enough bytes of an object to recognize it.
 pub(crate) const RANGE: &str = "bytes=0-65535";
 
 impl Account {
@@ -34,7 +34,7 @@ impl Account {
         Ok(())
     }
 
-    /// Copies a folder with all that is below it.
+    /// Copies a folder with everything below it.
     pub(crate) fn upload(&self, folder: &Path, to: &str) -> anyhow::Result<Finished> {
         self.aws([
             "s3",
@@ -83,7 +83,7 @@ impl Account {
         Ok(fs::read(file)?)
     }
 
-    /// Puts a bucket policy that keeps everybody but the administrator from reading.
+    /// Puts a bucket policy that denies reading to everybody but the administrator.
     pub(crate) fn deny_reading(&self, bucket: &str) -> anyhow::Result<()> {
         let policy = json!({"Version": "2012-10-17", "Statement": {
             "Effect": "Deny",
@@ -103,7 +103,7 @@ impl Account {
         Ok(())
     }
 
-    /// Removes a bucket with all that is in it.
+    /// Removes a bucket with everything in it.
     pub(crate) fn remove_bucket(&self, name: &str) -> anyhow::Result<()> {
         self.aws(["s3", "rb", "--force", &format!("s3://{name}")])
             .succeed()?;

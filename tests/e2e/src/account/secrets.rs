@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Account, text};
 use crate::{process::Invocation, redaction::conceal};
 
-/// Four invocations, and as many seconds as IAM needs for a new key.
+/// The time of four invocations, and of IAM's lag for a new key.
 const ROTATION: Duration = Duration::from_secs(5 * 60);
 
 /// An access key that was fetched from a secret, or that of a role's session. It lives in memory only and cannot be
@@ -20,7 +20,7 @@ const ROTATION: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct AccessKey {
     pub(crate) id: String,
     secret: String,
-    /// What a session's key is good for nothing without.
+    /// The session token, without which a session's key is useless.
     token: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Debug for AccessKey {
 }
 
 impl AccessKey {
-    /// From what `aws iam create-access-key`, `aws sts assume-role` and our secrets hold.
+    /// From the answer of `aws iam create-access-key` or `aws sts assume-role`, or the value of our secret.
     ///
     /// # Errors
     /// If id or secret is missing.
@@ -58,7 +58,7 @@ impl AccessKey {
         })
     }
 
-    /// Whether the secret stands in a text.
+    /// Whether a text contains the secret.
     pub(crate) fn secret_appears_in(&self, text: &str) -> bool {
         text.contains(&self.secret)
     }
@@ -109,8 +109,8 @@ impl Account {
         })
     }
 
-    /// Has Secrets Manager rotate a secret by its function; gives the key that is in use then. `meanwhile` is asked
-    /// again and again until then.
+    /// Has Secrets Manager rotate a secret by its function, and returns the new current key. Calls `meanwhile` again
+    /// and again until then.
     ///
     /// # Errors
     /// If the rotation does not end, or `meanwhile` fails.
@@ -130,13 +130,12 @@ impl Account {
             }
             ensure!(
                 start.elapsed() < ROTATION,
-                "{secret} still has the key before after {ROTATION:?}"
+                "{secret} still has the old key after {ROTATION:?}"
             );
         }
     }
 
-    /// What `describe-secret` says, `None` if there is no such secret; one that is pending deletion counts
-    /// as there.
+    /// What `describe-secret` says; `None` if there is no such secret. A secret that is pending deletion exists.
     pub(crate) fn secret(&self, id: &str) -> anyhow::Result<Option<Value>> {
         let command = ["secretsmanager", "describe-secret", "--secret-id", id];
         self.find(command, "ResourceNotFoundException")

@@ -1,4 +1,4 @@
-//! All that a stack could have made or changed under some names, to be compared later.
+//! Everything that a stack could have made or changed under some names, to compare later.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Account;
 use crate::process::join;
 
-/// Users and secrets with all that hangs on them, by kind and name. No secret's value is in it.
+/// Users and secrets with everything attached to them, by kind and name, without secret values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct State(BTreeMap<String, Value>);
 
@@ -33,7 +33,7 @@ impl State {
 }
 
 impl Account {
-    /// Everything of users whose name begins so, and of secrets `publisher/…` of such users.
+    /// The state of all users whose name begins with this, and of their secrets `publisher/…`.
     pub(crate) fn state_of(&self, prefix: &str) -> anyhow::Result<State> {
         let details = [
             "iam",
@@ -59,7 +59,7 @@ impl Account {
         for mut secret in list(&mut secrets["SecretList"]) {
             let name = secret["Name"].as_str().unwrap_or_default().to_owned();
             if name.starts_with(&format!("publisher/{prefix}")) {
-                // Reading is no change.
+                // Reading does not count as a change.
                 secret["LastAccessedDate"].take();
                 state.insert(format!("secret {name}"), secret);
             }

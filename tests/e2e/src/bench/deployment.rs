@@ -14,11 +14,11 @@ pub(crate) struct Deployment<'a> {
     bench: &'a Bench<'a>,
     pub(crate) stack: Stack<'a>,
     pub(crate) user: String,
-    /// The custom resource's properties beyond those of the template, and instead of them.
+    /// Properties of the custom resource that are added to the template's, or replace them.
     properties: Value,
-    /// The template's parameters that do not have their default.
+    /// The parameters that do not have their default.
     parameters: BTreeMap<&'static str, String>,
-    /// In place of this repository's template.
+    /// A template to use instead of this repository's.
     other_template: Option<Value>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Deployment<'a> {
         Self {
             bench,
             stack: Stack::new(bench.account, &name),
-            // The maintenance function is told the parameters, not the resource's properties.
+            // The maintenance function gets the parameters, not the resource's properties.
             parameters: BTreeMap::from([
                 ("Buckets", BUCKET.to_owned()),
                 ("UserName", name.clone()),
@@ -53,25 +53,24 @@ impl<'a> Deployment<'a> {
         Self { stack, ..self }
     }
 
-    /// The function sees its stack as it was so many seconds ago, by the emulator's launcher.
+    /// The emulator's launcher shows the function its stack as it was this many seconds ago.
     pub(crate) fn seen_late(self, seconds: u32) -> Self {
         self.tagged("emulator:lag", &seconds.to_string())
     }
 
-    /// Reads as, or collides with, another user.
+    /// Uses the name of another user.
     pub(crate) fn with_user(mut self, user: &str) -> Self {
         self.set_parameter("UserName", user);
         let user = user.to_owned();
         Self { user, ..self }
     }
 
-    /// Sets a property of the custom resource to what the template's parameters would not let through, or
-    /// do not have.
+    /// Sets a property of the custom resource that the template's parameters refuse or do not have.
     pub(crate) fn set(&mut self, property: &str, value: Value) {
         self.properties[property] = value;
     }
 
-    /// Gives a parameter of the template that no property depends on.
+    /// Sets a parameter of the template that no property depends on.
     pub(crate) fn set_parameter(&mut self, parameter: &'static str, value: &str) {
         self.parameters.insert(parameter, value.to_owned());
     }
@@ -94,8 +93,7 @@ impl<'a> Deployment<'a> {
         self.expect(settled, "UPDATE_COMPLETE")
     }
 
-    /// Creates the stack, which must fail and be rolled back, for which the function has to answer a Delete
-    /// with SUCCESS; gives the resource's `Reason`.
+    /// Creates the stack, which must fail and roll back with a Delete that succeeds. Returns the resource's `Reason`.
     pub(crate) fn fail_to_create(&self) -> anyhow::Result<String> {
         let settled = self.stack.create(self.bench.workplace, &self.template())?;
         self.expect(settled, "ROLLBACK_COMPLETE")?;
@@ -104,7 +102,7 @@ impl<'a> Deployment<'a> {
         self.stack.reason()
     }
 
-    /// Creates the stack, which must fail and stay so; gives the resource's `Reason`.
+    /// Creates the stack, which must fail and stay failed. Returns the resource's `Reason`.
     pub(crate) fn fail_to_create_for_good(&self) -> anyhow::Result<String> {
         let (workplace, template) = (self.bench.workplace, self.template());
         let settled = self.stack.create_for_good(workplace, &template)?;
@@ -112,7 +110,7 @@ impl<'a> Deployment<'a> {
         self.stack.reason()
     }
 
-    /// Updates the stack, which must fail and end as `status`; gives the resource's `Reason`.
+    /// Updates the stack, which must fail and end as `status`. Returns the resource's `Reason`.
     pub(crate) fn fail_to_update(&self, status: &str) -> anyhow::Result<String> {
         let settled = self.stack.update(self.bench.workplace, &self.template())?;
         self.expect(settled, status)?;
@@ -130,7 +128,7 @@ impl<'a> Deployment<'a> {
         Ok(settled)
     }
 
-    /// A request of CloudFormation for this stack's resource, but for where to answer.
+    /// A request of CloudFormation for this stack's resource, without the response URL.
     pub(crate) fn request(&self, request_type: &str) -> anyhow::Result<Value> {
         let resources = self.stack.resources()?;
         let mut properties = json!({

@@ -1,4 +1,4 @@
-//! Somebody who may invoke a stack's function and nothing else, and makes up requests of CloudFormation.
+//! Somebody who may only invoke a stack's function, and forges CloudFormation's requests.
 
 use std::{
     fmt::Write,
@@ -34,7 +34,7 @@ impl<'a> Forger<'a> {
     /// A new user that may invoke the function of `deployment`.
     ///
     /// # Errors
-    /// If it may do anything else that was tried.
+    /// If anything else that it tries is allowed.
     pub(crate) fn of(bench: &'a Bench<'a>, deployment: &Deployment<'_>) -> anyhow::Result<Self> {
         let account = bench.account;
         let function = deployment.stack.resources()?.physical_id(FUNCTION)?;
@@ -74,8 +74,7 @@ impl<'a> Forger<'a> {
         Ok(forger)
     }
 
-    /// Invokes the function with each of `events` as CloudFormation does, to answer to the driver; they are at work
-    /// side by side.
+    /// Invokes the function with each of `events`, side by side, as CloudFormation does. It answers to the driver.
     pub(crate) fn send(&self, events: &[&Value]) -> anyhow::Result<Vec<Expected>> {
         let mut expected = Vec::new();
         let mut lines = String::new();
@@ -101,7 +100,7 @@ impl<'a> Forger<'a> {
         Ok(expected)
     }
 
-    /// What the function answered to a request that was sent.
+    /// The function's answer to a request.
     pub(crate) fn receive(&self, expected: Expected) -> anyhow::Result<Value> {
         expected.receive(ANSWER_LIMIT)
     }

@@ -34,7 +34,7 @@ pub(super) fn find_nothing(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyh
     Ok(())
 }
 
-/// What is there now, was not before, and bears a name of this story.
+/// Everything with a name of this story that is there now and was not before.
 fn left_behind(story: &Lifecycle<'_>) -> anyhow::Result<Vec<String>> {
     let now = story.account.inventory()?;
     let ours =

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{First, Lifecycle};
 use crate::{account::Refusal, process::join, publisher::Publisher, report::Notes, sam::STACK_TAG};
 
-/// More than the samples; a real bucket has more than anybody wants to see.
+/// More than there are samples. A real bucket has more objects than anybody wants to see.
 const LISTED: usize = 20;
 
 pub(super) fn fill_buckets(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
@@ -192,7 +192,7 @@ pub(super) fn meet_refusals(story: &mut Lifecycle<'_>, notes: &mut Notes) -> any
     expect_denied(&users, "iam   list-users", notes)
 }
 
-/// Tries to write where somebody's data may be: what is written against all expectation is removed.
+/// Tries to write where somebody's data may be. If that unexpectedly succeeds, removes what was written.
 fn refused_put(
     story: &Lifecycle<'_>,
     publisher: &Publisher<'_>,
@@ -236,7 +236,7 @@ pub(super) fn add_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow
     Ok(())
 }
 
-/// Lists both buckets of the story; gives how many objects there are.
+/// Lists both buckets of the story, and returns the number of objects.
 pub(super) fn read_both(
     publisher: &Publisher<'_>,
     first: &str,

@@ -23,10 +23,7 @@ pub(super) fn raise_key_serial(story: &mut Lifecycle<'_>, notes: &mut Notes) -> 
     )?;
     ensure!(current.serial == 2, "the serial is {}", current.serial);
     ensure!(current.key.id != before.key.id, "the key is the same");
-    ensure!(
-        previous.key == before.key,
-        "AWSPREVIOUS is not the key before"
-    );
+    ensure!(previous.key == before.key, "AWSPREVIOUS is not the old key");
     ensure!(
         previous.version_id == before.version_id,
         "AWSPREVIOUS is another version"
@@ -65,7 +62,7 @@ pub(super) fn rotate_on_schedule(
         ("NotificationEmail", "genomics@example.com"),
     ])?;
     let before = story.current_key()?.clone();
-    // The key before was used a moment ago, so a schedule does not end it until somebody says that it may.
+    // The previous key was used a moment ago, so a schedule does not end it unless it is deactivated.
     let oldest = story.keys.first().context("no key was fetched yet")?;
     story
         .account

@@ -7,14 +7,14 @@ use std::{
 
 use crate::redaction::redact;
 
-/// So much of a failed command's output is shown.
+/// How much of a failed command's output is shown.
 const SHOWN_LINES: usize = 20;
-/// Where every command of the run is written down.
+/// The record of every command in the run.
 static RECORD: OnceLock<PathBuf> = OnceLock::new();
 
-/// From now on writes every command, its time and how it ended to `file`.
+/// From now on, writes every command with its time and result to `file`.
 pub(crate) fn record_to(file: PathBuf) {
-    // A run has one workplace; a second file would only be another name for it.
+    // A run has one workplace, so a second file would only be another name for it.
     let _first = RECORD.set(file);
 }
 

@@ -1,4 +1,4 @@
-//! The way of a person who has the AWS CLI and the folder of a release, and neither Rust nor SAM nor a checkout.
+//! The story of a person who has the AWS CLI and the folder of a release, and no Rust, SAM or checkout.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -67,7 +67,7 @@ pub(crate) struct Story<'a> {
     account: &'a Account,
     /// The stack's and the user's name; the buckets' begin with it.
     name: String,
-    /// Where the person is: a folder with releases and nothing else.
+    /// The person's folder, with releases and nothing else.
     folder: PathBuf,
     /// The processor that the functions are for, and the command that runs its programs here.
     processor: (String, Option<String>),
@@ -90,13 +90,13 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// The same with functions for another processor, whose programs this machine runs by a command.
+    /// The same with functions for another processor, which a command runs on this machine.
     pub(crate) fn on(self, architecture: &str, through: Option<&str>) -> Self {
         let processor = (architecture.to_owned(), through.map(str::to_owned));
         Self { processor, ..self }
     }
 
-    /// Does the steps one by one; after a failure the rest is not run.
+    /// Takes the steps one by one, and stops at a failure.
     pub(crate) fn tell(&mut self, report: &Report) {
         let mut failed = false;
         for (name, step) in STEPS {
@@ -218,6 +218,7 @@ impl<'a> Story<'a> {
         let event = json!({
             "source": "aws.secretsmanager",
             "detail-type": "Secret Label Updated",
+            "time": "2026-11-24T06:00:00Z",
             "resources": [self.settled()?.output("SecretArn")?],
             "detail": {"labelUpdated": "AWSCURRENT"},
         });

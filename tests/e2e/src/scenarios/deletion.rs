@@ -1,4 +1,4 @@
-//! Deletion takes along what hangs on the user, and does not mind what is gone.
+//! Deletion removes everything attached to the user, and accepts that something is gone already.
 
 use super::Scenario;
 use crate::{bench::Bench, report::Notes};

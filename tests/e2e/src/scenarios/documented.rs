@@ -1,4 +1,4 @@
-//! The vendor's documentation and this stack come to the same.
+//! The vendor's documentation and this stack give the same access.
 
 use anyhow::ensure;
 use serde_json::json;
@@ -72,7 +72,7 @@ fn same_meaning<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<(
     Ok(())
 }
 
-/// What a caller meets.
+/// The answers that a caller gets.
 fn answers(
     bench: &Bench<'_>,
     caller: &Publisher<'_>,

@@ -33,7 +33,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-/// A resource of the stack that is there to be waited for.
+/// A resource of the stack that exists only to be waited for.
 const OTHER: &str = "Wait";
 
 fn at_rest<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
@@ -125,7 +125,7 @@ fn failed<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let forged = genuine.each("after the failure");
     let wrong = send_all(&forger, &forged)?;
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // Half a pair may be there, until somebody deletes the stack: no key is.
+    // Half a pair may exist until somebody deletes the stack, but no key.
     let keys = match bench.account.user(&deployment.user)? {
         Some(_) => bench.account.key_ids(&deployment.user)?,
         None => [].into(),
@@ -148,7 +148,7 @@ impl Genuine {
         ]))
     }
 
-    /// Each of them, for a resource that nobody wants: it has to fail.
+    /// Each of them, for a resource that nobody wants, so it has to fail.
     fn each(&self, when: &str) -> Vec<Forged> {
         let forged = self.0.iter().map(|event| {
             let what = format!("{} {when}", events::kind(event));
@@ -158,7 +158,7 @@ impl Genuine {
     }
 }
 
-/// Sends all of them side by side; what is wrong with the answers.
+/// Sends all of them side by side, and returns what is wrong with the answers.
 fn send_all(forger: &Forger<'_>, forged: &[Forged]) -> anyhow::Result<Vec<String>> {
     let events: Vec<_> = forged.iter().map(|one| &one.event).collect();
     let mut wrong = Vec::new();

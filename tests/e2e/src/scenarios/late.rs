@@ -18,7 +18,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ("a stack that is shown late is rolled back", rolled_back),
 ];
 
-/// How far it lags: AWS does not say. The function asks again for 20 seconds in an invocation.
+/// How far it lags here. AWS does not say; the function asks again for 20 seconds in an invocation.
 const LAG: u32 = 5;
 
 fn living<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! What a stack does not own it does not touch.
+//! A stack does not touch what it does not own.
 
 use anyhow::ensure;
 
@@ -73,7 +73,7 @@ fn made_by_hand<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<(
     Ok(())
 }
 
-/// All that another stack could have changed.
+/// Everything that another stack could have changed.
 fn state_of(bench: &Bench<'_>, user: &str) -> anyhow::Result<String> {
     let record = bench.account.user(user)?;
     let keys = bench.account.key_ids(user)?;

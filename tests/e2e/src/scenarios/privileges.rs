@@ -1,5 +1,5 @@
-//! Nobody gets further with the credentials of the stack than its template lets them. What the emulator cannot evaluate
-//! (tags of users as conditions) is left to `tests/privileges` of the library.
+//! Nobody can do more with the stack's credentials than its template allows. The emulator cannot evaluate tags of users
+//! as conditions, so `tests/privileges` covers those.
 
 use anyhow::{Context, ensure};
 
@@ -102,7 +102,7 @@ fn role<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
         parts.role
     ))?;
     let session = AccessKey::from_json(&session["Credentials"])?;
-    // What the function is for is possible, so that what follows says something.
+    // The function's own work is allowed. Otherwise the rest would prove nothing.
     for use_ in [
         format!("iam get-user --user-name {user}"),
         format!("secretsmanager get-secret-value --secret-id publisher/{user}"),
@@ -119,7 +119,7 @@ fn role<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
 const STRANGER: &str = "limited-stranger";
 const STRANGERS_SECRET: &str = "limited/stranger";
 
-/// What of a stack is worth an attempt.
+/// The parts of a stack that are worth an attempt.
 struct Parts {
     function: String,
     /// Its ARN.
@@ -128,7 +128,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// What somebody might do who has taken over the function.
+    /// What somebody who has taken over the function might do.
     fn attempts_of_the_function(&self, user: &str, stack: &str) -> Vec<String> {
         let Self { role, boundary, .. } = self;
         let role_name = role.rsplit('/').next().unwrap_or_default();
@@ -189,7 +189,8 @@ impl Parts {
 /// Makes each attempt with this key, and counts them.
 ///
 /// # Errors
-/// If one succeeds, or is refused for anything but a lack of permission, `because` of which its message has to tell.
+/// If one succeeds, or is refused for another reason than the missing permission that its message must name
+/// (`because`).
 fn assert_refused(
     bench: &Bench<'_>,
     key: &AccessKey,

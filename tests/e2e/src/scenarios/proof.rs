@@ -1,4 +1,4 @@
-//! Green means that the key reads; where it does not, the `Reason` says what to change.
+//! Green means that the key reads. If it does not, the `Reason` says what to change.
 
 use anyhow::ensure;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What a person does with a release who builds nothing, and what keeps a bad one from being published.
+//! What a person who builds nothing does with a release, and what stops a bad one from being published.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What was changed by hand is put right.
+//! Changes by hand are repaired.
 
 use anyhow::ensure;
 use serde_json::json;

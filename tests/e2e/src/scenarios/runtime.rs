@@ -31,12 +31,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 const USER: &str = "publisher-runtime";
-/// Nothing that this function could act on or answer.
+/// Input that the function can neither act on nor answer.
 const GARBAGE: &[&str] = &["", "no JSON", "[]", "{}", r#"{"RequestType":"Create"}"#];
-/// The function's time limit where it must run out.
+/// The function's time limit in the test where it must run out.
 const SECONDS: u32 = 4;
 
-/// Sends a request of CloudFormation; gives its answer.
+/// Sends a request of CloudFormation, and returns the answer.
 fn ask(
     bench: &Bench<'_>,
     runtime: &Runtime,
@@ -60,8 +60,8 @@ fn ask(
     expected.receive(Duration::from_secs(1))
 }
 
-/// A CloudFormation that is always at work on the resource, which was another pair so far: a Create, an Update and a Delete
-/// of this one are all waited for. Gives its address.
+/// Starts a CloudFormation that is always at work on the resource, and names another pair as its present one. It waits
+/// for a Create, an Update or a Delete of this pair. Returns its address.
 fn at_work() -> anyhow::Result<String> {
     let server = Server::http("127.0.0.1:0").map_err(|error| anyhow!("{error}"))?;
     let address = format!("http://{}", server.server_addr());
@@ -146,7 +146,7 @@ fn life<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
 }
 
 fn deadline<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
-    // AWS that takes every connection and says nothing.
+    // An AWS that takes every connection and never answers.
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("http://{}", silent.local_addr()?);
     let variables = [
@@ -159,7 +159,7 @@ fn deadline<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
         "arn:aws:cloudformation:{REGION}:{}:stack/publisher-late/1",
         here.id()
     );
-    // Twice: the process is there for the next one.
+    // Twice, to show that the process serves the next request too.
     for _ in 0..2 {
         let start = Instant::now();
         let answer = ask(

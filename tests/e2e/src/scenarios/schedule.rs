@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[(
-    "a rotation never ends a key in use, and tells when it is held up",
+    "a rotation never ends a key in use, and notifies when it is held up",
     rotations,
 )];
 
@@ -83,13 +83,16 @@ fn hold_up(
     let command = ["secretsmanager", "rotate-secret", "--secret-id", &secret];
     bench.account.json(command)?;
     let message = inbox.receive()?;
-    let key = format!(
-        "key `{}`, which it would end, was last used on ",
-        used.key.id
-    );
-    message.assert_says(&["held up", &key, "by service `s3`", "KeySerial"])?;
+    let key = format!("`{}`", used.key.id);
+    message.assert_says(&[
+        "held up",
+        &key,
+        "last used on ",
+        "service `s3`",
+        "KeySerial",
+    ])?;
     notes.add_text("a rotation that would end a key in use:", message);
-    // It is told first.
+    // The message comes first.
     bench.account.eventually(|| {
         let labels = bench.account.secret(&secret)?.context("it is gone")?;
         let stages = &labels["VersionIdsToStages"];
@@ -105,7 +108,7 @@ fn secret_arn(bench: &Bench<'_>, deployment: &Deployment<'_>) -> anyhow::Result<
     text(&secret.context("the secret is gone")?["ARN"])
 }
 
-/// Whether the user has exactly these keys, each reads, and the last one is in use.
+/// Checks that the user has exactly these keys, that each reads, and that the last one is current.
 fn expect_keys(bench: &Bench<'_>, user: &str, expected: &[&StoredKey]) -> anyhow::Result<()> {
     let living = bench.account.key_ids(user)?;
     let ids = expected
@@ -124,7 +127,7 @@ fn expect_keys(bench: &Bench<'_>, user: &str, expected: &[&StoredKey]) -> anyhow
     bench.assert_reads(user)
 }
 
-/// All steps once more: the version in use is left alone, and one that nobody staged is refused.
+/// Repeats all steps: the current version is left alone, and a version that nobody staged is refused.
 fn repeat(
     bench: &Bench<'_>,
     deployment: &Deployment<'_>,

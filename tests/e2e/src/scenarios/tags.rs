@@ -1,5 +1,5 @@
-//! What organizations demand of a stack: tags on every secret, encrypted logs that are kept for years, a boundary for every
-//! role, messages to a topic of their own.
+//! What organizations require of a stack: tags on every secret, encrypted logs that are kept for years, a boundary for
+//! every role, messages to a topic of their own.
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};

@@ -27,7 +27,7 @@ fn upgrade<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
         deployment.set_parameter("NotificationEmail", "genomics@example.com");
         deployment
     };
-    // Without a schedule: the function of release 0.1 that rotated was told less than today's program needs.
+    // Without a schedule, because release 0.1's rotation function got fewer variables than today's program needs.
     let first = bench
         .stack("upgraded")
         .with_template(bench.first_release()?);
@@ -59,7 +59,7 @@ fn upgrade<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     bench.assert_nothing_of(&release.user)
 }
 
-/// What an upgrade leaves as it is.
+/// Everything that an upgrade leaves as it is.
 struct Facts {
     key: StoredKey,
     grants: String,
@@ -82,7 +82,7 @@ impl Facts {
             (&old.key.id, &old.version_id) == (&new.key.id, &new.version_id),
             "{old:?} became {new:?}"
         );
-        // It was widened meanwhile, by hand.
+        // It was widened by hand in the meantime.
         ensure!(
             self.grants == later.grants,
             "the policy allows {}",
@@ -96,7 +96,7 @@ impl Facts {
     }
 }
 
-/// Gives the user more than the stack does, which a check of everything takes back.
+/// Gives the user more than the stack does. A check of everything undoes that.
 fn widen(bench: &Bench<'_>, user: &str) -> anyhow::Result<()> {
     let wide = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}});
     let wide = wide.to_string();

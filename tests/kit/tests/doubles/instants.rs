@@ -1,4 +1,4 @@
-//! The invariants that the account watches are seen to break.
+//! The account notices every broken invariant.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,4 +1,4 @@
-//! The doubles keep AWS's rules: each refusal is seen once.
+//! The doubles keep AWS's rules. Each refusal is seen once.
 #![expect(
     clippy::expect_used,
     clippy::panic,

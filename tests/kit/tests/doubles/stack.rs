@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use kit::stack::{Others, Outcome, Stack};
 
-/// A function whose answers are given beforehand: the status and the id; `None` for no answer.
+/// A function with prepared answers: the status and the id, or `None` for no answer.
 fn scripted(
     answers: Vec<Option<(&'static str, &'static str)>>,
 ) -> impl AsyncFnMut(Value) -> Option<Value> {

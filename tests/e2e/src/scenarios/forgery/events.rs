@@ -1,4 +1,4 @@
-//! The requests that somebody may make up who knows all about a stack.
+//! The requests that somebody who knows everything about a stack may forge.
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -9,13 +9,13 @@ use crate::account::text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Failed,
-    /// SUCCESS, because all is as the request asks.
+    /// SUCCESS, because everything is as the request asks.
     NothingToDo,
-    /// Either: there is nothing of the stack's that such a request could concern.
+    /// Either, because the request concerns nothing of the stack.
     Any,
 }
 
-/// What CloudFormation does meanwhile.
+/// What CloudFormation is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StackState {
     AtRest,
@@ -42,7 +42,7 @@ impl Forged {
     }
 
     /// # Errors
-    /// If the answer is another one than it has to be.
+    /// If the answer is the wrong one.
     pub(super) fn check(&self, answer: &Value) -> anyhow::Result<()> {
         let status = text(&answer["Status"])?;
         let right = match self.answer {
@@ -58,7 +58,7 @@ impl Forged {
     }
 }
 
-/// Each of the requests in the name of another stack than the function serves.
+/// Each of the requests in the name of a stack that the function does not serve.
 pub(super) fn of_other_stacks(genuine: &[Value]) -> anyhow::Result<Vec<Forged>> {
     let own = text(&genuine[0]["StackId"])?;
     let (front, guid) = own.rsplit_once('/').context("the id has no GUID")?;
@@ -176,7 +176,7 @@ pub(super) fn of_the_resource(genuine: &[Value; 3], state: StackState) -> Vec<Fo
     forged
 }
 
-/// A Create or an Update once more, and with one property that is not the stack's.
+/// A Create or an Update repeated, and one with a property that is not the stack's.
 fn of_a_change(event: &Value, other_user: &str) -> Vec<Forged> {
     let kind = kind(event);
     let again = Forged::new(
