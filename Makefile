@@ -33,7 +33,8 @@ TOOL_PATH := $(abspath $(TOOLS))/bin
 PATHS      := $(CARGO_HOME)=/cargo $(CURDIR)=/source $(TARGET)=/target
 FOR_LAMBDA := RUSTFLAGS='$(PATHS:%=--remap-path-prefix=%)' CFLAGS='$(PATHS:%=-ffile-prefix-map=%)'
 # The driver runs `sam build`, which must not build everything again.
-E2E       := $(CARGO) build --quiet --locked --package e2e && $(FOR_LAMBDA) '$(TARGET)/debug/e2e'
+DRIVER    := $(FOR_LAMBDA) '$(TARGET)/debug/e2e'
+E2E       := $(CARGO) build --quiet --locked --package e2e --package release && $(DRIVER)
 
 CHECKS := format lints template examples workflows rust end-to-end
 
@@ -147,7 +148,7 @@ TEST_THREADS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 .PHONY: check-lints
 check-lints: ## Clippy has nothing to say
 	@command -v clippy-driver >/dev/null || { echo 'make: Clippy is missing: run `rustup component add clippy`' >&2; exit 1; }
-	@$(CLIPPY) $(CARGO) test --workspace --locked --no-run
+	@$(CLIPPY) $(CARGO) build --workspace --all-targets --locked
 
 # W3002: SAM builds and uploads what is in the folder that `Code` names.
 .PHONY: check-template
@@ -177,8 +178,8 @@ check-rust: $(INSTALLED) $(LINT)/installed ## Unit and integration tests
 	@$(CLIPPY) $(CARGO) test --workspace --locked -- --test-threads $(TEST_THREADS)
 
 .PHONY: check-end-to-end
-check-end-to-end: function $(CDK) ## The real stack on the emulator, driven as a user would
-	@$(E2E) test
+check-end-to-end: check-lints function $(CDK) ## The real stack on the emulator, driven as a user would
+	@$(DRIVER) test
 
 ##@ Check more
 # `advisories` too where the database of known weaknesses can be fetched: AUDITED='advisories licenses bans sources'.

@@ -48,7 +48,7 @@ impl Release {
         };
         let programs = built(workplace).join(programs);
         let programs = format!("{architecture}={}", programs.display());
-        tool(workplace)
+        tool(workplace)?
             .args(["assemble", "--into", path_text(parent)?])
             .args(["--programs", &programs])
             .succeed()?;
@@ -171,13 +171,18 @@ fn wrap(from: &Path, to: &Path, script: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The program behind `make release` and `make publish`.
-pub(crate) fn tool(workplace: &Workplace) -> Invocation {
-    Invocation::new("cargo")
-        .args(["run", "--quiet", "--locked", "--package", "release", "--"])
-        .env_remove("RUSTFLAGS")
-        .env_remove("CFLAGS")
-        .in_folder(workplace.repository())
+/// The program behind `make release` and `make publish`, which is built beside this one.
+///
+/// # Errors
+/// If it is not there.
+pub(crate) fn tool(workplace: &Workplace) -> anyhow::Result<Invocation> {
+    let tool = env::current_exe()?.with_file_name("release");
+    ensure!(
+        tool.exists(),
+        "{} is missing: run `cargo build --package release`",
+        tool.display()
+    );
+    Ok(Invocation::new(tool).in_folder(workplace.repository()))
 }
 
 /// Where cargo puts what it builds.

@@ -160,7 +160,7 @@ fn publish(
 ) -> anyhow::Result<Invocation> {
     let folder = release.folder();
     let words = ["publish", path_text(&folder)?, "--bucket", bucket];
-    let command = tool(bench.workplace).args(words).args(options);
+    let command = tool(bench.workplace)?.args(words).args(options);
     Ok(bench.account.for_administrator(command))
 }
 
