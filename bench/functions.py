@@ -48,7 +48,7 @@ class Function:
 class Process:
     """A function's process; it begins with the first request, as on Lambda."""
 
-    def __init__(self, function, emulator, rie, sink, endpoint, folder):
+    def __init__(self, function, emulator, stacks, rie, sink, endpoint, folder):
         address, api = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self.address = address
         self.log = folder / f"{address.replace(':', '-')}.log"
@@ -63,6 +63,7 @@ class Process:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": endpoint or emulator.origin,
+            "AWS_ENDPOINT_URL_CLOUDFORMATION": stacks.origin,
             "SSL_CERT_FILE": str(sink.roots),
             "NODE_EXTRA_CA_CERTS": str(sink.roots),
             "EXTRA_RESPONSE_ORIGINS": sink.origin,
@@ -117,12 +118,13 @@ class Process:
 class Requests:
     """CloudFormation's requests for one resource, as events for a function."""
 
-    def __init__(self, function, stack_id, sink, user, buckets=("reads",)):
-        self.sink = sink
+    def __init__(self, function, stacks, sink, user, buckets=("reads",)):
+        self.stacks, self.sink = stacks, sink
         self.properties = {"ServiceToken": "token", "UserName": user, "Buckets": list(buckets), **function.properties}
         self.event = {
-            "StackId": stack_id,
-            "LogicalResourceId": "S3Access",
+            "StackId": stacks.stack_id,
+            # Of its own, because resources are at work side by side.
+            "LogicalResourceId": user.title().replace("-", ""),
             "ResourceType": "Custom::PublisherS3Access",
         }
         self.serial = 0
@@ -145,6 +147,7 @@ class Requests:
             event["OldResourceProperties"] = self.properties
             self.properties = {**self.properties, **changes}
         event["ResourceProperties"] = self.properties
+        self.stacks.begin(event)
         milliseconds = process.invoke(event)
         return milliseconds, self.sink.answer(url)
 

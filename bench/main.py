@@ -18,7 +18,7 @@ import plot
 import report
 from functions import Function
 from measure import Bench, delays, growth_by_buckets, growth_by_events, sittings
-from world import Emulator, Sink
+from world import CloudFormation, Emulator, Sink
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
@@ -76,12 +76,12 @@ def main():
     figures = {"machine": machine(), "rounds": arguments.rounds}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         folder = pathlib.Path(folder)
-        with Emulator(REPOSITORY, output / "emulator.log") as emulator, Sink(folder) as sink:
+        with Emulator(REPOSITORY, output / "emulator.log") as emulator, CloudFormation() as stacks, Sink(folder) as sink:
             policies = subprocess.run([arguments.programs / "policies/bootstrap"], capture_output=True, check=True)
             figures["policies"] = [json.loads(line) for line in policies.stdout.splitlines()]
             buckets = [f"b{number:02}" for number in range(len(figures["policies"]))]
             emulator.prepare(buckets)
-            bench = Bench(emulator, sink, rie, folder)
+            bench = Bench(emulator, stacks, sink, rie, folder)
             figures["functions"] = sittings(bench, measured.values(), arguments.rounds)
             figures["functions"]["maintenance"] = Function("", "", [], [arguments.programs / "maintenance/bootstrap"]).sizes()
             if not arguments.quick:

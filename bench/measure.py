@@ -19,15 +19,15 @@ MARGIN = 1.1
 class Bench:
     """What every measurement needs, and users that nobody has."""
 
-    def __init__(self, emulator, sink, rie, folder):
-        self.emulator, self.sink, self.rie, self.folder = emulator, sink, rie, folder
+    def __init__(self, emulator, stacks, sink, rie, folder):
+        self.emulator, self.stacks, self.sink, self.rie, self.folder = emulator, stacks, sink, rie, folder
         self.users = (f"publisher-{number}" for number in itertools.count())
 
     def process(self, function, endpoint=None):
-        return Process(function, self.emulator, self.rie, self.sink, endpoint, self.folder)
+        return Process(function, self.emulator, self.stacks, self.rie, self.sink, endpoint, self.folder)
 
     def requests(self, function, buckets=("b00",)):
-        return Requests(function, self.emulator.stack_id, self.sink, next(self.users), buckets)
+        return Requests(function, self.stacks, self.sink, next(self.users), buckets)
 
     def life(self, function, endpoint=None, buckets=("b00",)):
         """One process from its start through Create, Update and Delete of a resource."""
@@ -73,8 +73,9 @@ def delays(bench, functions, rounds):
             times = {0.0: [], DELAY: []}
             for _ in range(rounds):
                 for delay, taken in times.items():
-                    proxy.delay = delay
+                    proxy.delay = bench.stacks.delay = delay
                     taken.append(bench.life(functions[name], proxy.origin)["create_ms"])
+            bench.stacks.delay = 0.0
             near, far = map(statistics.median, times.values())
             bound = MARGIN * chain * DELAY * 1000
             gathered[name] = {"chain": chain, "near_ms": near, "far_ms": far, "grown_ms": far - near, "bound_ms": bound}
@@ -95,7 +96,7 @@ def growth_by_buckets(bench, functions, buckets):
 
 
 def growth_by_events(bench, function):
-    """This many Creates at once, each in its own process, without and with every eighth call to IAM, STS and CloudFormation refused."""
+    """This many Creates at once, each in its own process, without and with every eighth call to IAM and STS refused."""
     rows = []
     for refuse_every, count in itertools.product((0, 8), (1, 10, 50, 100)):
         with Proxy(bench.emulator, refuse_every=refuse_every) as proxy, contextlib.ExitStack() as stack:

@@ -1,5 +1,7 @@
 """The figures as tables, and what was to be reached."""
 
+import measure
+
 MIB = 1024
 MB = 1e6
 COLUMNS = (

@@ -25,7 +25,7 @@ ACCOUNT, REGION = "012345678912", "us-east-1"
 
 
 class Emulator:
-    """The AWS of the demo and the end-to-end tests, with buckets and a stack for the events to speak of."""
+    """The AWS of the demo and the end-to-end tests, with buckets to read."""
 
     def __init__(self, repository, log):
         launcher = repository / "tests/e2e/tools/emulator.py"
@@ -37,20 +37,16 @@ class Emulator:
         if not ready:
             raise SystemExit(f"bench: the emulator did not start, see {log}")
         self.origin = ready[1]
-        self.stack_id = None
 
     def client(self, service):
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, region_name=REGION, endpoint_url=self.origin, **keys)
 
     def prepare(self, buckets):
-        s3, stacks = self.client("s3"), self.client("cloudformation")
+        s3 = self.client("s3")
         for bucket in buckets:
             s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key="folder/object", Body=b"some bytes")
-        template = {"Resources": {"Other": {"Type": "AWS::SQS::Queue"}}}
-        self.stack_id = stacks.create_stack(StackName="bench", TemplateBody=json.dumps(template))["StackId"]
-        stacks.get_waiter("stack_create_complete").wait(StackName="bench", WaiterConfig={"Delay": 1})
 
     def __enter__(self):
         return self
@@ -129,6 +125,57 @@ class SinkHandler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class CloudFormation(Server):
+    """Shows one stack at work on every resource that a request was sent for."""
+
+    stack_id = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/bench/8f0c5e3a-6d1b-4c58-9f5a-2f6c1f6f9c11"
+
+    def __init__(self):
+        super().__init__(CloudFormationHandler)
+        self.delay = 0.0
+        self.at_work = {}
+
+    def begin(self, event):
+        """From now on the resource of this request is shown at work."""
+        physical_id = event.get("PhysicalResourceId", "")
+        self.at_work[event["LogicalResourceId"]] = f"{event['RequestType'].upper()}_IN_PROGRESS", physical_id
+
+    def described(self, query):
+        """What the two operations that the function calls answer."""
+        ids = f"<StackId>{self.stack_id}</StackId><StackName>bench</StackName>"
+        if query["Action"] == "DescribeStacks":
+            member = f"{ids}<StackStatus>UPDATE_IN_PROGRESS</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime>"
+            return f"<Stacks><member>{member}</member></Stacks>"
+        status, physical_id = self.at_work[query["LogicalResourceId"]]
+        members = {
+            "LogicalResourceId": query["LogicalResourceId"], "PhysicalResourceId": physical_id,
+            "ResourceType": "Custom::PublisherS3Access", "ResourceStatus": status,
+            "LastUpdatedTimestamp": "2026-01-01T00:00:00Z",
+        }
+        text = "".join(f"<{name}>{value}</{name}>" for name, value in members.items())
+        return f"<StackResourceDetail>{ids}{text}</StackResourceDetail>"
+
+
+class CloudFormationHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        time.sleep(self.server.delay)
+        query = dict(urllib.parse.parse_qsl(body))
+        action = query["Action"]
+        text = f"<{action}Response><{action}Result>{self.server.described(query)}</{action}Result></{action}Response>"
+        self.send_response_only(200)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
 class Proxy(Server):
     """A proxy between functions and emulator that makes every call take longer, or refuses some, as AWS does."""
 
@@ -165,7 +212,7 @@ class ProxyHandler(http.server.BaseHTTPRequestHandler):
     def forward(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         time.sleep(self.server.delay)
-        # IAM, STS and CloudFormation say it in the same words; the others are let through.
+        # IAM and STS say it in the same words; the others are let through.
         if self.server.refuses(refusable=body.startswith(b"Action=")):
             refusal = b"<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
             return self.reply(400, [("Content-Type", "text/xml")], refusal)
