@@ -57,6 +57,20 @@ impl Struck {
         }
     }
 
+    /// A Delete whose first call of this name meets the fault.
+    async fn delete(name: &'static str, fault: Fault) -> Self {
+        let mut scene = Scene::created().await;
+        let process = Faulty::with_named(scene.stack.cloud(), name, 1, fault);
+        let mut run = async |event| invoke(&scene.account, &process, &event).await;
+        let outcome = scene.stack.delete(&mut run).await;
+        assert_eq!(process.struck(), 1, "{process}");
+        Self {
+            scene,
+            process,
+            outcome,
+        }
+    }
+
     /// How often a call of this name was made.
     fn count(&self, name: &str) -> usize {
         let calls = self.process.calls();
@@ -107,6 +121,34 @@ async fn a_throttled_create_access_key_is_asked_for_again() {
     let struck = Struck::create("create_key", 3, throttled).await;
     struck.assert_complete_with_one_key();
     assert_eq!(struck.count("create_key"), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_access_key_that_a_new_role_is_denied_is_asked_for_again() {
+    let denied = Fault::Refuse(ErrorKind::Denied);
+    let struck = Struck::create("create_key", 2, denied).await;
+    struck.assert_complete_with_one_key();
+    assert_eq!(struck.count("create_key"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_create_access_key_fails_at_once_and_leaves_nothing() {
+    let refused = Fault::Refuse(ErrorKind::Rejected);
+    let struck = Struck::create("create_key", 1, refused).await;
+    assert_eq!(struck.outcome, Outcome::RolledBack);
+    assert_eq!(struck.count("create_key"), 1);
+    struck.scene.assert_nothing_left();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_secret_that_a_new_role_is_denied_is_repeated_and_leaves_no_recovery_period() {
+    let denied = Fault::Refuse(ErrorKind::Denied);
+    let struck = Struck::delete("delete_secret", denied).await;
+    let reason = struck.scene.reason();
+    assert_eq!(struck.outcome, Outcome::Complete, "{reason}");
+    assert!(!struck.scene.account.is_pending_deletion(SECRET));
+    assert_eq!(struck.count("delete_secret"), 2);
+    struck.scene.assert_nothing_left();
 }
 
 #[tokio::test(start_paused = true)]
