@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
+use kit::account::cloudformation::ViewLag;
 use kit::account::{BOUNDARY, Lags, Missing};
 use kit::faults::Faulty;
 use kit::function::invoke;
@@ -65,6 +66,23 @@ async fn fresh_tags_may_be_seen_late() {
         ..Lags::default()
     })
     .await;
+}
+
+/// The role has long been known by the time that the user is made.
+#[tokio::test(start_paused = true)]
+async fn a_fresh_user_may_be_seen_late_after_a_late_go_on() {
+    let mut scene = Scene::new().await;
+    scene.account.view_lags(ViewLag {
+        time: seconds(18),
+        looks: 0,
+    });
+    scene.account.lag(Lags {
+        user: seconds(16),
+        ..Lags::default()
+    });
+    let outcome = scene.create(properties()).await;
+    assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
+    scene.assert_works(USER, "reads");
 }
 
 #[tokio::test(start_paused = true)]
