@@ -7,7 +7,6 @@
     reason = "a page that cannot be read fails the test; the counts are for whoever runs it"
 )]
 
-mod announced;
 mod commands;
 mod deployer;
 mod examples;

@@ -12,7 +12,6 @@ use publisher_s3_access::waits::{ANSWER, INVOCATION, ProofTimeouts, VIEW_LAG};
 use serde_json::json;
 use yaml_serde::Value;
 
-use crate::announced;
 use crate::messages::source;
 use crate::pages::{codes, file, names, table, text};
 
@@ -22,14 +21,12 @@ fn template() -> Value {
     yaml_serde::from_str(&text("template.yaml")).expect("YAML")
 }
 
-/// The keys of a section of the template, and what is announced.
-fn section(name: &str, announced: &[&str]) -> BTreeSet<String> {
+/// The keys of a section of the template.
+fn section(name: &str) -> BTreeSet<String> {
     let template = template();
     let section = template[name].as_mapping().expect("a mapping");
     let keys = section.keys().map(|key| key.as_str().expect("a name"));
-    keys.chain(announced.iter().copied())
-        .map(str::to_owned)
-        .collect()
+    keys.map(str::to_owned).collect()
 }
 
 #[test]
@@ -43,9 +40,9 @@ fn the_table_of_properties_names_exactly_the_known_ones() {
 
 #[test]
 fn the_tables_of_parameters_and_outputs_are_those_of_the_template() {
-    let parameters = section("Parameters", &announced::PARAMETERS);
+    let parameters = section("Parameters");
     assert_eq!(names(PAGE, "| Parameter |"), parameters);
-    let outputs = section("Outputs", &[]);
+    let outputs = section("Outputs");
     assert_eq!(names(PAGE, "| Output |"), outputs);
     let front = names("README.md", "| | Default | |");
     assert!(front.is_subset(&parameters), "{front:?}");
@@ -58,20 +55,12 @@ fn the_defaults_are_those_of_the_template() {
     let front = table("README.md", "| | Default | |");
     for row in rows.iter().chain(&front) {
         let name = codes(&row[0]).next().expect("a name");
-        if announced::PARAMETERS.contains(&name.as_str()) {
-            continue;
-        }
-        let changes = announced::DEFAULTS
-            .iter()
-            .find(|(changed, _)| *changed == name);
-        let default =
-            changes.map_or_else(|| default_of(&name), |(_, default)| (*default).to_owned());
-        assert_eq!(row[1], default, "{name}");
+        assert_eq!(row[1], default_of(&name), "{name}");
     }
 }
 
 /// A parameter's default in the template, as the pages write it.
-pub(crate) fn default_of(name: &str) -> String {
+fn default_of(name: &str) -> String {
     match &template()["Parameters"][name]["Default"] {
         Value::Null => "none, required".to_owned(),
         Value::String(empty) if empty.is_empty() => "empty".to_owned(),
