@@ -15,15 +15,14 @@
 //!    [`property_error`], [`settings`].
 //! 2. What Create, Update and Delete do: [`reconcile`]. Each goes through [`settle`], the one loop, with a [`run`] as its
 //!    context; [`confirm`] judges whether CloudFormation still waits.
-//! 3. One round: [`observe`], [`plan`], [`apply`] with [`proof`]. [`ownership`] says what may be touched; [`policy`] and
-//!    [`secret`] say what is made.
+//! 3. One round: [`observe`], [`plan`], and apply, which is in [`settle`] and tries the key with [`proof`]. [`ownership`]
+//!    says what may be touched; [`policy`] and [`secret`] say what is made.
 //! 4. What is needed of AWS, in our own words: [`cloud`]; [`aws`] implements it with the SDK.
-//! 5. What goes out, and when: [`outcome`], [`reply`], [`delivery`]; [`deadline`], [`waits`]; `guard`, [`logging`].
+//! 5. What goes out, and when: [`outcome`], [`reply`]; [`deadline`], [`waits`]; `guard`, [`logging`].
 //! 6. [`maintenance`]: the other function, which rotates the key, checks it once a day and notifies; it observes, plans and
 //!    applies likewise.
 
 // Callers first: each module uses only modules below it, which `tests/architecture.rs` holds.
-pub mod delivery;
 pub mod reply;
 pub mod maintenance;
 pub mod reconcile;
@@ -31,7 +30,6 @@ pub mod event;
 pub mod settings;
 pub mod outcome;
 pub mod settle;
-pub mod apply;
 pub mod proof;
 pub mod plan;
 pub mod properties;
@@ -60,12 +58,11 @@ use tracing::{Instrument, error, error_span, info, warn};
 
 use cloud::Cloud;
 use deadline::Deadline;
-use delivery::{DeliveryError, Sink, deliver};
 use event::{Envelope, Request};
 use guard::catch_panic;
 use outcome::{Failure, Outcome, Success};
 use reconcile::reconcile;
-use reply::Reply;
+use reply::{DeliveryError, Reply, Sink, deliver};
 use settings::Settings;
 
 /// Handles one event, given as JSON text, and answers it exactly once before the deadline: on success, on every error,

@@ -1,72 +1,30 @@
 //! Observe: reads what exists, side by side, before anything is decided.
 
 mod check;
-mod pair;
-mod read;
+mod observed;
 mod rotation;
 
 pub use check::{AtWork, for_check};
-pub use pair::{KeyUse, ObservedSecret, ObservedUser, Pair};
-pub use read::pair;
+pub use observed::{BucketRegion, KeyUse, Observed, ObservedSecret, ObservedUser, Pair};
 pub use rotation::{for_rotation, last_uses};
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
-use futures_util::future::{join, join_all, join3};
+use backon::Retryable;
+use futures_util::future::{join, join_all, join3, try_join_all};
 use tracing::warn;
 
-use self::read::pair_with_attachments;
 use crate::buckets::{BucketName, Buckets};
-use crate::cloud::{Cloud, Result, StackOperation, StackView, TagMap};
-use crate::confirm::{Confirmation, Question};
-use crate::names::{UserName, Verification};
+use crate::cloud::{
+    AttachmentKind, Cloud, CloudError, ErrorKind, Result, Secret, SecretState, StackView, TagMap,
+    VersionId,
+};
+use crate::confirm::Question;
+use crate::names::{PolicyName, UserName, Verification};
+use crate::ownership::Ownership;
 use crate::run::{Confirmed, Found, Run};
-
-/// Everything that a plan is made from.
-#[derive(Debug)]
-pub struct Observed {
-    pub now: SystemTime,
-    /// Whether CloudFormation confirms the request.
-    pub confirmation: Confirmation,
-    /// Whether the stack goes forward or rolls back.
-    pub operation: StackOperation,
-    pub stack_tags: TagMap,
-    /// The buckets' regions, as far as they were asked for.
-    pub regions: BTreeMap<BucketName, BucketRegion>,
-    pub pair: Pair,
-}
-
-impl Observed {
-    /// A pair, without asking CloudFormation.
-    pub fn unasked<C: Cloud>(run: &Run<'_, C>, pair: Pair) -> Self {
-        Self {
-            now: run.cloud.now(),
-            confirmation: Confirmation::Confirmed,
-            operation: StackOperation::Forward,
-            stack_tags: TagMap::new(),
-            regions: BTreeMap::new(),
-            pair,
-        }
-    }
-}
-
-/// The region of a bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BucketRegion {
-    In(String),
-    /// There is no such bucket.
-    NoSuchBucket,
-    /// The region could not be found; holds why.
-    Unknown(String),
-}
-
-impl BucketRegion {
-    /// Whether the bucket was found.
-    pub fn is_known(&self) -> bool {
-        matches!(self, Self::In(_))
-    }
-}
+use crate::secret::{Label, StoredKey};
+use crate::waits::while_iam_lags;
 
 /// Observes what a Create or Update needs. If CloudFormation had to be asked again, observes everything again, because
 /// time has passed.
@@ -164,4 +122,189 @@ async fn region<C: Cloud>(run: &Run<'_, C>, bucket: &BucketName) -> BucketRegion
         Ok(None) => BucketRegion::NoSuchBucket,
         Err(error) => BucketRegion::Unknown(error.to_string()),
     }
+}
+
+/// The pair with what its secret holds.
+pub async fn pair<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
+    run.patiently(async || {
+        let (user, secret) = join(user(run, name, &[]), secret_with_values(run, name)).await;
+        let mut pair = Pair {
+            name: name.clone(),
+            user: user?,
+            secret: secret?,
+            renamed_to: None,
+        };
+        find_renamed(run, &mut pair).await?;
+        Ok(pair)
+    })
+    .await
+}
+
+/// The pair with everything that is attached to the user. Reads the secret's values only if the user's own tags do not
+/// say whose it is.
+async fn pair_with_attachments<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Pair> {
+    run.patiently(async || {
+        let (user, secret) = join(user(run, name, &AttachmentKind::ALL), secret(run, name)).await;
+        let mut pair = Pair {
+            name: name.clone(),
+            user: user?,
+            secret: secret?,
+            renamed_to: None,
+        };
+        let user_unclear = pair
+            .user
+            .as_ref()
+            .is_none_or(|user| user.ownership == Ownership::Untagged);
+        if let Some(secret) = &mut pair.secret
+            && user_unclear
+            && secret.ownership == Ownership::Ours
+            && secret.secret.state == SecretState::Live
+        {
+            read_values(run, secret).await?;
+        }
+        find_renamed(run, &mut pair).await?;
+        Ok(pair)
+    })
+    .await
+}
+
+async fn user<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+    kinds: &[AttachmentKind],
+) -> Result<Option<ObservedUser>> {
+    let cloud = run.cloud;
+    let lists = join3(
+        cloud.list_policies(name),
+        cloud.list_keys(name),
+        try_join_all(kinds.iter().map(|kind| cloud.list_attachments(name, *kind))),
+    );
+    let (found, (policies, keys, attachments)) = join(cloud.find_user(name), lists).await;
+    // The lists, and their errors, mean something only if the user exists.
+    let Some(user) = found? else { return Ok(None) };
+    let documents = policies?
+        .into_iter()
+        .map(|policy| document(cloud, name, policy));
+    let policies = try_join_all(documents)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
+    let attachments = attachments?.into_iter().flatten().collect();
+    let ownership = run.owner.classify(&user.tags);
+    Ok(Some(ObservedUser {
+        user,
+        ownership,
+        policies,
+        keys: keys?,
+        attachments,
+        last_used: BTreeMap::new(),
+    }))
+}
+
+/// The secret without its values.
+async fn secret<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Option<ObservedSecret>> {
+    let name = name.secret_name();
+    let (found, versions) =
+        join(run.cloud.find_secret(&name), run.cloud.list_versions(&name)).await;
+    let Some(secret) = found? else {
+        return Ok(None);
+    };
+    // A secret that is pending deletion may refuse to list its versions. It is restored first.
+    let versions = match secret.state {
+        SecretState::Live => versions?,
+        SecretState::PendingDeletion => Vec::new(),
+    };
+    let ownership = run.owner.classify(&secret.tags);
+    Ok(Some(ObservedSecret {
+        secret,
+        ownership,
+        versions,
+        stored: BTreeMap::new(),
+        unreadable: None,
+    }))
+}
+
+/// The secret with what its labelled versions hold. Never reads a stranger's.
+async fn secret_with_values<C: Cloud>(
+    run: &Run<'_, C>,
+    name: &UserName,
+) -> Result<Option<ObservedSecret>> {
+    let mut observed = secret(run, name).await?;
+    if let Some(observed) = &mut observed
+        && matches!(
+            observed.ownership,
+            Ownership::Ours | Ownership::PreviousStack
+        )
+        && observed.secret.state == SecretState::Live
+    {
+        read_values(run, observed).await?;
+    }
+    Ok(observed)
+}
+
+/// Reads what the labelled versions hold. A secret whose KMS key is disabled, denied or gone cannot be read, however
+/// often one tries. It then proves nothing.
+async fn read_values<C: Cloud>(run: &Run<'_, C>, secret: &mut ObservedSecret) -> Result<()> {
+    let refused =
+        |error: &CloudError| matches!(error.kind, ErrorKind::Denied | ErrorKind::Rejected);
+    let read = (|| stored(run.cloud, &secret.secret))
+        .retry(while_iam_lags())
+        .when(|error| refused(error) && run.is_lagging());
+    match read.await {
+        Ok(stored) => secret.stored = stored,
+        Err(error) if refused(&error) => {
+            warn!(%error, "the secret cannot be read, so it proves nothing");
+            secret.unreadable = Some(error);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// A policy and its document; `None` if it went away since it was listed.
+async fn document<C: Cloud>(
+    cloud: &C,
+    user: &UserName,
+    policy: PolicyName,
+) -> Result<Option<(PolicyName, String)>> {
+    Ok(cloud
+        .get_policy(user, &policy)
+        .await?
+        .map(|document| (policy, document)))
+}
+
+async fn stored<C: Cloud>(
+    cloud: &C,
+    secret: &Secret,
+) -> Result<BTreeMap<VersionId, Option<StoredKey>>> {
+    let read = async |version: &VersionId| {
+        let value = cloud.read_version(&secret.arn, version).await?;
+        let key = |value| (version.clone(), StoredKey::from_value(&value));
+        Ok::<_, CloudError>(value.map(key))
+    };
+    Ok(try_join_all(secret.labels.keys().map(read))
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// Before a user counts as gone, checks whether a user of another name has its key. Renaming a user moves its keys and
+/// policies too.
+async fn find_renamed<C: Cloud>(run: &Run<'_, C>, pair: &mut Pair) -> Result<()> {
+    if let Pair {
+        user: None,
+        secret: Some(secret),
+        ..
+    } = &*pair
+        && secret.ownership == Ownership::Ours
+        && let Some(key) = secret
+            .labelled(Label::Current)
+            .and_then(|version| secret.key_of(version))
+    {
+        let owner = run.cloud.key_owner(&key.id).await?;
+        pair.renamed_to = owner.filter(|owner| owner != pair.name.as_str());
+    }
+    Ok(())
 }

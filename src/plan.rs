@@ -1,5 +1,5 @@
 //! Plan: decides the steps from what exists to what is wanted. Pure: no I/O, no clock, and no decision left to
-//! [`crate::apply`].
+//! [`crate::settle`].
 //!
 //! The steps of a stage are independent and run side by side. A stage begins when the previous one has ended. Every
 //! step can be repeated. A printed plan is the audit log.
@@ -9,13 +9,11 @@ mod keys;
 mod provision;
 mod refusals;
 mod removal;
+mod resources;
 mod rotation;
-mod secret;
 mod step;
-mod tags;
 #[cfg(test)]
 mod tests;
-mod user;
 mod withdrawal;
 
 pub use goal::{Change, Goal};

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use tracing::{info, warn};
 
 use self::clean_up::{clean_up, sentence, withdraw_replacement};
-use crate::apply::Applied;
 use crate::cloud::Cloud;
 use crate::confirm::{Confirmation, ResourceNow};
 use crate::deadline::Deadline;
@@ -19,7 +18,7 @@ use crate::plan::{self, Access, Change, End, Goal, Plan, letter_case_change};
 use crate::properties::{Desired, Previous};
 use crate::run::{Found, Run};
 use crate::settings::Settings;
-use crate::settle::{RunError, settle};
+use crate::settle::{Applied, RunError, settle};
 use crate::waits::between_rounds;
 
 type Attributes = BTreeMap<&'static str, String>;

@@ -3,7 +3,7 @@
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use publisher_s3_access::aws::Aws;
 use publisher_s3_access::deadline::Deadline;
-use publisher_s3_access::delivery::Https;
+use publisher_s3_access::reply::Https;
 use publisher_s3_access::settings::{Invocation, Settings};
 use publisher_s3_access::{handle, logging};
 use serde_json::value::RawValue;

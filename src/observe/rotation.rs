@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::{join_all, try_join, try_join3};
 
-use super::read::read_values;
-use super::{KeyUse, Observed, ObservedSecret, ObservedUser, Pair};
+use super::{KeyUse, Observed, ObservedSecret, ObservedUser, Pair, read_values};
 use crate::cloud::{Cloud, Key, Result, Secret};
 use crate::names::UserName;
 use crate::run::Run;

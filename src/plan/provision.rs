@@ -5,8 +5,7 @@ use super::keys::{KeyDecision, KeyPlan, keys};
 use super::refusals::{
     refuse_missing_buckets, refuse_strangers, refuse_unreadable, refuse_wrong_release,
 };
-use super::secret::secret_steps;
-use super::user::user_steps;
+use super::resources::{secret_steps, user_steps};
 use super::{Access, End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step, Target};
 use crate::buckets::BucketUri;
 use crate::cloud::{SecretState, StackOperation, VersionId};

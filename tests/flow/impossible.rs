@@ -3,14 +3,13 @@
 use std::iter;
 use std::time::Duration;
 
-use publisher_s3_access::apply::ApplyError;
 use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::observe::{self, buckets_to_find};
 use publisher_s3_access::ownership::{Owner, StackId};
 use publisher_s3_access::plan::{self, Access, Change, Goal, Plan, Step};
 use publisher_s3_access::properties::Desired;
 use publisher_s3_access::run::{Run, Serves};
-use publisher_s3_access::settle::{RunError, settle};
+use publisher_s3_access::settle::{ApplyError, RunError, settle};
 use publisher_s3_access::waits::{INVOCATION, ProofTimeouts};
 use serde_json::json;
 

@@ -4,9 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::time::Duration;
 
-use publisher_s3_access::delivery::{Https, PutError, Sink, deliver};
 use publisher_s3_access::event::Envelope;
-use publisher_s3_access::reply::Reply;
+use publisher_s3_access::reply::{Https, PutError, Reply, Sink, deliver};
 use publisher_s3_access::response_url::{ResponseOrigins, ResponseUrl};
 use tokio::time::Instant;
 

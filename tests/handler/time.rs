@@ -5,8 +5,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use publisher_s3_access::deadline::Deadline;
-use publisher_s3_access::delivery::{PutError, Sink};
 use publisher_s3_access::handle;
+use publisher_s3_access::reply::{PutError, Sink};
 use publisher_s3_access::response_url::ResponseUrl;
 use tokio::time::Instant;
 

@@ -10,8 +10,8 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use publisher_s3_access::deadline::Deadline;
-use publisher_s3_access::delivery::{DeliveryError, PutError, Sink};
 use publisher_s3_access::handle;
+use publisher_s3_access::reply::{DeliveryError, PutError, Sink};
 use publisher_s3_access::response_url::ResponseUrl;
 use publisher_s3_access::settings::{Invocation, Settings};
 use serde_json::Value;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use publisher_s3_access::cloud::Cloud;
 use publisher_s3_access::deadline::Deadline;
-use publisher_s3_access::delivery::{PutError, Sink};
 use publisher_s3_access::handle;
+use publisher_s3_access::reply::{PutError, Sink};
 use publisher_s3_access::response_url::ResponseUrl;
 use publisher_s3_access::settings::{Invocation, Settings};
 use serde_json::Value;

@@ -1,14 +1,75 @@
-//! A user and its secret, as they are found.
+//! What is observed.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use crate::buckets::BucketName;
 use crate::cloud::{
-    Attachment, CloudError, Key, LastUse, Result, Secret, User, Version, VersionId,
+    Attachment, Cloud, CloudError, Key, LastUse, Result, Secret, StackOperation, TagMap, User,
+    Version, VersionId,
 };
+use crate::confirm::Confirmation;
 use crate::names::{PolicyName, UserName};
-use crate::ownership::Ownership;
+use crate::ownership::{Owner, Ownership};
+use crate::run::Run;
 use crate::secret::{AccessKeyId, Label, StoredKey};
+
+/// Everything that a plan is made from.
+#[derive(Debug)]
+pub struct Observed {
+    pub now: SystemTime,
+    /// Whether CloudFormation confirms the request.
+    pub confirmation: Confirmation,
+    /// Whether the stack goes forward or rolls back.
+    pub operation: StackOperation,
+    pub stack_tags: TagMap,
+    /// The buckets' regions, as far as they were asked for.
+    pub regions: BTreeMap<BucketName, BucketRegion>,
+    pub pair: Pair,
+}
+
+impl Observed {
+    /// A pair, without asking CloudFormation.
+    pub fn unasked<C: Cloud>(run: &Run<'_, C>, pair: Pair) -> Self {
+        Self {
+            now: run.cloud.now(),
+            confirmation: Confirmation::Confirmed,
+            operation: StackOperation::Forward,
+            stack_tags: TagMap::new(),
+            regions: BTreeMap::new(),
+            pair,
+        }
+    }
+}
+
+/// The region of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BucketRegion {
+    In(String),
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// The region could not be found; holds why.
+    Unknown(String),
+}
+
+impl BucketRegion {
+    /// Whether the bucket was found.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::In(_))
+    }
+}
+
+impl Observed {
+    /// The bucket's region, or the stack's if it could not be found.
+    pub fn region<'a>(&'a self, owner: &'a Owner, bucket: &BucketName) -> &'a str {
+        match self.regions.get(bucket) {
+            Some(BucketRegion::In(region)) => region,
+            Some(BucketRegion::NoSuchBucket | BucketRegion::Unknown(_)) | None => {
+                owner.stack.region()
+            }
+        }
+    }
+}
 
 /// When a key was last used; `None` if IAM knows no use of it.
 pub type KeyUse = Result<Option<LastUse>>;

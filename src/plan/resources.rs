@@ -1,0 +1,250 @@
+//! The steps on the user and on the secret, apart from the keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::goal::{Change, Goal};
+use super::{Refusal, Step};
+use crate::cloud::{NewSecret, NewUser, TagMap};
+use crate::names::{PolicyName, TagKey, TagValue};
+use crate::observe::{Observed, ObservedSecret, ObservedUser};
+use crate::ownership::Ownership;
+use crate::policy::{counted_length, same_meaning};
+
+/// The steps on the user, one after the other, because IAM refuses concurrent changes of one user.
+pub(super) fn user_steps(
+    goal: &Goal<'_>,
+    observed: &Observed,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Step>, Refusal> {
+    let Goal {
+        owner: _,
+        desired,
+        document,
+        change,
+        release: _,
+        access: _,
+    } = goal;
+    let Some(ObservedUser {
+        user,
+        ownership,
+        policies,
+        keys: _,
+        attachments: _,
+        last_used: _,
+    }) = &observed.pair.user
+    else {
+        document.fits()?;
+        let kept_boundary = match change {
+            Change::Fresh => None,
+            Change::InPlace(previous) => previous.boundary.clone(),
+        };
+        let boundary = desired.boundary.clone().or(kept_boundary);
+        let user = NewUser {
+            name: observed.pair.name.clone(),
+            boundary,
+            tags: wanted_tags(goal, observed, &TagMap::new(), notes),
+        };
+        return Ok(vec![Step::CreateUser(user), put_policy(goal)]);
+    };
+    let mut steps = Vec::new();
+    if let Some(boundary) = &desired.boundary
+        && user.boundary.as_deref() != Some(boundary.as_str())
+    {
+        steps.push(Step::SetBoundary(boundary.clone()));
+    }
+    let wanted = wanted_tags(goal, observed, &user.tags, notes);
+    let Retagging { remove, write } = retagging(&wanted, &user.tags, change);
+    if !remove.is_empty() {
+        steps.push(Step::UntagUser(remove));
+    }
+    if !write.is_empty() {
+        steps.push(Step::TagUser(write));
+    }
+
+    steps.extend(policy_steps(goal, ownership, policies, notes)?);
+    Ok(steps)
+}
+
+/// Puts the policy, and removes the one that it replaces.
+fn policy_steps(
+    goal: &Goal<'_>,
+    ownership: &Ownership,
+    policies: &BTreeMap<PolicyName, String>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Step>, Refusal> {
+    let Goal {
+        owner: _,
+        desired,
+        document,
+        change,
+        release: _,
+        access: _,
+    } = goal;
+    // Another policy goes if it is ours: named by the old properties, or of a previous stack, whose grants have ended.
+    let ours = |name: &PolicyName| match (ownership, change) {
+        (Ownership::PreviousStack, _) => true,
+        (_, Change::InPlace(previous)) => previous.policy.as_ref() == Some(name),
+        (_, Change::Fresh) => false,
+    };
+    let others = policies.iter().filter(|(name, _)| **name != desired.policy);
+    let others = others.map(|(name, text)| (name, counted_length(text)));
+    let (old, by_hand): (Vec<_>, Vec<_>) = others.partition(|(name, _)| ours(name));
+    document.fits_beside(&by_hand)?;
+    let room_for_all = document
+        .fits_beside(&[by_hand, old.clone()].concat())
+        .is_ok();
+
+    let removals = old
+        .into_iter()
+        .map(|(name, _)| Step::DeletePolicy(name.clone()));
+    let current = policies.get(&desired.policy);
+    let outdated = current.is_none_or(|observed| !same_meaning(document, observed));
+    let put = outdated.then(|| put_policy(goal));
+    if room_for_all {
+        return Ok(put.into_iter().chain(removals).collect());
+    }
+    notes.push(
+        "IAM's quota has no room for old and new policy together: the old one goes first".into(),
+    );
+    Ok(removals.chain(put).collect())
+}
+
+fn put_policy(goal: &Goal<'_>) -> Step {
+    Step::PutPolicy {
+        name: goal.desired.policy.clone(),
+        document: goal.document.as_str().to_owned(),
+    }
+}
+
+/// The steps on a secret that is absent or live.
+pub(super) fn secret_steps(goal: &Goal<'_>, observed: &Observed) -> Vec<Step> {
+    // The user's steps already note which stack tags are left out.
+    let notes = &mut Vec::new();
+    let Goal {
+        owner: _,
+        desired,
+        document: _,
+        change,
+        release: _,
+        access: _,
+    } = goal;
+    let description = description(goal, observed);
+    let kms_key = desired.secret_kms_key.clone();
+    let Some(ObservedSecret { secret, .. }) = &observed.pair.secret else {
+        let name = observed.pair.name.secret_name();
+        return vec![Step::CreateSecret(NewSecret {
+            name,
+            description,
+            kms_key,
+            tags: wanted_tags(goal, observed, &TagMap::new(), notes),
+        })];
+    };
+    let wanted = wanted_tags(goal, observed, &secret.tags, notes);
+    let mut steps = Vec::new();
+    let Retagging { remove, write } = retagging(&wanted, &secret.tags, change);
+    if !remove.is_empty() {
+        steps.push(Step::UntagSecret(remove));
+    }
+    if !write.is_empty() {
+        steps.push(Step::TagSecret(write));
+    }
+    let same_key = match (&kms_key, &secret.kms_key) {
+        (None, None) => true,
+        (Some(wanted), Some(described)) => wanted.same_as(described),
+        (None, Some(_)) | (Some(_), None) => false,
+    };
+    if secret.description != description || !same_key {
+        steps.push(Step::UpdateSecret {
+            description,
+            kms_key,
+        });
+    }
+    steps
+}
+
+/// The secret's description: what Publisher's form asks for besides the key.
+fn description(goal: &Goal<'_>, observed: &Observed) -> String {
+    let first = goal.desired.buckets.first();
+    let more = match goal.desired.buckets.iter().count() {
+        1 => String::new(),
+        several => format!(" and {} more", several - 1),
+    };
+    format!(
+        "Access key of IAM user {} for DNAstack Publisher. Bucket: {first}{more}. Region: {}.",
+        observed.pair.name,
+        observed.region(goal.owner, &first.bucket)
+    )
+}
+
+/// AWS's limit of tags on a user or a secret.
+const TAGS_LIMIT: usize = 50;
+
+/// The difference between wanted and present tags.
+struct Retagging {
+    /// Removed first, because IAM ignores case in keys: removing after writing could remove what was written.
+    remove: Vec<String>,
+    write: TagMap,
+}
+
+/// All tags that are wanted, beside those that are `present`: the ownership tags, then `Tags`, then the stack's own in
+/// alphabetical order. Leaves out, with a note, a stack tag that AWS reserves, whose key is wanted already ignoring
+/// case, or that finds no room. Native resources take stack tags without asking, so stack tags never make a request
+/// fail.
+fn wanted_tags(
+    goal: &Goal<'_>,
+    observed: &Observed,
+    present: &TagMap,
+    notes: &mut Vec<String>,
+) -> TagMap {
+    let mut wanted = goal.owner.tags();
+    let own = goal.desired.tags.iter();
+    wanted.extend(own.map(|tag| (tag.key.to_string(), tag.value.to_string())));
+    let gone = removable(&wanted, present, &goal.change);
+    let fixed: BTreeSet<String> = wanted.keys().map(|key| key.to_lowercase()).collect();
+    // As Secrets Manager counts: two spellings of a key are two tags.
+    let mut all: BTreeSet<String> = wanted.keys().cloned().collect();
+    all.extend(present.keys().filter(|key| !gone.contains(key)).cloned());
+    for (key, value) in &observed.stack_tags {
+        let folded = key.to_lowercase();
+        let why = if fixed.contains(&folded) || wanted.keys().any(|k| k.to_lowercase() == folded) {
+            "its key is taken".to_owned()
+        } else if let Some(rule) = TagKey::parse(key).err().or(TagValue::parse(value).err()) {
+            rule.to_string()
+        } else if !all.contains(key) && all.len() >= TAGS_LIMIT {
+            format!("there is no room for more than {TAGS_LIMIT} tags")
+        } else {
+            all.insert(key.clone());
+            wanted.insert(key.clone(), value.clone());
+            continue;
+        };
+        notes.push(format!("the stack's tag `{key}` is left out: {why}"));
+    }
+    wanted
+}
+
+/// Removes only tags that the old properties named. Tags that others have added stay.
+fn retagging(wanted: &TagMap, present: &TagMap, change: &Change<'_>) -> Retagging {
+    let differs = |(key, value): &(&String, &String)| present.get(*key) != Some(*value);
+    Retagging {
+        remove: removable(wanted, present, change)
+            .into_iter()
+            .cloned()
+            .collect(),
+        write: wanted
+            .iter()
+            .filter(differs)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    }
+}
+
+fn removable<'a>(wanted: &TagMap, present: &'a TagMap, change: &Change<'_>) -> Vec<&'a String> {
+    let old: &[TagKey] = match change {
+        Change::Fresh => &[],
+        Change::InPlace(previous) => &previous.tag_keys,
+    };
+    let gone = |key: &&String| {
+        old.iter().any(|old| old.as_str() == key.as_str()) && !wanted.contains_key(*key)
+    };
+    present.keys().filter(gone).collect()
+}
