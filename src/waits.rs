@@ -1,18 +1,19 @@
 //! Every wait and time limit, and how they depend on each other.
 //!
-//! The longest waits of one request end within its time for work, whatever lags:
+//! The longest waits of a Create end within its time for work, one after the other:
 //! ```text
-//! start ── role ──► CloudFormation's view ──► make and store a key ──► prove it (key and policy at once) ──► withdraw it
-//!          32 s              20 s                      35 s                         60 s                      10 s
+//! start ── role ──► CloudFormation's view ──► user and secret ──► make and store a key ──► prove it ──► withdraw it
+//!          32 s              20 s                  25 s                    35 s               60 s         10 s
 //! ```
-//! A test at the end of this file adds them up.
+//! A test at the end of this file adds them up. If something lags more than once, a key is made only while there is time
+//! left to store, prove and withdraw it ([`KEY_BUDGET`]), and a proof gives up in time to withdraw it ([`WITHDRAW`]).
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 /// How long Lambda lets one invocation run: `Timeout` in the template, which a test compares.
-pub const INVOCATION: Duration = Duration::from_secs(180);
+pub const INVOCATION: Duration = Duration::from_secs(210);
 
 /// The most time to keep for the answer and its repetitions.
 pub const ANSWER: Duration = Duration::from_secs(20);
@@ -196,21 +197,28 @@ impl Default for ProofTimeouts {
 mod tests {
     use super::*;
 
+    /// Making user and secret, side by side: IAM shows the user late, and the secret's name may not be free yet.
+    const USER_AND_SECRET: Duration = if IAM_LAG.as_secs() > CALL.as_secs() {
+        IAM_LAG
+    } else {
+        CALL
+    };
+
     #[test]
-    fn all_waits_together_end_within_the_time_for_work() {
+    fn the_longest_waits_of_a_create_end_within_the_time_for_work() {
         let ProofTimeouts {
             known,
             allowed,
             allowed_by_others,
         } = ProofTimeouts::default();
         let proof = known.max(allowed).max(allowed_by_others);
-        let longest = ROLE_LAG + VIEW_LAG + MAKE_AND_STORE + proof + WITHDRAW;
+        let longest = ROLE_LAG + VIEW_LAG + USER_AND_SECRET + MAKE_AND_STORE + proof + WITHDRAW;
         assert!(longest <= INVOCATION - ANSWER, "{longest:?}");
     }
 
     #[test]
-    fn a_key_can_still_be_made_after_role_and_view_have_lagged_their_longest() {
-        assert!(ROLE_LAG + VIEW_LAG + KEY_BUDGET <= INVOCATION - ANSWER);
+    fn a_key_can_still_be_made_after_all_before_it_has_lagged_its_longest() {
+        assert!(ROLE_LAG + VIEW_LAG + USER_AND_SECRET + KEY_BUDGET <= INVOCATION - ANSWER);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use kit::account::{BOUNDARY, Owner};
 use kit::function::invoke;
@@ -13,6 +12,7 @@ use publisher_s3_access::handle;
 use publisher_s3_access::reply::{PutError, Sink};
 use publisher_s3_access::response_url::ResponseUrl;
 use publisher_s3_access::settings::{Invocation, Settings};
+use publisher_s3_access::waits::INVOCATION;
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_SECRET, OTHER_USER, SECRET, Scene, USER, properties, properties_with};
@@ -203,7 +203,7 @@ async fn an_event_with_a_response_url_outside_aws_gets_no_answer_and_makes_no_ca
         let mut event = event.clone();
         event["ResponseURL"] = json!(real.replace(host, to));
         let (process, answers) = (scene.process(), Answers::default());
-        let deadline = Deadline::after(Duration::from_secs(180));
+        let deadline = Deadline::after(INVOCATION);
         let event = event.to_string();
         let done = handle(&event, deadline, &settings, ready(&process), &answers).await;
         done.expect("it is over");

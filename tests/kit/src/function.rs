@@ -10,13 +10,14 @@ use publisher_s3_access::handle;
 use publisher_s3_access::reply::{PutError, Sink};
 use publisher_s3_access::response_url::ResponseUrl;
 use publisher_s3_access::settings::{Invocation, Settings};
+use publisher_s3_access::waits::INVOCATION;
 use serde_json::Value;
 
 use super::account::{ACCOUNT, Account, REGION};
 use super::faults::Faulty;
 
 /// The function's timeout in the template.
-pub const TIMEOUT: Duration = Duration::from_secs(180);
+pub const TIMEOUT: Duration = INVOCATION;
 
 /// Takes every answer.
 #[derive(Default)]
