@@ -178,8 +178,8 @@ check-rust: $(INSTALLED) $(LINT)/installed ## Unit and integration tests
 	@$(CLIPPY) $(CARGO) test --workspace --locked -- --test-threads $(TEST_THREADS)
 
 .PHONY: check-end-to-end
-check-end-to-end: check-lints function $(CDK) ## The real stack on the emulator, driven as a user would
-	@$(DRIVER) test
+check-end-to-end: check-lints function $(CDK) ## The real stack on the emulator, driven as a user would (NAME='part of a name' for one test)
+	@$(DRIVER) test $(if $(NAME),'$(NAME)')
 
 ##@ Check more
 # `advisories` too where the database of known weaknesses can be fetched: AUDITED='advisories licenses bans sources'.

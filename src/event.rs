@@ -19,8 +19,8 @@ use crate::response_url::{ResponseUrl, ResponseUrlError};
 use crate::settings::{BodyLogging, Home, Settings};
 use crate::waits::SERVICE_TIMEOUT;
 
-/// The ids of an answer are CloudFormation's own and must arrive intact. Together they must leave room for a reason in
-/// 4,096 bytes. CloudFormation's are about 1,800 bytes long at most.
+/// How many bytes the ids may take in an answer. They must arrive intact, and leave room for a reason in 4,096 bytes.
+/// CloudFormation's take about 1,800 at most.
 const IDS_LIMIT: usize = 3000;
 
 /// Where to send the answer, and with which ids.
@@ -63,32 +63,6 @@ pub enum EnvelopeError {
     /// No answer with these ids fits into 4,096 bytes.
     #[error("its ids have {0} bytes, more than CloudFormation's ever have")]
     Ids(usize),
-}
-
-/// The members of a JSON object, undecoded, so that a bad one does not spoil the others.
-type Members = HashMap<String, Box<RawValue>>;
-
-/// A member, if it exists and can be decoded.
-fn decoded<T: DeserializeOwned>(members: &Members, name: &str) -> Option<T> {
-    serde_json::from_str(members.get(name)?.get()).ok()
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TopicEvent {
-    records: Vec<TopicRecord>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TopicRecord {
-    sns: TopicMessage,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TopicMessage {
-    message: String,
 }
 
 impl Envelope {
@@ -150,7 +124,7 @@ impl Envelope {
         }
     }
 
-    /// A failure with the id that the event came with, which is never empty.
+    /// A failure under the event's physical id or, if it has none, under [`Envelope::refused_id`].
     #[must_use]
     pub fn failure(&self, reason: impl Into<String>) -> Failure {
         Failure {
@@ -182,6 +156,32 @@ impl Envelope {
     }
 }
 
+/// The members of a JSON object, undecoded, so that a bad one does not spoil the others.
+type Members = HashMap<String, Box<RawValue>>;
+
+/// A member, if it exists and can be decoded.
+fn decoded<T: DeserializeOwned>(members: &Members, name: &str) -> Option<T> {
+    serde_json::from_str(members.get(name)?.get()).ok()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TopicEvent {
+    records: Vec<TopicRecord>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TopicRecord {
+    sns: TopicMessage,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TopicMessage {
+    message: String,
+}
+
 /// What to do, and for which resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -209,8 +209,8 @@ pub enum Action {
     },
     Delete {
         id: PhysicalId,
-        /// The user that its id names, or, if the id is foreign, its properties. `None` if neither names one that can
-        /// be ours.
+        /// The user that the id names or, if the id is not of our form, the user that the properties name. `None` if
+        /// neither names one that can be ours.
         user: Option<UserName>,
         /// How long its secret can be restored.
         recovery: RecoveryWindow,
@@ -229,7 +229,7 @@ impl Request {
         let owner = admit(envelope, settings).map_err(|why| envelope.refuse(why))?;
         let event = untyped(event, envelope)
             .map_err(|why| envelope.refuse(format!("the request is malformed: {why}")))?;
-        // A user out of the role's reach was refused from the start, and AWS would only deny the call.
+        // A user beyond the role's reach was refused at its Create, so nothing was made under that name.
         let reachable = |user: Option<UserName>| user.filter(|user| within_reach(user, settings));
         let action = match event {
             Untyped::Create(event) => {
@@ -285,17 +285,6 @@ impl Request {
             Action::Delete { .. } => "Delete",
         }
     }
-}
-
-/// The id that a refused Create would have had, if it is known and within the role's reach.
-fn refused_create_id(envelope: &Envelope, properties: &Value, settings: &Settings) -> String {
-    let user = Deletion::read(properties)
-        .user
-        .filter(|user| within_reach(user, settings));
-    user.map_or_else(
-        || envelope.refused_id(),
-        |user| user.secret_name().to_string(),
-    )
 }
 
 /// The function serves only the stack that made it. A Delete of another stack is no exception: that stack could not
@@ -413,6 +402,18 @@ fn desired(
         ));
     }
     Ok(desired)
+}
+
+/// The id that a refused Create would have had, if it is known and within the role's reach; otherwise
+/// [`Envelope::refused_id`].
+fn refused_create_id(envelope: &Envelope, properties: &Value, settings: &Settings) -> String {
+    let user = Deletion::read(properties)
+        .user
+        .filter(|user| within_reach(user, settings));
+    user.map_or_else(
+        || envelope.refused_id(),
+        |user| user.secret_name().to_string(),
+    )
 }
 
 fn within_reach(user: &UserName, settings: &Settings) -> bool {

@@ -14,11 +14,11 @@
 //! 1. What comes in, parsed once: [`event`] with [`response_url`], [`properties`] with [`names`], [`buckets`] and
 //!    [`property_error`], [`settings`].
 //! 2. What Create, Update and Delete do: [`reconcile`]. Each goes through [`settle`], the one loop, with a [`run`] as its
-//!    context; [`confirm`] judges whether CloudFormation still waits.
+//!    context; [`confirm`] asks whether CloudFormation still waits.
 //! 3. One round: [`observe`], [`plan`], and apply, which is in [`settle`] and tries the key with [`proof`]. [`ownership`]
 //!    says what may be touched; [`policy`] and [`secret`] say what is made.
 //! 4. What is needed of AWS, in our own words: [`cloud`]; [`aws`] implements it with the SDK.
-//! 5. What goes out, and when: [`outcome`], [`reply`]; [`deadline`], [`waits`]; `guard`, [`logging`].
+//! 5. What goes out, and when: [`outcome`], [`reply`]; [`deadline`], [`waits`]; `panics`, [`logging`].
 //! 6. [`maintenance`]: the other function, which rotates the key, checks it once a day and notifies; it observes, plans and
 //!    applies likewise.
 
@@ -36,10 +36,10 @@ pub mod properties;
 pub mod policy;
 pub mod property_error;
 pub mod observe;
+pub mod confirm;
 pub mod run;
 pub mod deadline;
 pub mod ownership;
-pub mod confirm;
 pub mod aws;
 pub mod cloud;
 pub mod secret;
@@ -47,7 +47,7 @@ pub mod buckets;
 pub mod names;
 pub mod response_url;
 pub mod waits;
-mod guard;
+mod panics;
 pub mod logging;
 
 use std::future::Future;
@@ -59,8 +59,8 @@ use tracing::{Instrument, error, error_span, info, warn};
 use cloud::Cloud;
 use deadline::Deadline;
 use event::{Envelope, Request};
-use guard::catch_panic;
 use outcome::{Failure, Outcome, Success};
+use panics::catch_panic;
 use reconcile::reconcile;
 use reply::{DeliveryError, Reply, Sink, deliver};
 use settings::Settings;

@@ -28,7 +28,7 @@ use tracing::{Instrument, error, error_span, info, warn};
 
 use crate::cloud::{Cloud, Message, Notifier};
 use crate::deadline::Deadline;
-use crate::guard::catch_panic;
+use crate::panics::catch_panic;
 use crate::run::{Run, Serves};
 use crate::settle::RunError;
 

@@ -19,24 +19,25 @@ use crate::cloud::{
     AttachmentKind, Cloud, CloudError, ErrorKind, Result, Secret, SecretState, StackView, TagMap,
     VersionId,
 };
-use crate::confirm::Question;
+use crate::confirm::{Confirmed, Question, confirm, look, operation};
 use crate::names::{PolicyName, UserName, Verification};
 use crate::ownership::Ownership;
-use crate::run::{Confirmed, Found, Run};
+use crate::run::{Found, Run};
 use crate::secret::{Label, StoredKey};
 use crate::waits::while_iam_lags;
 
 /// Observes what a Create or Update needs. If CloudFormation had to be asked again, observes everything again, because
 /// time has passed.
 ///
-/// At most two rounds of calls: first those that need nothing, side by side, then those that need the first answers.
+/// First come the calls that need nothing, side by side, then those that need their answers. A missing user costs one
+/// more ([`find_renamed`]).
 pub async fn for_provision<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,
     buckets: &[&BucketName],
 ) -> Result<Observed> {
     loop {
-        let (view, regions, pair) = join3(run.look(), regions(run, buckets), pair(run, name)).await;
+        let (view, regions, pair) = join3(look(run), regions(run, buckets), pair(run, name)).await;
         let pair = pair?;
         if run.made.found.get().is_none() {
             run.made.found.set(Some(match (&pair.user, &pair.secret) {
@@ -48,12 +49,12 @@ pub async fn for_provision<C: Cloud>(
             view,
             confirmation,
             waited,
-        } = run.confirm(view, Question::Change).await;
+        } = confirm(run, view, Question::Change).await;
         if !waited {
             return Ok(Observed {
                 now: run.cloud.now(),
                 confirmation,
-                operation: run.operation(),
+                operation: operation(run),
                 stack_tags: tags_of(view),
                 regions,
                 pair,
@@ -62,45 +63,11 @@ pub async fn for_provision<C: Cloud>(
     }
 }
 
-fn tags_of(view: StackView) -> TagMap {
-    match view.stack {
-        Ok(Some(stack)) => stack.tags,
-        Ok(None) => TagMap::new(),
-        Err(error) => {
-            warn!(%error, "CloudFormation does not describe the stack; its tags are left out");
-            TagMap::new()
-        }
-    }
-}
-
-/// The buckets whose region a Create or Update needs: the first for the answer, all for a proof.
-pub fn buckets_to_find(buckets: &Buckets, verification: Verification) -> Vec<&BucketName> {
-    let mut wanted = vec![&buckets.first().bucket];
-    if verification == Verification::Prove {
-        for entry in buckets.iter() {
-            if !wanted.contains(&&entry.bucket) {
-                wanted.push(&entry.bucket);
-            }
-        }
-    }
-    wanted
-}
-
-/// The region of each bucket.
-pub async fn regions<C: Cloud>(
-    run: &Run<'_, C>,
-    buckets: &[&BucketName],
-) -> BTreeMap<BucketName, BucketRegion> {
-    let found = join_all(buckets.iter().map(|bucket| region(run, bucket))).await;
-    let names = buckets.iter().map(|bucket| (*bucket).clone());
-    names.zip(found).collect()
-}
-
-/// Observes what a Delete needs: whether CloudFormation confirms it, and the pair.
+/// Observes what a confirmed removal needs: CloudFormation's word, and the pair.
 pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Observed> {
     loop {
-        let (view, observed) = join(run.look(), for_removal(run, name)).await;
-        let confirmed = run.confirm(view, Question::Removal(name)).await;
+        let (view, observed) = join(look(run), for_removal(run, name)).await;
+        let confirmed = confirm(run, view, Question::Removal(name)).await;
         if !confirmed.waited {
             return Ok(Observed {
                 confirmation: confirmed.confirmation,
@@ -114,14 +81,6 @@ pub async fn for_deletion<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result
 pub async fn for_removal<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<Observed> {
     let pair = pair_with_attachments(run, name).await?;
     Ok(Observed::unasked(run, pair))
-}
-
-async fn region<C: Cloud>(run: &Run<'_, C>, bucket: &BucketName) -> BucketRegion {
-    match run.cloud.bucket_region(bucket).await {
-        Ok(Some(region)) => BucketRegion::In(region),
-        Ok(None) => BucketRegion::NoSuchBucket,
-        Err(error) => BucketRegion::Unknown(error.to_string()),
-    }
 }
 
 /// The pair with what its secret holds.
@@ -168,6 +127,25 @@ async fn pair_with_attachments<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> R
     .await
 }
 
+/// Before a user counts as gone, checks whether a user of another name has its key. Renaming a user moves its keys and
+/// policies too.
+async fn find_renamed<C: Cloud>(run: &Run<'_, C>, pair: &mut Pair) -> Result<()> {
+    if let Pair {
+        user: None,
+        secret: Some(secret),
+        ..
+    } = &*pair
+        && secret.ownership == Ownership::Ours
+        && let Some(key) = secret
+            .labelled(Label::Current)
+            .and_then(|version| secret.key_of(version))
+    {
+        let owner = run.cloud.key_owner(&key.id).await?;
+        pair.renamed_to = owner.filter(|owner| owner != pair.name.as_str());
+    }
+    Ok(())
+}
+
 async fn user<C: Cloud>(
     run: &Run<'_, C>,
     name: &UserName,
@@ -200,6 +178,18 @@ async fn user<C: Cloud>(
         attachments,
         last_used: BTreeMap::new(),
     }))
+}
+
+/// A policy and its document; `None` if it went away since it was listed.
+async fn document<C: Cloud>(
+    cloud: &C,
+    user: &UserName,
+    policy: PolicyName,
+) -> Result<Option<(PolicyName, String)>> {
+    Ok(cloud
+        .get_policy(user, &policy)
+        .await?
+        .map(|document| (policy, document)))
 }
 
 /// The secret without its values.
@@ -244,7 +234,7 @@ async fn secret_with_values<C: Cloud>(
 }
 
 /// Reads what the labelled versions hold. A secret whose KMS key is disabled, denied or gone cannot be read, however
-/// often one tries. It then proves nothing.
+/// often one tries. Nothing is then known of its keys.
 async fn read_values<C: Cloud>(run: &Run<'_, C>, secret: &mut ObservedSecret) -> Result<()> {
     let refused =
         |error: &CloudError| matches!(error.kind, ErrorKind::Denied | ErrorKind::Rejected);
@@ -254,24 +244,12 @@ async fn read_values<C: Cloud>(run: &Run<'_, C>, secret: &mut ObservedSecret) ->
     match read.await {
         Ok(stored) => secret.stored = stored,
         Err(error) if refused(&error) => {
-            warn!(%error, "the secret cannot be read, so it proves nothing");
+            warn!(%error, "the secret cannot be read, so it does not show whose the keys are");
             secret.unreadable = Some(error);
         }
         Err(error) => return Err(error),
     }
     Ok(())
-}
-
-/// A policy and its document; `None` if it went away since it was listed.
-async fn document<C: Cloud>(
-    cloud: &C,
-    user: &UserName,
-    policy: PolicyName,
-) -> Result<Option<(PolicyName, String)>> {
-    Ok(cloud
-        .get_policy(user, &policy)
-        .await?
-        .map(|document| (policy, document)))
 }
 
 async fn stored<C: Cloud>(
@@ -290,21 +268,44 @@ async fn stored<C: Cloud>(
         .collect())
 }
 
-/// Before a user counts as gone, checks whether a user of another name has its key. Renaming a user moves its keys and
-/// policies too.
-async fn find_renamed<C: Cloud>(run: &Run<'_, C>, pair: &mut Pair) -> Result<()> {
-    if let Pair {
-        user: None,
-        secret: Some(secret),
-        ..
-    } = &*pair
-        && secret.ownership == Ownership::Ours
-        && let Some(key) = secret
-            .labelled(Label::Current)
-            .and_then(|version| secret.key_of(version))
-    {
-        let owner = run.cloud.key_owner(&key.id).await?;
-        pair.renamed_to = owner.filter(|owner| owner != pair.name.as_str());
+/// The buckets whose region a Create or Update needs: the first for the answer, all for a proof.
+pub fn buckets_to_find(buckets: &Buckets, verification: Verification) -> Vec<&BucketName> {
+    let mut wanted = vec![&buckets.first().bucket];
+    if verification == Verification::Prove {
+        for entry in buckets.iter() {
+            if !wanted.contains(&&entry.bucket) {
+                wanted.push(&entry.bucket);
+            }
+        }
     }
-    Ok(())
+    wanted
+}
+
+/// The region of each bucket.
+pub async fn regions<C: Cloud>(
+    run: &Run<'_, C>,
+    buckets: &[&BucketName],
+) -> BTreeMap<BucketName, BucketRegion> {
+    let found = join_all(buckets.iter().map(|bucket| region(run, bucket))).await;
+    let names = buckets.iter().map(|bucket| (*bucket).clone());
+    names.zip(found).collect()
+}
+
+async fn region<C: Cloud>(run: &Run<'_, C>, bucket: &BucketName) -> BucketRegion {
+    match run.cloud.bucket_region(bucket).await {
+        Ok(Some(region)) => BucketRegion::In(region),
+        Ok(None) => BucketRegion::NoSuchBucket,
+        Err(error) => BucketRegion::Unknown(error.to_string()),
+    }
+}
+
+fn tags_of(view: StackView) -> TagMap {
+    match view.stack {
+        Ok(Some(stack)) => stack.tags,
+        Ok(None) => TagMap::new(),
+        Err(error) => {
+            warn!(%error, "CloudFormation does not describe the stack; its tags are left out");
+            TagMap::new()
+        }
+    }
 }

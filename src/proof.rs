@@ -193,6 +193,7 @@ impl<C: Cloud> Attempt<'_, C> {
             < WITHDRAW + LONGEST_PROOF_PAUSE
     }
 }
+
 /// Logs what the bucket's owner has to allow, if the bucket is in another account. The answer has no room for that.
 fn tell_owner(Target { bucket, .. }: &Target, user_arn: &str) {
     if let Some(statements) = statements_for_owner(bucket, user_arn) {

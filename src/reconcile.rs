@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
-use self::clean_up::{clean_up, sentence, withdraw_replacement};
+use self::clean_up::{clean_up, withdraw_replacement};
 use crate::cloud::Cloud;
 use crate::confirm::{Confirmation, ResourceNow};
 use crate::deadline::Deadline;
@@ -144,7 +144,10 @@ async fn delete<C: Cloud>(
         Ok(()) => Ok(Success { id, attributes }),
         Err(RunError::Unconfirmed(confirmation)) => Err(Failure {
             id,
-            reason: format!("{}; nothing was removed", sentence(run, &confirmation)),
+            reason: format!(
+                "{}; nothing was removed",
+                confirmation.sentence(&run.owner.logical_id)
+            ),
         }),
         Err(error) => Err(Failure {
             id,

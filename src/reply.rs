@@ -51,7 +51,7 @@ enum Status {
 }
 
 impl Reply {
-    /// Writes the answer. A failure's reason becomes one line that ends in the log stream. A long reason is cut in its
+    /// Writes the answer. A failure's reason becomes one line that ends with the log stream's name. A long reason is cut in its
     /// middle. Attributes that are too long turn a success into a failure.
     #[must_use]
     pub fn new(envelope: &Envelope, outcome: &Outcome, log_stream: &str) -> Self {
@@ -115,7 +115,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Writing text into memory cannot fail.
+/// The body as JSON. Writing it into memory cannot fail.
 fn json(body: &Body<'_>) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }
@@ -191,7 +191,7 @@ pub enum PutError {
     /// No connection, or no answer on it, in time.
     #[error("no answer in time")]
     Timeout,
-    /// No connection, or it broke.
+    /// The connection was refused, or it broke.
     #[error("the connection failed")]
     Connection,
     /// The request could not be made.
@@ -199,8 +199,7 @@ pub enum PutError {
     Request,
 }
 
-/// The answer did not arrive, and another invocation may cure that. Lambda's log shows the `Debug` form, which is as
-/// harmless as `Display`.
+/// The answer did not arrive, and another invocation may cure that. Neither form shows the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer could not be delivered to `{host}`: {last}")]
 pub struct DeliveryError {

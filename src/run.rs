@@ -1,21 +1,16 @@
-//! One invocation at work: its context, what it has made so far, and how it waits for AWS to settle.
+//! One invocation at work: its context, what it has made and heard so far, and how it waits while IAM lags.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use backon::Retryable;
-use futures_util::future::join;
-use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tokio::time::Instant;
 
-use crate::cloud::{Cloud, CloudError, ErrorKind, Result, StackOperation, StackView, VersionId};
-use crate::confirm::{Confirmation, Question, operation};
+use crate::cloud::{Cloud, CloudError, ErrorKind, Result, StackOperation, VersionId};
 use crate::deadline::Deadline;
 use crate::ownership::Owner;
 use crate::secret::AccessKeyId;
-use crate::waits::{
-    IAM_LAG, ProofTimeouts, ROLE_LAG, VIEW_LAG, WITHDRAW, between_looks, while_iam_lags,
-};
+use crate::waits::{IAM_LAG, ProofTimeouts, ROLE_LAG, while_iam_lags};
 
 /// One invocation at work for one resource.
 #[derive(Debug)]
@@ -30,14 +25,10 @@ pub struct Run<'a, C> {
     pub deadline: Deadline,
     /// What this invocation has made so far.
     pub made: Made,
+    /// What CloudFormation has said to it so far.
+    pub heard: Heard,
     /// Until when an IAM write may not be visible everywhere.
     lags_until: Cell<Instant>,
-    /// How long the invocation has waited for CloudFormation to say "go on".
-    view_waited: Cell<Duration>,
-    /// Whether CloudFormation has said "go on".
-    confirmed: Cell<bool>,
-    /// Whether the stack went forward or rolled back when CloudFormation first said "go on".
-    operation: Cell<Option<StackOperation>>,
 }
 
 /// Which stacks a function serves.
@@ -69,6 +60,17 @@ pub enum Found {
     Something,
 }
 
+/// What CloudFormation has said to an invocation.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Whether it has said "go on".
+    pub confirmed: Cell<bool>,
+    /// Whether the stack went forward or rolled back when it first said "go on".
+    pub operation: Cell<Option<StackOperation>>,
+    /// How long the invocation has waited for it to say "go on".
+    pub waited: Cell<Duration>,
+}
+
 impl Made {
     /// Whether the whole pair is this invocation's.
     pub fn the_pair(&self) -> bool {
@@ -92,10 +94,8 @@ impl<'a, C: Cloud> Run<'a, C> {
             proof_timeouts,
             deadline,
             made: Made::default(),
+            heard: Heard::default(),
             lags_until: Cell::new(deadline.started() + ROLE_LAG),
-            view_waited: Cell::default(),
-            confirmed: Cell::default(),
-            operation: Cell::default(),
         }
     }
 
@@ -123,130 +123,4 @@ impl<'a, C: Cloud> Run<'a, C> {
             .when(|error| error.kind == ErrorKind::Denied && self.may_lag(error))
             .await
     }
-
-    /// Looks once at the resource and its stack, as CloudFormation shows them.
-    pub async fn look(&self) -> StackView {
-        let stack = self.owner.stack.as_str();
-        let (resource, stack) = join(
-            self.cloud.stack_resource(stack, &self.owner.logical_id),
-            self.cloud.stack(stack),
-        )
-        .await;
-        StackView { resource, stack }
-    }
-
-    /// Asks CloudFormation whether it still waits for this Create or Update.
-    pub async fn ask(&self) -> Confirmation {
-        let view = self.look().await;
-        self.confirm(view, Question::Change).await.confirmation
-    }
-
-    /// Judges a look. Believes "go on" at once. On any other answer, asks again, because CloudFormation's view lags:
-    /// until the whole invocation has spent [`VIEW_LAG`] on that or, without an answer, as long as the role may lag.
-    pub async fn confirm(&self, first: StackView, question: Question<'_>) -> Confirmed {
-        let (mut view, mut waited) = (first, false);
-        let mut pauses = between_looks();
-        loop {
-            let confirmation = self.judge(&view, question);
-            let left = self.left_to_wait(&confirmation, question);
-            let Some(pause) = pauses.next().filter(|_| !left.is_zero()) else {
-                return Confirmed {
-                    view,
-                    confirmation,
-                    waited,
-                };
-            };
-            if !waited {
-                info!(?confirmation, "asking CloudFormation again");
-            }
-            let asked = Instant::now();
-            sleep(pause.min(left)).await;
-            view = self.look().await;
-            waited = true;
-            if !matches!(confirmation, Confirmation::Unanswered(_)) {
-                self.view_waited
-                    .set(self.view_waited.get() + asked.elapsed());
-            }
-        }
-    }
-
-    /// How much longer to ask again.
-    fn left_to_wait(&self, confirmation: &Confirmation, question: Question<'_>) -> Duration {
-        let until = |end: Instant| end.saturating_duration_since(Instant::now());
-        match (confirmation, question) {
-            (Confirmation::Confirmed | Confirmation::TurnedBack, _) => Duration::ZERO,
-            (Confirmation::Unanswered(error), question) => match (error.kind, question) {
-                (ErrorKind::Throttled | ErrorKind::Indeterminate, Question::Removal(_)) => {
-                    until(self.deadline.of_work()).saturating_sub(WITHDRAW)
-                }
-                (ErrorKind::Throttled | ErrorKind::Indeterminate, Question::Change)
-                | (ErrorKind::Denied, _) => until(self.deadline.started() + ROLE_LAG),
-                // AWS refuses the question itself, and would do so again.
-                (
-                    ErrorKind::NotFound
-                    | ErrorKind::UnknownKey
-                    | ErrorKind::Conflict
-                    | ErrorKind::LimitExceeded
-                    | ErrorKind::Rejected,
-                    _,
-                ) => Duration::ZERO,
-            },
-            (
-                Confirmation::Answered(_)
-                | Confirmation::Unwanted(_)
-                | Confirmation::Contradicted(_),
-                _,
-            ) => VIEW_LAG.saturating_sub(self.view_waited.get()),
-        }
-    }
-
-    /// Judges one look, in the light of those before it.
-    fn judge(&self, view: &StackView, question: Question<'_>) -> Confirmation {
-        let confirmation = question.judge(view, &self.owner.logical_id);
-        if let Confirmation::Unanswered(error) = &confirmation {
-            // After a "go on", silence changes nothing.
-            if self.confirmed.get() {
-                warn!(%error, "CloudFormation does not answer; going on as it said before");
-                return Confirmation::Confirmed;
-            }
-            // A role of somebody's own template may lack the permission to ask.
-            if self.serves == Serves::AnyStack
-                && matches!(question, Question::Removal(_))
-                && error.kind == ErrorKind::Denied
-                && !self.may_lag(error)
-            {
-                warn!(%error, "the role may not ask CloudFormation about this stack; going on with the removal");
-                return Confirmation::Confirmed;
-            }
-        }
-        if !confirmation.is_confirmed() {
-            return confirmation;
-        }
-        self.confirmed.set(true);
-        match (question, self.operation.get(), operation(view)) {
-            (Question::Change, Some(StackOperation::Forward), Some(StackOperation::Rollback)) => {
-                Confirmation::TurnedBack
-            }
-            (_, None, now) => {
-                self.operation.set(now);
-                Confirmation::Confirmed
-            }
-            (_, Some(_), _) => Confirmation::Confirmed,
-        }
-    }
-
-    /// Whether the stack goes forward or rolls back. Forward until CloudFormation says otherwise, so that a failed
-    /// proof counts.
-    pub fn operation(&self) -> StackOperation {
-        self.operation.get().unwrap_or(StackOperation::Forward)
-    }
-}
-
-/// The answer to a question.
-#[derive(Debug)]
-pub struct Confirmed {
-    pub view: StackView,
-    pub confirmation: Confirmation,
-    /// Whether time has passed since the first look.
-    pub waited: bool,
 }

@@ -48,7 +48,7 @@ pub enum RunError {
     #[error(transparent)]
     Apply(#[from] ApplyError),
     /// The rounds ran out. Holds why the last one was not enough.
-    #[error("it did not settle: {0}; it is safe to try again")]
+    #[error("user and secret did not settle: {0}; it is safe to try again")]
     Unsettled(String),
 }
 

@@ -170,7 +170,7 @@ fn without_an_answer_nothing_is_confirmed() {
 
 #[test]
 fn a_stack_rolls_back_only_while_it_is_at_work() {
-    let operation = |status: &str| operation(&view(status, "", "")).unwrap();
+    let operation = |status: &str| operation_of(&view(status, "", "")).unwrap();
     for status in [
         "ROLLBACK_IN_PROGRESS",
         "UPDATE_ROLLBACK_IN_PROGRESS",

@@ -5,6 +5,7 @@ use futures_util::future::join3;
 use super::{Observed, last_uses, pair, regions};
 use crate::buckets::BucketName;
 use crate::cloud::{Cloud, Result, StackResource, StackView};
+use crate::confirm::look;
 use crate::names::UserName;
 use crate::run::Run;
 
@@ -37,7 +38,7 @@ pub async fn for_check<C: Cloud>(
 }
 
 async fn at_work<C: Cloud>(run: &Run<'_, C>) -> Result<AtWork> {
-    let StackView { resource, stack } = run.look().await;
+    let StackView { resource, stack } = look(run).await;
     let works = |status: &str| status.ends_with("_IN_PROGRESS");
     let stack = stack?.is_none_or(|stack| stack.status.is_in_progress());
     let resource = match resource? {

@@ -81,7 +81,7 @@ pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan 
     let mut clearing = if keys.awaits_a_key() {
         Vec::new()
     } else {
-        keys.orphans()
+        keys.delete_orphans()
     };
     clearing.extend(keys.failed_attempts(&decision));
     clearing.extend(keys.stray_pending_label(&decision));
@@ -92,7 +92,8 @@ pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan 
     }
 }
 
-/// The version that stays `AWSPREVIOUS` when this one is no longer `AWSCURRENT`; `None`: this one becomes it.
+/// The version that keeps `AWSPREVIOUS` when `current` loses `AWSCURRENT`; `None` if `current` itself becomes the previous
+/// one.
 pub(super) fn kept_previous(
     pair: &Pair,
     current: &VersionId,
@@ -135,14 +136,15 @@ impl<'a> Keys<'a> {
     }
 
     /// Whether the version was stored so recently that IAM's list may not show its key yet.
-    fn may_lag(&self, version: &VersionId) -> bool {
+    fn may_be_unlisted(&self, version: &VersionId) -> bool {
         let unlisted = self
             .key_in(version)
             .is_some_and(|key| self.status(&key.id).is_none());
         unlisted && self.younger(version, IAM_LAG)
     }
 
-    /// A version of unknown age was stored after the list was read, so it is young.
+    /// Whether the version was stored less than `age` ago. One that the list of versions lacks was stored after the list was
+    /// read, and counts as young.
     fn younger(&self, version: &VersionId, age: Duration) -> bool {
         let stored = self.secret.and_then(|secret| secret.stored_at(version));
         stored.is_none_or(|stored| self.now.duration_since(stored).unwrap_or_default() < age)
@@ -179,10 +181,10 @@ impl<'a> Keys<'a> {
                 room: self.room_for_one(),
             };
         };
-        if self.may_lag(current)
+        if self.may_be_unlisted(current)
             || self
                 .beside_current(Label::Candidate)
-                .is_some_and(|version| self.may_lag(version))
+                .is_some_and(|version| self.may_be_unlisted(version))
         {
             return KeyDecision::Wait;
         }
@@ -224,8 +226,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// The previous version, if its key outlives the current one, which is gone or gives way to it. Secrets Manager moves
-    /// `AWSPREVIOUS` to the version that loses `AWSCURRENT`. The previous key would then have no label and would be deleted
+    /// The previous version, if its key exists and the current one is gone, or if its key is active and the current one is
+    /// not. Secrets Manager moves `AWSPREVIOUS` to the version that loses `AWSCURRENT`. The previous key would then have no label and would be deleted
     /// as an orphan, although Publisher may read with it.
     fn kept_previous(&self, current: &VersionId) -> Option<VersionId> {
         let previous = self.labelled(Label::Previous)?;
@@ -238,13 +240,13 @@ impl<'a> Keys<'a> {
         kept.then(|| previous.clone())
     }
 
-    /// The version to move `AWSCURRENT` back to if somebody edited the secret, so that its value is not ours or names a
-    /// key that the user does not have. A key that somebody deactivated is replaced instead.
+    /// The version to move `AWSCURRENT` back to, if somebody edited the secret, so that its value is not ours or its key
+    /// does not exist. A key that still exists, active or not, gives way to a new one instead.
     fn way_back(&self, current: &VersionId) -> Option<(&'a VersionId, &'a StoredKey)> {
-        let inactive = self
+        let still_there = self
             .key_in(current)
             .is_some_and(|key| key.user == self.user.as_str() && self.status(&key.id).is_some());
-        if inactive {
+        if still_there {
             return None;
         }
         let unproved = [self.labelled(Label::Candidate), self.rotating()];
@@ -267,7 +269,7 @@ impl<'a> Keys<'a> {
             .unwrap_or_default()
     }
 
-    /// Derives the version's id from the state of this decision: which version is current and which versions exist. Two
+    /// Derives the version's id from the secret's name and from which versions exist. Two
     /// runs that see the same state derive the same id, and Secrets Manager lets only one of them store a value there.
     /// A failed attempt leaves a deprecated version behind, so the next attempt gets another id.
     fn new_key(&self, name: &SecretName, label: Label, serial: u64) -> NewKey {
@@ -305,8 +307,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Keys that no labelled version holds.
-    pub(super) fn unstored(&self) -> impl Iterator<Item = &'a Key> {
+    /// Orphans: keys that no labelled version holds, left by a crash.
+    pub(super) fn orphans(&self) -> impl Iterator<Item = &'a Key> {
         let held = |id: &AccessKeyId| {
             let mut stored = self
                 .secret
@@ -317,9 +319,9 @@ impl<'a> Keys<'a> {
         self.listed.iter().filter(move |key| !held(&key.id))
     }
 
-    /// Deletes orphans: keys that no labelled version holds, left by a crash.
-    pub(super) fn orphans(&self) -> Vec<Step> {
-        self.unstored()
+    /// Deletes the orphans.
+    pub(super) fn delete_orphans(&self) -> Vec<Step> {
+        self.orphans()
             .map(|key| Step::DeleteKey(key.id.clone()))
             .collect()
     }

@@ -2,18 +2,19 @@
 
 use super::goal::{Change, Goal};
 use super::keys::{KeyDecision, KeyPlan, keys};
-use super::refusals::{
-    refuse_missing_buckets, refuse_strangers, refuse_unreadable, refuse_wrong_release,
-};
+use super::refusals::refuse_stripped_tags;
 use super::resources::{secret_steps, user_steps};
 use super::{Access, End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step, Target};
 use crate::buckets::BucketUri;
 use crate::cloud::{SecretState, StackOperation, VersionId};
 use crate::names::Verification;
-use crate::observe::{Observed, ObservedSecret, Pair};
+use crate::observe::{BucketRegion, Observed, ObservedSecret, Pair};
 use crate::ownership::{Owner, Ownership};
 use crate::properties::Desired;
 use crate::secret::{AccessKeyId, Label};
+
+/// The release of this code.
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// Plans the steps from what is observed to what is wanted.
 ///
@@ -79,6 +80,95 @@ pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> 
     finish(&mut plan, decision, &proof)?;
     refuse_missing_buckets(&plan, observed)?;
     Ok(plan)
+}
+
+/// Refuses code of another release than the template's, because it may not know what the template asks for. A rollback
+/// and a Delete have to go through with any code.
+fn refuse_wrong_release(goal: &Goal<'_>, observed: &Observed) -> Result<(), Refusal> {
+    match (goal.release, observed.operation) {
+        (Some(template), StackOperation::Forward) if template != RELEASE => {
+            Err(Refusal::WrongRelease {
+                code: RELEASE,
+                template: template.to_owned(),
+            })
+        }
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// Refuses to change anything that does not have our tags.
+fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
+    let Pair {
+        name,
+        user,
+        secret,
+        renamed_to,
+    } = pair;
+    if let Some(renamed) = renamed_to {
+        return Err(Refusal::UserRenamed {
+            name: name.clone(),
+            renamed: renamed.clone(),
+        });
+    }
+    if let Some(user) = user {
+        if user.user.name != name.as_str() {
+            return Err(Refusal::LetterCaseTaken {
+                name: name.clone(),
+                found: user.user.name.clone(),
+            });
+        }
+        if let Some(secret) = secret {
+            refuse_stripped_tags(owner, name, user, secret)?;
+        }
+        match &user.ownership {
+            Ownership::Ours | Ownership::PreviousStack => {}
+            Ownership::Untagged => return Err(Refusal::UserUntagged(name.clone())),
+            Ownership::Foreign(whose) => {
+                return Err(Refusal::UserForeign {
+                    name: name.clone(),
+                    whose: whose.clone(),
+                });
+            }
+        }
+    }
+    match secret.as_ref().map(|secret| &secret.ownership) {
+        None | Some(Ownership::Ours | Ownership::PreviousStack) => Ok(()),
+        Some(Ownership::Untagged) => Err(Refusal::SecretUntagged(name.secret_name())),
+        Some(Ownership::Foreign(whose)) => Err(Refusal::SecretForeign {
+            name: name.secret_name(),
+            whose: whose.clone(),
+        }),
+    }
+}
+
+/// Refuses an unreadable secret, which does not show whose the keys are. A rollback goes through all the same.
+fn refuse_unreadable(observed: &Observed) -> Result<(), Refusal> {
+    let error = observed.pair.unreadable();
+    match (error, observed.operation) {
+        (Some(error), StackOperation::Forward) => Err(Refusal::SecretUnreadable {
+            name: observed.pair.name.secret_name(),
+            error: Box::new(error.clone()),
+        }),
+        (Some(_), StackOperation::Rollback) | (None, _) => Ok(()),
+    }
+}
+
+/// Refuses a missing bucket before anything is made, because a proof on it can only fail. In a rollback the old bucket
+/// may be gone, and that must not stop it.
+fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), Refusal> {
+    let must_hold =
+        |step: &Step| matches!(step, Step::Prove(proof) if proof.on_failure == OnFailure::Fail);
+    if !plan.steps().any(must_hold) {
+        return Ok(());
+    }
+    let missing = observed
+        .regions
+        .iter()
+        .find(|(_, region)| **region == BucketRegion::NoSuchBucket);
+    match missing {
+        Some((bucket, _)) => Err(Refusal::NoSuchBucket(bucket.to_string())),
+        None => Ok(()),
+    }
 }
 
 /// Brings back a secret that is pending deletion.

@@ -1,11 +1,9 @@
 //! Refusals: what stops a plan until a person acts, and what that person can do. Each variant is a row of the table in
 //! docs/troubleshooting.md, and a test compares the two.
 
-use super::goal::Goal;
-use super::{OnFailure, Plan, Step};
-use crate::cloud::{CloudError, StackOperation, VersionId};
+use crate::cloud::{CloudError, VersionId};
 use crate::names::{SecretName, UserName};
-use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};
+use crate::observe::{ObservedSecret, ObservedUser};
 use crate::ownership::{Owner, Ownership};
 use crate::property_error::PropertyError;
 use crate::secret::Label;
@@ -142,51 +140,6 @@ pub fn letter_case_change(current: &UserName, desired: &UserName) -> Result<(), 
     Ok(())
 }
 
-/// Refuses to change anything that does not have our tags.
-pub(super) fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
-    let Pair {
-        name,
-        user,
-        secret,
-        renamed_to,
-    } = pair;
-    if let Some(renamed) = renamed_to {
-        return Err(Refusal::UserRenamed {
-            name: name.clone(),
-            renamed: renamed.clone(),
-        });
-    }
-    if let Some(user) = user {
-        if user.user.name != name.as_str() {
-            return Err(Refusal::LetterCaseTaken {
-                name: name.clone(),
-                found: user.user.name.clone(),
-            });
-        }
-        if let Some(secret) = secret {
-            refuse_stripped_tags(owner, name, user, secret)?;
-        }
-        match &user.ownership {
-            Ownership::Ours | Ownership::PreviousStack => {}
-            Ownership::Untagged => return Err(Refusal::UserUntagged(name.clone())),
-            Ownership::Foreign(whose) => {
-                return Err(Refusal::UserForeign {
-                    name: name.clone(),
-                    whose: whose.clone(),
-                });
-            }
-        }
-    }
-    match secret.as_ref().map(|secret| &secret.ownership) {
-        None | Some(Ownership::Ours | Ownership::PreviousStack) => Ok(()),
-        Some(Ownership::Untagged) => Err(Refusal::SecretUntagged(name.secret_name())),
-        Some(Ownership::Foreign(whose)) => Err(Refusal::SecretForeign {
-            name: name.secret_name(),
-            whose: whose.clone(),
-        }),
-    }
-}
-
 /// Our secret names a key of an untagged user. Somebody stripped the tags, and only a person can say that this was
 /// wrong.
 pub(super) fn refuse_stripped_tags(
@@ -211,50 +164,3 @@ pub(super) fn refuse_stripped_tags(
         tags: tags.join(" "),
     })
 }
-
-/// Refuses an unreadable secret, which proves nothing. A rollback goes through all the same.
-pub(super) fn refuse_unreadable(observed: &Observed) -> Result<(), Refusal> {
-    let error = observed.pair.unreadable();
-    match (error, observed.operation) {
-        (Some(error), StackOperation::Forward) => Err(Refusal::SecretUnreadable {
-            name: observed.pair.name.secret_name(),
-            error: Box::new(error.clone()),
-        }),
-        (Some(_), StackOperation::Rollback) | (None, _) => Ok(()),
-    }
-}
-
-/// Refuses a missing bucket before anything is made, because a proof on it can only fail. In a rollback the old bucket
-/// may be gone, and that must not stop it.
-pub(super) fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), Refusal> {
-    let must_hold =
-        |step: &Step| matches!(step, Step::Prove(proof) if proof.on_failure == OnFailure::Fail);
-    if !plan.steps().any(must_hold) {
-        return Ok(());
-    }
-    let missing = observed
-        .regions
-        .iter()
-        .find(|(_, region)| **region == BucketRegion::NoSuchBucket);
-    match missing {
-        Some((bucket, _)) => Err(Refusal::NoSuchBucket(bucket.to_string())),
-        None => Ok(()),
-    }
-}
-
-/// Refuses code of another release than the template's, because it may not know what the template asks for. A rollback
-/// and a Delete have to go through with any code.
-pub(super) fn refuse_wrong_release(goal: &Goal<'_>, observed: &Observed) -> Result<(), Refusal> {
-    match (goal.release, observed.operation) {
-        (Some(template), StackOperation::Forward) if template != RELEASE => {
-            Err(Refusal::WrongRelease {
-                code: RELEASE,
-                template: template.to_owned(),
-            })
-        }
-        (Some(_) | None, _) => Ok(()),
-    }
-}
-
-/// The release of this code.
-pub(super) const RELEASE: &str = env!("CARGO_PKG_VERSION");

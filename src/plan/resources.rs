@@ -80,7 +80,7 @@ fn policy_steps(
         release: _,
         access: _,
     } = goal;
-    // Another policy goes if it is ours: named by the old properties, or of a previous stack, whose grants have ended.
+    // Another policy goes if it is ours: named by the old properties, or left by a previous stack.
     let ours = |name: &PolicyName| match (ownership, change) {
         (Ownership::PreviousStack, _) => true,
         (_, Change::InPlace(previous)) => previous.policy.as_ref() == Some(name),
@@ -176,20 +176,12 @@ fn description(goal: &Goal<'_>, observed: &Observed) -> String {
     )
 }
 
-/// AWS's limit of tags on a user or a secret.
+/// AWS's limit on the number of tags of a user or a secret.
 const TAGS_LIMIT: usize = 50;
 
-/// The difference between wanted and present tags.
-struct Retagging {
-    /// Removed first, because IAM ignores case in keys: removing after writing could remove what was written.
-    remove: Vec<String>,
-    write: TagMap,
-}
-
 /// All tags that are wanted, beside those that are `present`: the ownership tags, then `Tags`, then the stack's own in
-/// alphabetical order. Leaves out, with a note, a stack tag that AWS reserves, whose key is wanted already ignoring
-/// case, or that finds no room. Native resources take stack tags without asking, so stack tags never make a request
-/// fail.
+/// alphabetical order. Leaves out, with a note, a stack tag that AWS reserves, whose key is taken (in any letter case), or
+/// that finds no room. Stack tags never make a request fail, because nobody asked for them on this resource.
 fn wanted_tags(
     goal: &Goal<'_>,
     observed: &Observed,
@@ -220,6 +212,13 @@ fn wanted_tags(
         notes.push(format!("the stack's tag `{key}` is left out: {why}"));
     }
     wanted
+}
+
+/// The difference between wanted and present tags.
+struct Retagging {
+    /// Removed first, because IAM ignores case in keys: removing after writing could remove what was written.
+    remove: Vec<String>,
+    write: TagMap,
 }
 
 /// Removes only tags that the old properties named. Tags that others have added stay.

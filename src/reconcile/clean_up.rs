@@ -2,7 +2,7 @@
 
 use super::remove;
 use crate::cloud::Cloud;
-use crate::confirm::{Confirmation, ResourceNow};
+use crate::confirm::Confirmation;
 use crate::names::{RecoveryWindow, UserName};
 use crate::observe::{self, Observed};
 use crate::outcome::Failure;
@@ -38,7 +38,7 @@ pub(super) async fn clean_up<C: Cloud>(
     if keys && made.is_none() && unwanted != Some(&desired.user) {
         left = left.and(withdraw_keys(run, &desired.user).await);
     }
-    let sentence = sentence(run, confirmation);
+    let sentence = confirmation.sentence(&run.owner.logical_id);
     match left {
         Ok(()) if unwanted.is_some() => {
             format!("{sentence}; what was left of it was removed")
@@ -81,30 +81,5 @@ pub(super) async fn withdraw_replacement<C: Cloud>(
             id: user.secret_name().to_string(),
             reason: format!("{error}; and its new user could not be removed again: {left}"),
         },
-    }
-}
-
-/// What CloudFormation's word means for the request.
-pub(super) fn sentence<C: Cloud>(run: &Run<'_, C>, confirmation: &Confirmation) -> String {
-    let says = |now: &ResourceNow| now.sentence(&run.owner.logical_id);
-    match confirmation {
-        Confirmation::Confirmed => "CloudFormation confirmed this request".to_owned(),
-        Confirmation::Answered(now) => format!(
-            "CloudFormation says that {}: this request was answered before, and what it asks for is not what is there",
-            says(now)
-        ),
-        Confirmation::Unwanted(now) => format!(
-            "CloudFormation says that {}: nobody wants the resource any more",
-            says(now)
-        ),
-        Confirmation::Contradicted(said) => {
-            format!("CloudFormation does not wait for this request; it says: {said}")
-        }
-        Confirmation::TurnedBack => {
-            "the stack has begun to roll back while this request was at work".to_owned()
-        }
-        Confirmation::Unanswered(error) => {
-            format!("CloudFormation did not say whether it waits for this request: {error}")
-        }
     }
 }

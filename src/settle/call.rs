@@ -1,4 +1,5 @@
-//! The calls of a step. Most steps have one; a key takes several, because none may be left alone between two of them.
+//! The calls of a step. Most steps make one. Making a key takes several, because no other step may come between making it
+//! and storing it.
 
 use backon::Retryable;
 use tokio::time::{Instant, sleep};
@@ -9,7 +10,7 @@ use crate::cloud::{
     Cloud, CloudError, CreatedKey, Creation, ErrorKind, NewSecret, NewUser, PutVersion, SecretArn,
     VersionId,
 };
-use crate::confirm::Confirmation;
+use crate::confirm::{Confirmation, ask};
 use crate::plan::{KeyUnderTest, NewKey, Step};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::waits::{IAM_LAG, KEY_BUDGET, while_iam_lags};
@@ -54,16 +55,16 @@ impl<C: Cloud> Execution<'_, C> {
         }
     }
 
-    /// The one call of a step.
+    /// Makes the call of a step, or its few calls.
     async fn call(&self, step: &Step) -> Result<Effect, CallError> {
         let (cloud, user) = (self.run.cloud, self.name);
         match step {
             Step::CreateUser(new) => return self.create_user(new).await,
             Step::CreateSecret(new) => return self.create_secret(new).await,
             Step::AskCloudFormation => {
-                let confirmation = self.run.ask().await;
+                let confirmation = ask(self.run).await;
                 let confirmed = confirmation == Confirmation::Confirmed;
-                let why = || format!("CloudFormation does not say go on: {confirmation:?}");
+                let why = || confirmation.sentence(&self.run.owner.logical_id);
                 return Ok(if confirmed {
                     Effect::None
                 } else {
@@ -110,7 +111,7 @@ impl<C: Cloud> Execution<'_, C> {
             Step::RemoveReplicas { secret, regions } => {
                 cloud.remove_replicas(secret, regions).await?;
             }
-            // `take` splits these into their calls.
+            // `take` gives these to `make_key` and `prove`.
             Step::MakeKey(_) | Step::Prove(_) => return Err(CallError::Defect),
         }
         Ok(Effect::None)
@@ -141,8 +142,8 @@ impl<C: Cloud> Execution<'_, C> {
     }
 
     /// Deletes the secret at once. If a policy of the organization forbids that
-    /// (`secretsmanager:ForceDeleteWithoutRecovery`), deletes it with a recovery period of 7 days. Waits first, because
-    /// a new role is denied for some seconds too.
+    /// (`secretsmanager:ForceDeleteWithoutRecovery`), deletes it with a recovery period of 7 days. A denial
+    /// while IAM may lag is returned, and so the call is repeated, because a new role is denied for some seconds too.
     async fn delete_secret(
         &self,
         secret: &SecretArn,
@@ -321,7 +322,7 @@ fn is_explicit(error: &CloudError) -> bool {
     error.denial.as_ref().is_some_and(|denial| denial.explicit)
 }
 
-/// Whether waiting cannot help, because both ways to delete the secret were tried.
+/// Whether waiting cannot help: a policy denies the deletion outright, and `delete_secret` has no other way left.
 fn is_final(step: &Step, error: &CloudError) -> bool {
     matches!(step, Step::DeleteSecret { .. }) && is_explicit(error)
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -89,6 +90,48 @@ fn every_command_is_one_that_its_tool_accepts_and_a_spoilt_one_is_noticed() {
     for tool in ["aws", "sam", "make", "cargo", "terraform"] {
         assert!(answer["read"][tool].as_u64() > Some(1), "{tool}: {answer}");
     }
+}
+
+/// A filter that names no test runs nothing, and looks green.
+#[test]
+fn every_filter_of_cargo_test_names_a_test() {
+    let mut filters = 0;
+    for page in pages() {
+        for (at, code) in page.codes() {
+            let Some((_, words)) = code
+                .split_once("cargo test")
+                .and_then(|(_, rest)| rest.split_once("--test "))
+            else {
+                continue;
+            };
+            let Some((target, filter)) = words.split_once(' ') else {
+                continue;
+            };
+            filters += 1;
+            let module = file(&format!("tests/{target}/{filter}.rs"));
+            let named = module.exists() || functions(&file(&format!("tests/{target}")), filter);
+            assert!(
+                named,
+                "{}:{at}: no test of `{target}` is named `{filter}`",
+                page.path
+            );
+        }
+    }
+    assert!(filters > 1, "only {filters} filters");
+}
+
+/// Whether a function in this folder has `part` in its name.
+fn functions(folder: &Path, part: &str) -> bool {
+    let entries = fs::read_dir(folder).expect("a folder of tests");
+    let mut paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.any(|path| {
+        if path.is_dir() {
+            return functions(&path, part);
+        }
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let mut functions = text.lines().filter(|line| line.contains("fn "));
+        functions.any(|line| line.contains(part))
+    })
 }
 
 fn read(blocks: &Value) -> Value {

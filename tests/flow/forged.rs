@@ -210,8 +210,7 @@ fn everything(scene: &Scene) -> std::collections::BTreeMap<String, String> {
 
 #[tokio::test(start_paused = true)]
 #[expect(clippy::print_stdout, reason = "the figure that `make test` shows")]
-async fn a_forged_event_makes_changes_and_removes_nothing_while_cloudformation_is_not_at_work_on_the_resource()
- {
+async fn a_forged_event_changes_nothing_while_cloudformation_is_not_at_work_on_the_resource() {
     let mut living = Scene::created().await;
     let logs = "FunctionLogs";
     let stack = living.owner().stack_id.clone();

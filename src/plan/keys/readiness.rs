@@ -26,7 +26,7 @@ pub(in crate::plan) fn readiness(
 ) -> Result<Readiness, RotationBlocked> {
     let keys = Keys::of(pair, now);
     let current = keys.labelled(Label::Current);
-    if current.is_some_and(|version| keys.may_lag(version)) {
+    if current.is_some_and(|version| keys.may_be_unlisted(version)) {
         return Err(RotationBlocked::Transient(
             "IAM does not list the current key yet".to_owned(),
         ));
@@ -41,14 +41,14 @@ pub(in crate::plan) fn readiness(
         )));
     }
     let young = |key: &&Key| now.duration_since(key.created).unwrap_or_default() < KEY_IN_FLIGHT;
-    if let Some(key) = keys.unstored().find(young) {
+    if let Some(key) = keys.orphans().find(young) {
         return Err(RotationBlocked::Transient(format!(
             "key `{}` was made a moment ago and is not stored yet: an update of the stack may be under way",
             key.id
         )));
     }
-    keys.guard(keys.unstored(), Unused::IsOrphan, window)?;
-    let mut clutter = keys.orphans();
+    keys.guard(keys.orphans(), Unused::IsOrphan, window)?;
+    let mut clutter = keys.delete_orphans();
     clutter.extend(
         candidate
             .into_iter()

@@ -25,7 +25,7 @@ pub(crate) const REGION: &str = "us-east-1";
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
-/// A little more than the longest time limit of a function.
+/// A little more than the longest time that a test here gives a function.
 const INVOCATION_LIMIT: Duration = Duration::from_secs(130);
 
 /// A function that waits for events; dropping it ends it.
