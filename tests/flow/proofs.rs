@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use publisher_s3_access::secret::Label;
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 use kit::account::s3::{BucketPolicy, Object};
-use kit::function::invoke_well;
+use kit::faults::Faulty;
+use kit::function::{invoke, invoke_well};
 use kit::stack::{Answer, Others, Outcome};
 
 const KMS_KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555";
@@ -50,6 +51,37 @@ async fn a_bucket_that_cannot_be_read_fails_the_create_and_leaves_nothing() {
         );
         scene.assert_nothing_left();
     }
+}
+
+/// A call beside the proof ends after it, and must not hide how the proof ended.
+#[tokio::test(start_paused = true)]
+async fn a_proof_that_fails_before_cloudformation_answers_fails_the_create() {
+    let mut well = Scene::new().await;
+    let create = well.stack.begin_create(&properties());
+    let process = Faulty::new(well.stack.cloud());
+    assert!(invoke(&well.account, &process, &create).await.is_some());
+    let calls = process.calls();
+    let last_look = calls.iter().rposition(|name| *name == "stack_resource");
+    let last_look = last_look.expect("a look");
+
+    let mut scene = Scene::new().await;
+    scene
+        .account
+        .bucket_policy("reads", BucketPolicy::DeniesList);
+    let create = scene.stack.begin_create(&properties());
+    let process = Faulty::holding(scene.stack.cloud(), last_look);
+    let mut run = Box::pin(invoke(&scene.account, &process, &create));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    let proof_ends = Duration::from_secs(15);
+    assert!(timeout(proof_ends, run.as_mut()).await.is_err());
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    assert!(
+        answer.reason().contains("cannot list in `s3://reads/`"),
+        "{}",
+        answer.reason()
+    );
+    assert!(scene.account.keys(USER).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
