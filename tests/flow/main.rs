@@ -19,6 +19,7 @@ mod life;
 mod lost_kms_key;
 mod maintenance;
 mod named_faults;
+mod overtaken;
 mod proofs;
 mod redelivered;
 mod rotation;
