@@ -30,12 +30,13 @@ pub(super) async fn clean_up<C: Cloud>(
     let made = (run.made.the_pair() && named.as_ref() != Some(&desired.user))
         .then_some(&desired.user)
         .filter(|made| unwanted != Some(*made));
+    let going: Vec<&UserName> = unwanted.into_iter().chain(made).collect();
     let mut left = Ok(());
-    for name in unwanted.into_iter().chain(made) {
+    for name in &going {
         left = left.and(remove(run, name, desired.recovery).await);
     }
     let keys = !run.made.keys.borrow().is_empty();
-    if keys && made.is_none() && unwanted != Some(&desired.user) {
+    if keys && !going.contains(&&desired.user) {
         left = left.and(withdraw_keys(run, &desired.user).await);
     }
     let sentence = confirmation.sentence(&run.owner.logical_id);
