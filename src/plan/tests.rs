@@ -558,6 +558,33 @@ fn a_missing_bucket_is_refused_only_if_a_proof_is_asked_for() {
 }
 
 #[test]
+fn code_of_another_release_changes_nothing_but_holds_up_no_rollback() {
+    let mut world = World::settled();
+    world.release = Some(env!("CARGO_PKG_VERSION"));
+    assert_snapshot!(world.plan(), @"nothing to do");
+    world.release = Some("0.0.1");
+    let refused = world.plan();
+    assert!(
+        refused.contains("the template is release `0.0.1`"),
+        "{refused}"
+    );
+    world.observed.operation = StackOperation::Rollback;
+    assert_snapshot!(world.plan(), @"nothing to do");
+}
+
+#[test]
+fn a_user_in_another_letter_case_is_another_pair_unless_somebody_renamed_it() {
+    let mut world = World::settled();
+    world.user().user.name = "Publisher-Connectors".to_owned();
+    assert_snapshot!(world.removal(), @"refused: user `publisher-connectors` was renamed to `Publisher-Connectors`, which has its key; nothing was changed: run `aws iam update-user --user-name Publisher-Connectors --new-user-name publisher-connectors` and try again");
+    world.secret().ownership = Ownership::Untagged;
+    assert_snapshot!(world.removal(), @"nothing to do");
+    world.secret().ownership = Ownership::Ours;
+    world.user().ownership = Ownership::Untagged;
+    assert_snapshot!(world.removal(), @"delete secret `arn:of:secret` at once");
+}
+
+#[test]
 fn a_removal_takes_keys_first_then_attachments_and_the_secret_then_the_user() {
     let mut world = World::rotated();
     world.user().attachments = vec![

@@ -26,6 +26,8 @@ pub(super) struct World {
     pub(super) owner: Owner,
     pub(super) old: Value,
     pub(super) new: Value,
+    /// The release that the template was made for.
+    pub(super) release: Option<&'static str>,
     pub(super) observed: Observed,
 }
 
@@ -121,6 +123,7 @@ impl World {
             owner,
             old: properties.clone(),
             new: properties,
+            release: None,
             observed,
         };
         let document = desired
@@ -247,7 +250,7 @@ impl World {
             desired,
             document: &document,
             change,
-            release: None,
+            release: self.release,
             access: Access::Same,
         };
         provision(&goal, &self.observed)
