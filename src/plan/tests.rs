@@ -8,7 +8,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use serde_json::json;
 
-use super::RotationStep;
+use super::{RotationStep, end_rotation};
 use crate::cloud::{
     Attachment, AttachmentKind, CloudError, ErrorKind, KeyStatus, SecretState, StackOperation,
     TagMap, Version,
@@ -323,6 +323,19 @@ fn a_key_that_no_version_holds_is_protected_only_by_a_use_that_is_known() {
             "delete key `AKIA00000000000000K1`; then observe again"
         );
     }
+}
+
+#[test]
+fn a_held_up_rotation_loses_its_own_label_and_no_other() {
+    let mut world = World::settled();
+    world.await_rotation("v3");
+    let end = |world: &mut World, token| end_rotation(&version(token), world.secret()).to_string();
+    assert_snapshot!(end(&mut world, "v3"), @"remove AWSPENDING from version v3");
+    assert_snapshot!(end(&mut world, "v2"), @"nothing to do");
+    let labels = &mut world.secret().secret.labels;
+    let pending = labels.remove(&version("v3")).unwrap();
+    labels.get_mut(&version("v1")).unwrap().extend(pending);
+    assert_snapshot!(end(&mut world, "v1"), @"nothing to do");
 }
 
 #[test]
