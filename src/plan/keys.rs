@@ -308,7 +308,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Orphans: keys that no labelled version holds, left by a crash.
-    pub(super) fn orphans(&self) -> impl Iterator<Item = &'a Key> {
+    fn orphans(&self) -> impl Iterator<Item = &'a Key> {
         let held = |id: &AccessKeyId| {
             let mut stored = self
                 .secret
@@ -320,14 +320,14 @@ impl<'a> Keys<'a> {
     }
 
     /// Deletes the orphans.
-    pub(super) fn delete_orphans(&self) -> Vec<Step> {
+    fn delete_orphans(&self) -> Vec<Step> {
         self.orphans()
             .map(|key| Step::DeleteKey(key.id.clone()))
             .collect()
     }
 
     /// Clears candidates and rotations that failed: first the key, then the label.
-    pub(super) fn failed_attempts(&self, decision: &KeyDecision) -> Vec<Step> {
+    fn failed_attempts(&self, decision: &KeyDecision) -> Vec<Step> {
         let candidate = self
             .labelled(Label::Candidate)
             .map(|version| (Label::Candidate, version))
@@ -351,7 +351,7 @@ impl<'a> Keys<'a> {
 
     /// Removes the label of a rotation that has ended, if its version is no longer current, or soon will not be.
     /// Secrets Manager would take the label for a rotation under way, and would begin no other.
-    pub(super) fn stray_pending_label(&self, decision: &KeyDecision) -> Option<Step> {
+    fn stray_pending_label(&self, decision: &KeyDecision) -> Option<Step> {
         let version = self.labelled(Label::Pending)?;
         let current = self.labelled(Label::Current);
         let replaced = match decision {
@@ -371,7 +371,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Removes the label. Removes the key too, unless it is current and only the label was left behind.
-    pub(super) fn abandon(&self, label: Label, version: &VersionId) -> Vec<Step> {
+    fn abandon(&self, label: Label, version: &VersionId) -> Vec<Step> {
         let in_use = self.labelled(Label::Current) == Some(version);
         let key = self
             .key_in(version)
@@ -388,7 +388,7 @@ impl<'a> Keys<'a> {
 
     /// Makes room if the user has two keys: deletes a dead key rather than the previous one, and never a current key
     /// that works.
-    pub(super) fn room_for_one(&self) -> Vec<Step> {
+    fn room_for_one(&self) -> Vec<Step> {
         self.surplus()
             .into_iter()
             .map(|key| Step::DeleteKey(key.id.clone()))
@@ -396,7 +396,7 @@ impl<'a> Keys<'a> {
     }
 
     /// The keys to delete to make room.
-    pub(super) fn surplus(&self) -> Vec<&'a Key> {
+    fn surplus(&self) -> Vec<&'a Key> {
         let mut going: Vec<&Key> = self.listed.iter().collect();
         let current = self
             .labelled(Label::Current)

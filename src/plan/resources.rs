@@ -19,7 +19,7 @@ pub(super) fn user_steps(
     let Goal {
         owner: _,
         desired,
-        document,
+        document: _,
         change,
         release: _,
         access: _,
@@ -33,17 +33,7 @@ pub(super) fn user_steps(
         last_used: _,
     }) = &observed.pair.user
     else {
-        document.fits()?;
-        let kept_boundary = match change {
-            Change::Fresh => None,
-            Change::InPlace(previous) => previous.boundary.clone(),
-        };
-        let boundary = desired.boundary.clone().or(kept_boundary);
-        let user = NewUser {
-            name: observed.pair.name.clone(),
-            boundary,
-            tags: wanted_tags(goal, observed, &TagMap::new(), notes),
-        };
+        let user = new_user(goal, observed, notes)?;
         return Ok(vec![Step::CreateUser(user), put_policy(goal)]);
     };
     let mut steps = Vec::new();
@@ -63,6 +53,25 @@ pub(super) fn user_steps(
 
     steps.extend(policy_steps(goal, ownership, policies, notes)?);
     Ok(steps)
+}
+
+/// A user with its tags and its boundary. If the template no longer names a boundary, a user that somebody deleted gets
+/// its old one.
+fn new_user(
+    goal: &Goal<'_>,
+    observed: &Observed,
+    notes: &mut Vec<String>,
+) -> Result<NewUser, Refusal> {
+    goal.document.fits()?;
+    let old = match goal.change {
+        Change::Fresh => None,
+        Change::InPlace(previous) => previous.boundary.clone(),
+    };
+    Ok(NewUser {
+        name: observed.pair.name.clone(),
+        boundary: goal.desired.boundary.clone().or(old),
+        tags: wanted_tags(goal, observed, &TagMap::new(), notes),
+    })
 }
 
 /// Puts the policy, and removes the one that it replaces.
