@@ -8,7 +8,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use serde_json::json;
 
-use super::{RotationStep, end_rotation};
+use super::{RotationStep, end_rotation, withdrawal};
 use crate::cloud::{
     Attachment, AttachmentKind, CloudError, ErrorKind, KeyStatus, SecretState, StackOperation,
     TagMap, Version,
@@ -652,6 +652,24 @@ fn a_half_taken_over_pair_is_removed_as_a_whole_and_a_previous_stacks_pair_stays
         let found = plan.matches("delete the user").count() + plan.matches("delete secret").count();
         assert_eq!(found, removed, "{user:?} {secret:?}: {plan}");
     }
+}
+
+#[test]
+fn a_withdrawal_ends_the_key_that_was_made_and_no_key_that_is_or_was_in_use() {
+    let withdrawn = |world: &World, made: &str, key: &str| {
+        let pair = &world.observed.pair;
+        withdrawal(pair, &[(version(made), id(key))]).to_string()
+    };
+    let mut world = World::settled();
+    world.store("v2", Label::Candidate, stored("K2", 2));
+    assert_snapshot!(withdrawn(&world, "v2", "K2"), @"delete key `AKIA00000000000000K2`; then remove PublisherCandidate from version v2");
+    world.user().keys.retain(|key| key.id == id("K2"));
+    assert_snapshot!(withdrawn(&world, "v2", "K2"), @"delete key `AKIA00000000000000K2`; then remove PublisherCandidate from version v2");
+    world.user().keys.clear();
+    assert_snapshot!(withdrawn(&world, "v2", "K2"), @"remove PublisherCandidate from version v2");
+    let world = World::rotated();
+    assert_snapshot!(withdrawn(&world, "v2", "K2"), @"nothing to do");
+    assert_snapshot!(withdrawn(&world, "v1", "K1"), @"nothing to do");
 }
 
 #[test]
