@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kit::stack::Outcome;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::scene::{SECRET, Scene, USER, properties, properties_with};
 
@@ -11,8 +12,14 @@ use crate::scene::{SECRET, Scene, USER, properties, properties_with};
 async fn a_delete_leaves_the_secret_restorable_for_seven_days() {
     let mut scene = Scene::created().await;
     scene.account.by_hand().deny_forced_deletion();
+    let started = Instant::now();
     let outcome = scene.delete().await;
     assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
+    let waited = started.elapsed();
+    assert!(
+        waited < Duration::from_secs(5),
+        "AWS says so outright: {waited:?}"
+    );
     assert!(scene.account.is_pending_deletion(SECRET));
     assert_eq!(scene.active_keys(USER), Vec::<String>::new());
     tokio::time::sleep(Duration::from_secs(7 * 86_400)).await;
