@@ -74,8 +74,9 @@ pub async fn ask<C: Cloud>(run: &Run<'_, C>) -> Confirmation {
     confirm(run, view, Question::Change).await.confirmation
 }
 
-/// Judges a look. Believes "go on" at once. On any other answer, asks again, because CloudFormation's view lags:
-/// until the whole invocation has spent [`VIEW_LAG`] on that or, without an answer, as long as the role may lag.
+/// Judges a look. Believes at once that it may go on, or that the stack has turned back. On any other answer, asks again,
+/// because CloudFormation's view lags, for at most [`VIEW_LAG`] in the whole invocation. Without an answer, asks again
+/// for as long as [`left_to_wait`] says.
 pub async fn confirm<C: Cloud>(
     run: &Run<'_, C>,
     first: StackView,
@@ -143,9 +144,13 @@ fn left_to_wait<C: Cloud>(
 /// Judges one look, in the light of those before it.
 fn judge<C: Cloud>(run: &Run<'_, C>, view: &StackView, question: Question<'_>) -> Confirmation {
     let confirmation = question.judge(view, &run.owner.logical_id);
+    let heard = match question {
+        Question::Change => &run.heard.change,
+        Question::Removal(_) => &run.heard.removal,
+    };
     if let Confirmation::Unanswered(error) = &confirmation {
-        // After a "go on", silence changes nothing.
-        if run.heard.confirmed.get() {
+        // Once CloudFormation has said "go on" to this question, silence changes nothing.
+        if heard.get() {
             warn!(%error, "CloudFormation does not answer; going on as it said before");
             return Confirmation::Confirmed;
         }
@@ -162,7 +167,7 @@ fn judge<C: Cloud>(run: &Run<'_, C>, view: &StackView, question: Question<'_>) -
     if !confirmation.is_confirmed() {
         return confirmation;
     }
-    run.heard.confirmed.set(true);
+    heard.set(true);
     match (question, run.heard.operation.get(), operation_of(view)) {
         (Question::Change, Some(StackOperation::Forward), Some(StackOperation::Rollback)) => {
             Confirmation::TurnedBack

@@ -40,7 +40,7 @@ pub enum Serves {
     AnyStack,
 }
 
-/// What an invocation has made. If its request turns out to be unwanted, exactly this is removed.
+/// What an invocation has made. If CloudFormation does not confirm its request, this is removed, except what is in use.
 #[derive(Debug, Default)]
 pub struct Made {
     /// What existed of the pair before the first step; `None` until it is observed.
@@ -49,6 +49,8 @@ pub struct Made {
     pub user_or_secret: Cell<bool>,
     /// The keys, with the version that each was to be stored in.
     pub keys: RefCell<Vec<(VersionId, AccessKeyId)>>,
+    /// Whether anything else was changed, such as the policy.
+    pub changes: Cell<bool>,
 }
 
 /// What existed of a pair before the first step.
@@ -63,11 +65,14 @@ pub enum Found {
 /// What CloudFormation has said to an invocation.
 #[derive(Debug, Default)]
 pub struct Heard {
-    /// Whether it has said "go on".
-    pub confirmed: Cell<bool>,
+    /// Whether it has said "go on" to the Create or Update.
+    pub change: Cell<bool>,
+    /// Whether it has said "go on" to the removal of a pair. That is another question, and a "go on" to the one says
+    /// nothing about the other.
+    pub removal: Cell<bool>,
     /// Whether the stack went forward or rolled back when it first said "go on".
     pub operation: Cell<Option<StackOperation>>,
-    /// How long the invocation has waited for it to say "go on".
+    /// How long the invocation has asked again after an answer other than "go on".
     pub waited: Cell<Duration>,
 }
 

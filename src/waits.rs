@@ -114,8 +114,8 @@ pub(crate) fn between_looks() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Pauses between rounds of a request: half a minute in all, so that IAM's lists can settle. Jitter separates two runs
-/// that get in each other's way.
+/// Pauses between rounds of a request, between 36 and 71 seconds in all, so that IAM's lists can settle. Jitter separates
+/// two runs that get in each other's way.
 pub(crate) fn between_rounds() -> impl Iterator<Item = Duration> {
     rounds().with_max_times(12).build()
 }
@@ -140,7 +140,7 @@ fn rounds() -> ExponentialBuilder {
 /// The longest pause between two attempts of a proof, which jitter at most doubles.
 const PROOF_PAUSE: Duration = Duration::from_secs(3);
 
-/// How early a proof must stop, or a last pause could make it end too late.
+/// The longest pause with jitter. A proof stops this much earlier, so that its last pause does not use up [`WITHDRAW`].
 pub const LONGEST_PROOF_PAUSE: Duration = PROOF_PAUSE.saturating_mul(2);
 
 /// Pauses between attempts of a proof, until the caller stops.

@@ -96,7 +96,8 @@ fn refuse_wrong_release(goal: &Goal<'_>, observed: &Observed) -> Result<(), Refu
     }
 }
 
-/// Refuses to change anything that does not have our tags.
+/// Refuses to change what belongs neither to this resource nor to a previous stack of its name, and a user that somebody
+/// renamed.
 fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
     let Pair {
         name,
@@ -176,9 +177,8 @@ fn restore(plan: &mut Plan, user_steps: Vec<Step>, pair: &Pair, secret: &Observe
     // The user first: once it carries our tags, a Delete that arrives now recognizes the secret as ours too.
     plan.stages.extend(in_turn(user_steps, Vec::new()));
     let keys = match secret.ownership {
-        // The keys of a previous stack are deleted while its secret is still pending deletion. The restored secret then
-        // holds no key that works, and the next round makes a new one. IAM may list a deleted key for a while, and it
-        // would look alive.
+        // The keys of a previous stack go first. Its secret is restored only once IAM lists none of them, because a
+        // deleted key that is still listed would look alive. A later round then makes a new key.
         Ownership::PreviousStack => all_keys(pair),
         Ownership::Ours | Ownership::Untagged | Ownership::Foreign(_) => Vec::new(),
     };
@@ -285,7 +285,8 @@ fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(),
     Ok(())
 }
 
-/// Moves `AWSCURRENT`, which takes `AWSPREVIOUS` with it; `keeps` gets that back.
+/// Moves `AWSCURRENT`. Secrets Manager then moves `AWSPREVIOUS` to the version that lost it, and `keeps` gets `AWSPREVIOUS`
+/// back.
 pub(super) fn promote(
     from: VersionId,
     to: VersionId,

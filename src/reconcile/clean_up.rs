@@ -12,8 +12,8 @@ use crate::run::Run;
 use crate::settle::{RunError, settle};
 use crate::waits::between_rounds;
 
-/// Removes what an unconfirmed request has left: the `unwanted` pair, and everything that this invocation made and
-/// nobody uses. Returns the reason for the answer.
+/// Removes what an unconfirmed request has left: the `unwanted` pair, the pair if this invocation made the whole of it, and
+/// otherwise the keys that it made and nobody uses. Returns the reason for the answer.
 pub(super) async fn clean_up<C: Cloud>(
     run: &Run<'_, C>,
     confirmation: &Confirmation,
@@ -31,6 +31,8 @@ pub(super) async fn clean_up<C: Cloud>(
         .then_some(&desired.user)
         .filter(|made| unwanted != Some(*made));
     let going: Vec<&UserName> = unwanted.into_iter().chain(made).collect();
+    // What was changed of a pair that goes now goes with it.
+    let changes = run.made.changes.get() && !going.contains(&&desired.user);
     let mut left = Ok(());
     for name in &going {
         left = left.and(remove(run, name, desired.recovery).await);
@@ -39,19 +41,20 @@ pub(super) async fn clean_up<C: Cloud>(
     if keys && !going.contains(&&desired.user) {
         left = left.and(withdraw_keys(run, &desired.user).await);
     }
+    let removed = match left {
+        Ok(()) if unwanted.is_some() => "; what was left of it was removed".to_owned(),
+        Ok(()) if made.is_some() || keys => "; what this request had made was removed".to_owned(),
+        Ok(()) if changes => String::new(),
+        Ok(()) => "; nothing was changed".to_owned(),
+        Err(error) => format!("; what was left could not be removed: {error}"),
+    };
+    let stays = if changes {
+        "; what it had changed stays until the next update or rollback"
+    } else {
+        ""
+    };
     let sentence = confirmation.sentence(&run.owner.logical_id);
-    match left {
-        Ok(()) if unwanted.is_some() => {
-            format!("{sentence}; what was left of it was removed")
-        }
-        Ok(()) if made.is_some() || keys => {
-            format!("{sentence}; what this request had made was removed")
-        }
-        Ok(()) => format!("{sentence}; nothing was changed"),
-        Err(error) => {
-            format!("{sentence}; what this request had made could not be removed: {error}")
-        }
-    }
+    format!("{sentence}{removed}{stays}")
 }
 
 /// Removes the keys that this invocation made and nobody uses.

@@ -5,8 +5,10 @@ use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kit::account::{BOUNDARY, Owner};
+use kit::faults::{Fault, Faulty};
 use kit::function::invoke;
 use kit::stack::{Answer, Outcome};
+use publisher_s3_access::cloud::ErrorKind;
 use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::handle;
 use publisher_s3_access::reply::{PutError, Sink};
@@ -108,6 +110,25 @@ async fn during_an_update_a_forged_update_cannot_remove_the_pair_in_use_as_the_p
     let replaced = properties_with(json!({"UserName": OTHER_USER}));
     let answer = forge(&mut scene, "Update", Some(OTHER_SECRET), &replaced).await;
     assert!(!answer.succeeded());
+    scene.account.assert_gone(OTHER_USER);
+    scene.assert_works(USER, "reads");
+}
+
+/// That CloudFormation has said "go on" to the Update does not confirm a removal.
+#[tokio::test(start_paused = true)]
+async fn during_an_update_a_forged_update_removes_no_pair_while_cloudformation_is_silent() {
+    let mut scene = at(UPDATING).await;
+    let replaced = properties_with(json!({"UserName": OTHER_USER}));
+    let event = scene
+        .stack
+        .request("Update", Some(OTHER_SECRET), &replaced, Some(&properties()));
+    let throttled = Fault::Refuse(ErrorKind::Throttled);
+    let process = Faulty::with_named_after(scene.stack.cloud(), "stack_resource", 3, throttled);
+    let answer = invoke(&scene.account, &process, &event).await;
+    let answer = answer.map(Answer).expect("it lives");
+    assert!(!answer.succeeded());
+    let reason = answer.reason();
+    assert!(reason.contains("did not say whether it waits"), "{reason}");
     scene.account.assert_gone(OTHER_USER);
     scene.assert_works(USER, "reads");
 }

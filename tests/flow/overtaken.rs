@@ -1,11 +1,12 @@
-//! A Create or Update that CloudFormation stops waiting for while it is at work: what it has made goes, what was there
-//! stays, and its answer says which.
+//! A request that CloudFormation stops waiting for while it is at work, or that it cannot be asked about: what the request
+//! has made goes, what was there stays, and its answer says which.
 
 use std::time::Duration;
 
-use kit::faults::Faulty;
-use kit::function::invoke;
+use kit::faults::{Fault, Faulty};
+use kit::function::{invoke, invoke_with};
 use kit::stack::Answer;
+use publisher_s3_access::cloud::ErrorKind;
 use publisher_s3_access::secret::Label;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -13,6 +14,9 @@ use tokio::time::timeout;
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 
 const MADE_AND_REMOVED: &str = "what this request had made was removed";
+/// The stack has begun to roll back.
+const BACK: (&str, &str) = ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+const CHANGES_STAY: &str = "what it had changed stays until the next update or rollback";
 
 /// An Update of a created stack to these properties.
 fn update(scene: &mut Scene, changes: Value) -> Value {
@@ -23,8 +27,8 @@ fn update(scene: &mut Scene, changes: Value) -> Value {
         .request("Update", Some(SECRET), &changed, Some(&properties()))
 }
 
-/// Sends the event. Once the first call of this name has been made, CloudFormation shows the stack and the resource in
-/// these states.
+/// Sends the event. When the first call of this name has begun, and before it takes effect, CloudFormation shows the stack
+/// and the resource in these states.
 async fn overtaken(
     scene: &Scene,
     event: &Value,
@@ -36,7 +40,7 @@ async fn overtaken(
     assert!(process.until_held(run.as_mut()).await.is_none());
     let (stack, resource) = shown;
     scene.stack.set(stack, resource);
-    // What stands beside the held call ends before it.
+    // The calls beside the held one have time to end.
     assert!(timeout(Duration::from_secs(1), run.as_mut()).await.is_err());
     process.release();
     let answer = run.await.map(Answer).expect("it lives");
@@ -57,12 +61,28 @@ fn assert_as_created(scene: &Scene) {
 async fn an_update_whose_stack_turns_back_withdraws_the_key_that_it_made() {
     let mut scene = Scene::created().await;
     let event = update(&mut scene, json!({"KeySerial": 2}));
-    let back = ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS");
-    let answer = overtaken(&scene, &event, "store_version", back).await;
+    let answer = overtaken(&scene, &event, "store_version", BACK).await;
     let reason = answer.reason();
     assert!(reason.contains("begun to roll back"), "{reason}");
     assert!(reason.contains(MADE_AND_REMOVED), "{reason}");
+    assert!(!reason.contains(CHANGES_STAY), "{reason}");
     assert_as_created(&scene);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_whose_stack_turns_back_says_that_its_other_changes_stay() {
+    let changes = json!({"KeySerial": 2, "Buckets": ["reads", "others"], "PolicyName": "Renamed"});
+    for (held, makes_a_key) in [("put_policy", false), ("store_version", true)] {
+        let mut scene = Scene::created().await;
+        let event = update(&mut scene, changes.clone());
+        let answer = overtaken(&scene, &event, held, BACK).await;
+        let reason = answer.reason();
+        assert_eq!(reason.contains(MADE_AND_REMOVED), makes_a_key, "{reason}");
+        assert!(reason.contains(CHANGES_STAY), "{reason}");
+        let policies = scene.account.policies(USER);
+        assert!(policies.values().any(|policy| policy.contains("others")));
+        assert_as_created(&scene);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,8 +115,7 @@ async fn an_update_that_made_nothing_says_that_nothing_was_changed() {
 async fn a_replacement_whose_stack_turns_back_removes_the_new_pair_and_keeps_the_old_one() {
     let mut scene = Scene::created().await;
     let event = update(&mut scene, json!({"UserName": OTHER_USER}));
-    let back = ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS");
-    let answer = overtaken(&scene, &event, "store_version", back).await;
+    let answer = overtaken(&scene, &event, "store_version", BACK).await;
     let reason = answer.reason();
     assert!(reason.contains(MADE_AND_REMOVED), "{reason}");
     scene.account.assert_gone(OTHER_USER);
@@ -132,4 +151,41 @@ async fn a_create_of_a_retained_resource_removes_the_pair_that_it_made() {
     assert!(reason.contains("does not wait"), "{reason}");
     assert!(reason.contains(MADE_AND_REMOVED), "{reason}");
     scene.assert_nothing_left();
+}
+
+/// A role of somebody's own template may lack the permission to ask. This template's role has it.
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_may_not_ask_goes_on_only_where_the_function_serves_any_stack() {
+    let denied = ErrorKind::Denied;
+    for (kind, serves_one, removes) in [
+        (denied, true, false),
+        (denied, false, true),
+        (ErrorKind::Throttled, false, false),
+    ] {
+        let mut scene = Scene::created().await;
+        scene.stack.set("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS");
+        let event = scene
+            .stack
+            .request("Delete", Some(SECRET), &properties(), None);
+        let process = Faulty::with_named_after(
+            scene.stack.cloud(),
+            "stack_resource",
+            0,
+            Fault::Refuse(kind),
+        );
+        let stack = scene.owner().stack_id.clone();
+        let variables = if serves_one {
+            vec![("STACK_ID", stack.as_str())]
+        } else {
+            Vec::new()
+        };
+        let answer = invoke_with(&scene.account, &process, &event, &variables).await;
+        let answer = answer.map(Answer).expect("it lives");
+        assert_eq!(answer.succeeded(), removes, "{kind:?}: {}", answer.reason());
+        if removes {
+            scene.assert_nothing_left();
+        } else {
+            scene.assert_works(USER, "reads");
+        }
+    }
 }

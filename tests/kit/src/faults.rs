@@ -61,8 +61,7 @@ pub struct Faulty<C> {
 #[derive(Default)]
 struct Script {
     faults: BTreeMap<usize, Fault>,
-    /// The fault that the next calls with a name meet, and how many calls.
-    named: Option<(&'static str, usize, Fault)>,
+    named: Option<Named>,
     outage: Option<(usize, ErrorKind)>,
     /// Every call, with the moment it began.
     calls: Vec<(&'static str, Instant)>,
@@ -71,6 +70,16 @@ struct Script {
     struck: Vec<(usize, Fault)>,
     process: Process,
     hold: Hold,
+}
+
+/// A fault that calls of one name meet.
+struct Named {
+    name: &'static str,
+    /// How many calls of this name go well first.
+    spared: usize,
+    /// How many meet the fault then.
+    times: usize,
+    fault: Fault,
 }
 
 /// Whether the process is still there.
@@ -137,7 +146,24 @@ impl<C> Faulty<C> {
     /// A process whose first `times` calls with this name meet this fault.
     pub fn with_named(inner: C, name: &'static str, times: usize, fault: Fault) -> Self {
         let faulty = Self::new(inner);
-        faulty.script().named = Some((name, times, fault));
+        faulty.script().named = Some(Named {
+            name,
+            spared: 0,
+            times,
+            fault,
+        });
+        faulty
+    }
+
+    /// A process whose calls with this name all meet this fault, except the first `spared` ones.
+    pub fn with_named_after(inner: C, name: &'static str, spared: usize, fault: Fault) -> Self {
+        let faulty = Self::new(inner);
+        faulty.script().named = Some(Named {
+            name,
+            spared,
+            times: usize::MAX,
+            fault,
+        });
         faulty
     }
 
@@ -239,12 +265,14 @@ impl<C> Faulty<C> {
             .outage
             .filter(|(from, _)| k >= *from)
             .map(|(_, kind)| Fault::Refuse(kind));
-        let named = script.named.as_mut().and_then(|(at, times, fault)| {
-            let strikes = *at == name && *times > 0;
-            strikes.then(|| {
-                *times -= 1;
-                *fault
-            })
+        let named = script.named.as_mut().filter(|named| named.name == name);
+        let named = named.and_then(|named| {
+            if named.spared > 0 {
+                named.spared -= 1;
+                return None;
+            }
+            named.times = named.times.checked_sub(1)?;
+            Some(named.fault)
         });
         let fault = script.faults.get(&k).copied().or(named).or(outage);
         script.struck.extend(fault.map(|fault| (k, fault)));
