@@ -192,8 +192,9 @@ async fn a_delete_that_may_not_ask_goes_on_only_where_the_function_serves_any_st
 
 /// A new role may not ask yet. That is no reason to believe the event.
 #[tokio::test(start_paused = true)]
-async fn a_delete_of_a_stack_at_rest_is_refused_even_if_the_role_may_not_ask_at_first() {
+async fn a_delete_of_a_pair_in_use_is_refused_even_if_the_role_may_not_ask_at_first() {
     let mut scene = Scene::created().await;
+    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
     let event = scene
         .stack
         .request("Delete", Some(SECRET), &properties(), None);
@@ -201,6 +202,7 @@ async fn a_delete_of_a_stack_at_rest_is_refused_even_if_the_role_may_not_ask_at_
     let process = Faulty::with_named(scene.stack.cloud(), "stack_resource", 2, denied);
     let answer = invoke(&scene.account, &process, &event).await;
     let answer = answer.map(Answer).expect("it lives");
-    assert!(answer.reason().contains("at rest"), "{}", answer.reason());
+    assert!(!answer.succeeded());
+    assert!(answer.reason().contains("is in use"), "{}", answer.reason());
     scene.assert_works(USER, "reads");
 }
