@@ -16,7 +16,7 @@ use crate::observe::{self, Observed, buckets_to_find};
 use crate::outcome::{Failure, Outcome, Success};
 use crate::plan::{self, Access, Change, End, Goal, Plan, letter_case_change};
 use crate::properties::{Desired, Previous};
-use crate::run::{Found, Run};
+use crate::run::Run;
 use crate::settings::Settings;
 use crate::settle::{Applied, RunError, settle};
 use crate::waits::between_rounds;
@@ -99,7 +99,7 @@ async fn update<C: Cloud>(
             let reason = clean_up(run, &confirmation, named.as_ref(), desired).await;
             return Err(failure(reason));
         }
-        Err(error) if replacement && run.made.found.get() == Some(Found::Nothing) => {
+        Err(error) if replacement && run.made.the_pair() => {
             return Err(withdraw_replacement(run, &desired.user, &error, failure).await);
         }
         Err(error) => return Err(failure(error.to_string())),
@@ -142,13 +142,16 @@ async fn delete<C: Cloud>(
     };
     match remove_confirmed(run, user, recovery).await {
         Ok(()) => Ok(Success { id, attributes }),
-        Err(RunError::Unconfirmed(confirmation)) => Err(Failure {
-            id,
-            reason: format!(
-                "{}; nothing was removed",
-                confirmation.sentence(&run.owner.logical_id)
-            ),
-        }),
+        Err(RunError::Unconfirmed(confirmation)) => {
+            let removed = if run.made.changes.get() {
+                "; what was removed before stays removed"
+            } else {
+                "; nothing was removed"
+            };
+            let sentence = confirmation.sentence(&run.owner.logical_id);
+            let reason = format!("{sentence}{removed}");
+            Err(Failure { id, reason })
+        }
         Err(error) => Err(Failure {
             id,
             reason: error.to_string(),

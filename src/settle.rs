@@ -235,13 +235,12 @@ impl<C: Cloud> Execution<'_, C> {
         let seconds = started.elapsed().as_secs_f64();
         match &ended {
             Ok(Effect::Again(why)) => info!(%step, seconds, why, "step put off"),
-            Ok(effect) => {
-                if !matches!(effect, Effect::Key(_)) && step.changes_something() {
-                    self.run.made.changes.set(true);
-                }
-                info!(%step, seconds, "step done");
-            }
+            Ok(_) => info!(%step, seconds, "step done"),
             Err(error) => warn!(%step, seconds, %error, "step failed"),
+        }
+        // A step that is put off may have taken effect.
+        if step.changes_something() && !matches!(ended, Ok(Effect::Key(_)) | Err(_)) {
+            self.run.made.changes.set(true);
         }
         ended
     }

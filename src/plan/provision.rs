@@ -237,13 +237,13 @@ fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(),
             keeps,
             room,
         } => {
-            if !room.is_empty() {
-                plan.stages.push(room);
-            }
-            // Asking needs no other step, so it joins the last stage before the key.
+            // Asking needs no other step, so it joins the last stage before the key, or before a key is deleted for it.
             match plan.stages.last_mut() {
                 Some(stage) => stage.push(Step::AskCloudFormation),
                 None => plan.stages.push(vec![Step::AskCloudFormation]),
+            }
+            if !room.is_empty() {
+                plan.stages.push(room);
             }
             plan.stages.push(vec![Step::MakeKey(new.clone())]);
             // A proof only reads, so it can begin beside the question whether it is still wanted.

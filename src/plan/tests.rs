@@ -57,7 +57,7 @@ fn a_raised_serial_makes_a_candidate_and_keeps_the_current_key() {
 fn a_second_rotation_deletes_the_previous_key() {
     let mut world = World::rotated();
     world.new["KeySerial"] = json!("3");
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K1` and ask CloudFormation; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then remove PublisherCandidate from version ab5c7a05");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then delete key `AKIA00000000000000K1`; then make a key for serial 3 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then remove PublisherCandidate from version ab5c7a05");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_key_that_somebody_deactivated_is_replaced_and_never_activated() {
 fn a_key_that_somebody_deactivated_goes_before_the_previous_one_when_both_slots_are_taken() {
     let mut world = World::rotated();
     world.user().keys[1].status = KeyStatus::Inactive;
-    assert_snapshot!(world.plan(), @"delete key `AKIA00000000000000K2` and ask CloudFormation; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then move AWSPREVIOUS from version v2 to v1; then remove PublisherCandidate from version ab5c7a05");
+    assert_snapshot!(world.plan(), @"ask CloudFormation; then delete key `AKIA00000000000000K2`; then make a key for serial 2 and store it as PublisherCandidate in version ab5c7a05; then check that the stored key exists and ask CloudFormation and prove the new key on every bucket; then move AWSCURRENT from version v2 to ab5c7a05; then move AWSPREVIOUS from version v2 to v1; then remove PublisherCandidate from version ab5c7a05");
 }
 
 #[test]
@@ -666,7 +666,7 @@ fn a_withdrawal_ends_the_key_that_was_made_and_no_key_that_is_or_was_in_use() {
     world.user().keys.retain(|key| key.id == id("K2"));
     assert_snapshot!(withdrawn(&world, "v2", "K2"), @"delete key `AKIA00000000000000K2`; then remove PublisherCandidate from version v2");
     world.user().keys.clear();
-    assert_snapshot!(withdrawn(&world, "v2", "K2"), @"remove PublisherCandidate from version v2");
+    assert_snapshot!(withdrawn(&world, "v2", "K2"), @"delete key `AKIA00000000000000K2`; then remove PublisherCandidate from version v2");
     let world = World::rotated();
     assert_snapshot!(withdrawn(&world, "v2", "K2"), @"nothing to do");
     assert_snapshot!(withdrawn(&world, "v1", "K1"), @"nothing to do");

@@ -8,10 +8,6 @@ use crate::secret::{AccessKeyId, Label};
 /// Plans to remove each of these keys, and then the candidate label of the version that it was to be stored in. A key
 /// that is in use, or was, stays.
 pub fn withdrawal(pair: &Pair, keys: &[(VersionId, AccessKeyId)]) -> Plan {
-    let listed = |id: &AccessKeyId| {
-        let mut listed = pair.user.iter().flat_map(|user| &user.keys);
-        listed.any(|key| key.id == *id)
-    };
     let holds = |version: &VersionId, label: Label| {
         let secret = pair.secret.as_ref();
         secret.and_then(|secret| secret.labelled(label)) == Some(version)
@@ -21,9 +17,8 @@ pub fn withdrawal(pair: &Pair, keys: &[(VersionId, AccessKeyId)]) -> Plan {
         if holds(version, Label::Current) || holds(version, Label::Previous) {
             continue;
         }
-        if listed(key) {
-            steps.push(Step::DeleteKey(key.clone()));
-        }
+        // Listed or not: IAM's list shows a new key late.
+        steps.push(Step::DeleteKey(key.clone()));
         if holds(version, Label::Candidate) {
             steps.push(Step::DropLabel {
                 label: Label::Candidate,

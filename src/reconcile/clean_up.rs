@@ -1,6 +1,6 @@
 //! How a Create or Update that fails removes what it made.
 
-use super::remove;
+use super::{remove, remove_confirmed};
 use crate::cloud::Cloud;
 use crate::confirm::Confirmation;
 use crate::names::{RecoveryWindow, UserName};
@@ -37,9 +37,10 @@ pub(super) async fn clean_up<C: Cloud>(
     for name in &going {
         left = left.and(remove(run, name, desired.recovery).await);
     }
-    let keys = !run.made.keys.borrow().is_empty();
-    if keys && !going.contains(&&desired.user) {
-        left = left.and(withdraw_keys(run, &desired.user).await);
+    let mut keys = false;
+    if !run.made.keys.borrow().is_empty() && !going.contains(&&desired.user) {
+        let withdrawn = withdraw_keys(run, &desired.user).await;
+        left = left.and(withdrawn.map(|found| keys = found));
     }
     let removed = match left {
         Ok(()) if unwanted.is_some() => "; what was left of it was removed".to_owned(),
@@ -57,29 +58,36 @@ pub(super) async fn clean_up<C: Cloud>(
     format!("{sentence}{removed}{stays}")
 }
 
-/// Removes the keys that this invocation made and nobody uses.
-async fn withdraw_keys<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<(), RunError> {
-    let withdrawn = settle(
+/// Removes the keys that this invocation made and nobody uses. Says whether there were any.
+async fn withdraw_keys<C: Cloud>(run: &Run<'_, C>, name: &UserName) -> Result<bool, RunError> {
+    let mut found = false;
+    settle(
         run,
         between_rounds(),
         async || {
             let pair = observe::pair(run, name).await?;
             Ok(Observed::unasked(run, pair))
         },
-        |observed| Ok(plan::withdrawal(&observed.pair, &run.made.keys.borrow())),
-    );
-    withdrawn.await.map(|_| ())
+        |observed| {
+            let plan = plan::withdrawal(&observed.pair, &run.made.keys.borrow());
+            found |= !plan.changes_nothing();
+            Ok(plan)
+        },
+    )
+    .await?;
+    Ok(found)
 }
 
-/// Removes the new half of a failed replacement. If that fails too, the answer names the new half, because
-/// CloudFormation deletes what the answer names.
+/// Removes the new half of a failed replacement, unless CloudFormation names it by now, because another run of the same
+/// request has made it work. If that fails too, the answer names the new half, because CloudFormation deletes what the
+/// answer names.
 pub(super) async fn withdraw_replacement<C: Cloud>(
     run: &Run<'_, C>,
     user: &UserName,
     error: &RunError,
     failure: impl Fn(String) -> Failure,
 ) -> Failure {
-    match remove(run, user, RecoveryWindow::None).await {
+    match remove_confirmed(run, user, RecoveryWindow::None).await {
         Ok(()) => failure(error.to_string()),
         Err(left) => Failure {
             id: user.secret_name().to_string(),

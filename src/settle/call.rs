@@ -10,7 +10,7 @@ use crate::cloud::{
     Cloud, CloudError, CreatedKey, Creation, ErrorKind, NewSecret, NewUser, PutVersion, SecretArn,
     VersionId,
 };
-use crate::confirm::{Confirmation, ask};
+use crate::confirm::{Confirmation, Question, ask, look};
 use crate::plan::{KeyUnderTest, NewKey, Step};
 use crate::secret::{AccessKeyId, Label, StoredKey};
 use crate::waits::{IAM_LAG, KEY_BUDGET, while_iam_lags};
@@ -118,11 +118,9 @@ impl<C: Cloud> Execution<'_, C> {
     }
 
     async fn create_user(&self, new: &NewUser) -> Result<Effect, CallError> {
-        Ok(match self.run.cloud.create_user(new).await? {
-            Creation::Created(user) => {
-                self.run.made.user_or_secret.set(true);
-                Effect::User(user.arn)
-            }
+        let created = self.run.cloud.create_user(new).await;
+        Ok(match self.note_creation(created)? {
+            Creation::Created(user) => Effect::User(user.arn),
             Creation::AlreadyExists => {
                 Effect::Again(format!("user `{}` has just appeared", new.name))
             }
@@ -130,15 +128,29 @@ impl<C: Cloud> Execution<'_, C> {
     }
 
     async fn create_secret(&self, new: &NewSecret) -> Result<Effect, CallError> {
-        Ok(match self.run.cloud.create_secret(new).await? {
-            Creation::Created(arn) => {
-                self.run.made.user_or_secret.set(true);
-                Effect::Secret(arn)
-            }
+        let created = self.run.cloud.create_secret(new).await;
+        Ok(match self.note_creation(created)? {
+            Creation::Created(arn) => Effect::Secret(arn),
             Creation::AlreadyExists => {
                 Effect::Again(format!("secret `{}` has just appeared", new.name))
             }
         })
+    }
+
+    /// Notes that a user or secret was made, or may have been made without an answer.
+    fn note_creation<T>(
+        &self,
+        created: Result<Creation<T>, CloudError>,
+    ) -> Result<Creation<T>, CloudError> {
+        let made = match &created {
+            Ok(Creation::Created(_)) => true,
+            Ok(Creation::AlreadyExists) => false,
+            Err(error) => error.kind == ErrorKind::Indeterminate,
+        };
+        if made {
+            self.run.made.user_or_secret.set(true);
+        }
+        created
     }
 
     /// Deletes the secret at once. If a policy of the organization forbids that
@@ -288,7 +300,8 @@ impl<C: Cloud> Execution<'_, C> {
     }
 
     /// Removes a key that failed its proof, and its candidate label. `AWSCURRENT` cannot be removed, so after a Create
-    /// it names a dead key until the Delete that follows removes the secret.
+    /// it names a dead key until the Delete that follows removes the secret. A key that another run of the same request
+    /// has taken into use meanwhile stays.
     pub(super) async fn withdraw(&self, key_under_test: &KeyUnderTest) {
         let (key, candidate) = match (key_under_test, &self.made) {
             (KeyUnderTest::Made(new), Some(made)) => (
@@ -299,6 +312,14 @@ impl<C: Cloud> Execution<'_, C> {
             (KeyUnderTest::Made(_), None)
             | (KeyUnderTest::Pending(_) | KeyUnderTest::Current(_), _) => return,
         };
+        let in_use = match candidate {
+            Some(version) => self.was_promoted(version).await,
+            None => self.was_answered().await,
+        };
+        if in_use {
+            warn!(key = %key.id, "the key failed its proof, but another run has taken it into use: it stays");
+            return;
+        }
         self.discard(key).await;
         if let (Some(version), Some(secret)) = (candidate, &self.secret)
             && let Err(error) = self
@@ -309,6 +330,30 @@ impl<C: Cloud> Execution<'_, C> {
         {
             error!(%error, "could not remove the candidate's label; the next event will");
         }
+    }
+
+    /// Whether a candidate is in use by now, or was. Without an answer, it counts as in use: its label keeps it, and the
+    /// next event clears it.
+    async fn was_promoted(&self, version: &VersionId) -> bool {
+        match self.run.cloud.find_secret(&self.name.secret_name()).await {
+            Ok(Some(secret)) => secret.labels.get(version).is_some_and(|labels| {
+                [Label::Current, Label::Previous]
+                    .iter()
+                    .any(|label| labels.contains(label.as_str()))
+            }),
+            Ok(None) => false,
+            Err(error) => {
+                error!(%error, "could not see whether the new key is in use; the next event will delete it if it is not");
+                true
+            }
+        }
+    }
+
+    /// Whether CloudFormation has the answer of another run of this request.
+    async fn was_answered(&self) -> bool {
+        let view = look(self.run).await;
+        let said = Question::Change.judge(&view, &self.run.owner.logical_id);
+        matches!(said, Confirmation::Answered(_))
     }
 
     /// The secret, observed or made by an earlier step.

@@ -142,6 +142,18 @@ async fn during_an_update_a_forged_delete_removes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn during_a_replacement_a_forged_delete_removes_the_new_pair() {
+    let mut scene = at(UPDATING).await;
+    let replaced = properties_with(json!({"UserName": OTHER_USER}));
+    let answer = forge(&mut scene, "Update", Some(SECRET), &replaced).await;
+    assert_eq!(answer.physical_id(), OTHER_SECRET);
+    let answer = forge(&mut scene, "Delete", Some(OTHER_SECRET), &replaced).await;
+    assert!(answer.succeeded(), "{}", answer.reason());
+    scene.account.assert_gone(OTHER_USER);
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
 async fn during_a_deletion_every_forged_event_finishes_it_and_makes_nothing() {
     for kind in ["Create", "Update", "Delete"] {
         let mut scene = at(("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS")).await;
@@ -153,8 +165,16 @@ async fn during_a_deletion_every_forged_event_finishes_it_and_makes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_failed_create_a_forged_event_removes_the_pair_that_cloudformation_removes_next() {
-    for kind in ["Create", "Update", "Delete"] {
-        let mut scene = at(("ROLLBACK_IN_PROGRESS", "CREATE_FAILED")).await;
+    let creating = ("ROLLBACK_IN_PROGRESS", "CREATE_FAILED");
+    let at_rest = ("DELETE_FAILED", "DELETE_FAILED");
+    for (state, kind) in [
+        (creating, "Create"),
+        (creating, "Update"),
+        (creating, "Delete"),
+        (at_rest, "Create"),
+        (at_rest, "Update"),
+    ] {
+        let mut scene = at(state).await;
         let id = (kind != "Create").then_some(SECRET);
         forge(&mut scene, kind, id, &properties()).await;
         scene.assert_nothing_left();

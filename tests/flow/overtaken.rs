@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use kit::account::Lags;
+use kit::account::s3::BucketPolicy;
 use kit::faults::{Fault, Faulty};
 use kit::function::{invoke, invoke_with};
-use kit::stack::Answer;
+use kit::stack::{Answer, Outcome};
 use publisher_s3_access::cloud::ErrorKind;
 use publisher_s3_access::secret::Label;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 
@@ -205,4 +207,101 @@ async fn a_delete_of_a_pair_in_use_is_refused_even_if_the_role_may_not_ask_at_fi
     assert!(!answer.succeeded());
     assert!(answer.reason().contains("is in use"), "{}", answer.reason());
     scene.assert_works(USER, "reads");
+}
+
+/// One run of an event with this bucket that the key cannot read, stopped at its proof; `meanwhile` runs; then the proof
+/// fails.
+async fn fails_after(scene: &mut Scene, event: &Value, meanwhile: impl AsyncFnOnce(&mut Scene)) {
+    scene
+        .account
+        .bucket_policy("others", BucketPolicy::DeniesList);
+    let account = scene.account.clone();
+    let process = Faulty::holding_first(scene.stack.cloud(), "list_objects");
+    let mut run = Box::pin(invoke(&account, &process, event));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    // The calls beside the proof have time to end.
+    assert!(timeout(Duration::from_secs(1), run.as_mut()).await.is_err());
+    meanwhile(scene).await;
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    assert!(!answer.succeeded());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_proof_ends_no_candidate_that_another_run_has_taken_into_use() {
+    let mut scene = Scene::created().await;
+    let event = update(
+        &mut scene,
+        json!({"KeySerial": 2, "Buckets": ["reads", "others"]}),
+    );
+    fails_after(&mut scene, &event, async |scene| {
+        let outcome = scene.update(properties_with(json!({"KeySerial": 2}))).await;
+        assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
+    })
+    .await;
+    let current = scene.account.current_key(SECRET).expect("a key");
+    assert_ne!(Some(&current), scene.first_key().as_ref());
+    assert!(scene.active_keys(USER).contains(&current));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_proof_ends_no_first_key_that_another_run_has_taken_into_use() {
+    let mut scene = Scene::new().await;
+    let denied = properties_with(json!({"Buckets": ["reads", "others"]}));
+    let event = scene.stack.begin_create(&denied);
+    fails_after(&mut scene, &event, async |scene| {
+        let outcome = scene.create(properties()).await;
+        assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
+    })
+    .await;
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_replacement_removes_no_pair_that_another_run_has_taken_into_use() {
+    let mut scene = Scene::created().await;
+    let event = update(
+        &mut scene,
+        json!({"UserName": OTHER_USER, "Buckets": ["reads", "others"]}),
+    );
+    fails_after(&mut scene, &event, async |scene| {
+        let replaced = properties_with(json!({"UserName": OTHER_USER}));
+        let outcome = scene.update(replaced).await;
+        assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
+    })
+    .await;
+    scene.account.assert_gone(USER);
+    scene.assert_works(OTHER_USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_withdrawn_key_goes_though_iam_does_not_list_it_yet() {
+    let mut scene = Scene::created().await;
+    sleep(Duration::from_secs(60)).await;
+    scene.account.lag(Lags {
+        key_list: Duration::from_secs(10),
+        ..Lags::default()
+    });
+    let event = update(&mut scene, json!({"KeySerial": 2}));
+    overtaken(&scene, &event, "store_version", BACK).await;
+    sleep(Duration::from_secs(60)).await;
+    assert_as_created(&scene);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_whose_stack_turns_back_has_ended_no_key_to_make_room() {
+    let mut scene = Scene::rotated().await;
+    let keys = scene.active_keys(USER);
+    assert_eq!(keys.len(), 2);
+    let event = update(
+        &mut scene,
+        json!({"KeySerial": 3, "Buckets": ["reads", "others"], "PolicyName": "Renamed"}),
+    );
+    let answer = overtaken(&scene, &event, "put_policy", BACK).await;
+    assert!(
+        answer.reason().contains(CHANGES_STAY),
+        "{}",
+        answer.reason()
+    );
+    assert_eq!(scene.active_keys(USER), keys);
 }
