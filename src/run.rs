@@ -45,7 +45,7 @@ pub enum Serves {
 pub struct Made {
     /// What existed of the pair before the first step; `None` until it is observed.
     pub found: Cell<Option<Found>>,
-    /// Whether the user or the secret was made.
+    /// Whether the user or the secret was made, or may have been, because the answer was lost.
     pub user_or_secret: Cell<bool>,
     /// The keys, with the version that each was to be stored in.
     pub keys: RefCell<Vec<(VersionId, AccessKeyId)>>,

@@ -2,7 +2,7 @@
 
 use super::goal::{Change, Goal};
 use super::keys::{KeyDecision, KeyPlan, keys};
-use super::refusals::refuse_stripped_tags;
+use super::refusals::{refuse_renamed, refuse_stripped_tags};
 use super::resources::{secret_steps, user_steps};
 use super::{Access, End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step, Target};
 use crate::buckets::BucketUri;
@@ -103,14 +103,9 @@ fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
         name,
         user,
         secret,
-        renamed_to,
+        renamed_to: _,
     } = pair;
-    if let Some(renamed) = renamed_to {
-        return Err(Refusal::UserRenamed {
-            name: name.clone(),
-            renamed: renamed.clone(),
-        });
-    }
+    refuse_renamed(pair)?;
     if let Some(user) = user {
         if user.user.name != name.as_str() {
             return Err(Refusal::LetterCaseTaken {

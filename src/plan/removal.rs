@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::refusals::refuse_stripped_tags;
+use super::refusals::{refuse_renamed, refuse_stripped_tags};
 use super::{Access, End, Plan, Refusal, Step};
 use crate::cloud::{Attachment, AttachmentKind, Secret, SecretState};
 use crate::names::{RecoveryWindow, UserName};
@@ -27,14 +27,9 @@ pub fn removal(
         name,
         user,
         secret,
-        renamed_to,
+        renamed_to: _,
     } = pair;
-    if let Some(renamed) = renamed_to {
-        return Err(Refusal::UserRenamed {
-            name: name.clone(),
-            renamed: renamed.clone(),
-        });
-    }
+    refuse_renamed(pair)?;
     let user = spelt_so(name, user.as_ref(), secret.as_ref())?;
     if let (Some(user), Some(secret)) = (user, secret) {
         refuse_stripped_tags(owner, name, user, secret)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
@@ -225,7 +225,7 @@ async fn no_key_is_begun_when_there_is_too_little_time_to_store_it() {
     let mut scene = Scene::created().await;
     let keys = scene.account.keys(USER);
     let process = Faulty::holding_first(scene.stack.cloud(), "stack_resource");
-    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let event = scene.begin_update(json!({"KeySerial": 2}));
     let mut run = Box::pin(invoke(&scene.account, &process, &event));
     assert!(process.until_held(run.as_mut()).await.is_none());
     sleep(TIMEOUT - seconds(70)).await;
@@ -249,7 +249,7 @@ async fn a_proof_leaves_ten_seconds_to_remove_its_key() {
         key: seconds(1000),
         ..Lags::default()
     });
-    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let event = scene.begin_update(json!({"KeySerial": 2}));
     let process = Faulty::holding_first(scene.stack.cloud(), "stack_resource");
     let started = Instant::now();
     let mut run = Box::pin(invoke(&scene.account, &process, &event));
@@ -289,13 +289,4 @@ async fn no_failure_is_answered_while_another_call_is_under_way() {
         answer.reason()
     );
     assert!(scene.account.secret_tags(SECRET).is_some());
-}
-
-/// The Update event that changes these properties.
-fn update(scene: &mut Scene, changes: Value) -> Value {
-    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
-    let changed = properties_with(changes);
-    scene
-        .stack
-        .request("Update", Some(SECRET), &changed, Some(&properties()))
 }

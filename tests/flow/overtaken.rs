@@ -20,15 +20,6 @@ const MADE_AND_REMOVED: &str = "what this request had made was removed";
 const BACK: (&str, &str) = ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS");
 const CHANGES_STAY: &str = "what it had changed stays until the next update or rollback";
 
-/// An Update of a created stack to these properties.
-fn update(scene: &mut Scene, changes: Value) -> Value {
-    scene.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
-    let changed = properties_with(changes);
-    scene
-        .stack
-        .request("Update", Some(SECRET), &changed, Some(&properties()))
-}
-
 /// Sends the event. When the first call of this name has begun, and before it takes effect, CloudFormation shows the stack
 /// and the resource in these states.
 async fn overtaken(
@@ -62,7 +53,7 @@ fn assert_as_created(scene: &Scene) {
 #[tokio::test(start_paused = true)]
 async fn an_update_whose_stack_turns_back_withdraws_the_key_that_it_made() {
     let mut scene = Scene::created().await;
-    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let event = scene.begin_update(json!({"KeySerial": 2}));
     let answer = overtaken(&scene, &event, "store_version", BACK).await;
     let reason = answer.reason();
     assert!(reason.contains("begun to roll back"), "{reason}");
@@ -76,7 +67,7 @@ async fn an_update_whose_stack_turns_back_says_that_its_other_changes_stay() {
     let changes = json!({"KeySerial": 2, "Buckets": ["reads", "others"], "PolicyName": "Renamed"});
     for (held, makes_a_key) in [("put_policy", false), ("store_version", true)] {
         let mut scene = Scene::created().await;
-        let event = update(&mut scene, changes.clone());
+        let event = scene.begin_update(changes.clone());
         let answer = overtaken(&scene, &event, held, BACK).await;
         let reason = answer.reason();
         assert_eq!(reason.contains(MADE_AND_REMOVED), makes_a_key, "{reason}");
@@ -90,7 +81,7 @@ async fn an_update_whose_stack_turns_back_says_that_its_other_changes_stay() {
 #[tokio::test(start_paused = true)]
 async fn an_update_that_was_answered_meanwhile_withdraws_the_key_that_it_made() {
     let mut scene = Scene::created().await;
-    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let event = scene.begin_update(json!({"KeySerial": 2}));
     let done = ("UPDATE_COMPLETE", "UPDATE_COMPLETE");
     let answer = overtaken(&scene, &event, "store_version", done).await;
     let reason = answer.reason();
@@ -102,7 +93,7 @@ async fn an_update_that_was_answered_meanwhile_withdraws_the_key_that_it_made() 
 #[tokio::test(start_paused = true)]
 async fn an_update_that_made_nothing_says_that_nothing_was_changed() {
     let mut scene = Scene::created().await;
-    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let event = scene.begin_update(json!({"KeySerial": 2}));
     scene.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE");
     let process = scene.process();
     let answer = invoke(&scene.account, &process, &event).await;
@@ -116,7 +107,7 @@ async fn an_update_that_made_nothing_says_that_nothing_was_changed() {
 #[tokio::test(start_paused = true)]
 async fn a_replacement_whose_stack_turns_back_removes_the_new_pair_and_keeps_the_old_one() {
     let mut scene = Scene::created().await;
-    let event = update(&mut scene, json!({"UserName": OTHER_USER}));
+    let event = scene.begin_update(json!({"UserName": OTHER_USER}));
     let answer = overtaken(&scene, &event, "store_version", BACK).await;
     let reason = answer.reason();
     assert!(reason.contains(MADE_AND_REMOVED), "{reason}");
@@ -230,10 +221,7 @@ async fn fails_after(scene: &mut Scene, event: &Value, meanwhile: impl AsyncFnOn
 #[tokio::test(start_paused = true)]
 async fn a_failed_proof_ends_no_candidate_that_another_run_has_taken_into_use() {
     let mut scene = Scene::created().await;
-    let event = update(
-        &mut scene,
-        json!({"KeySerial": 2, "Buckets": ["reads", "others"]}),
-    );
+    let event = scene.begin_update(json!({"KeySerial": 2, "Buckets": ["reads", "others"]}));
     fails_after(&mut scene, &event, async |scene| {
         let outcome = scene.update(properties_with(json!({"KeySerial": 2}))).await;
         assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
@@ -260,10 +248,7 @@ async fn a_failed_proof_ends_no_first_key_that_another_run_has_taken_into_use() 
 #[tokio::test(start_paused = true)]
 async fn a_failed_replacement_removes_no_pair_that_another_run_has_taken_into_use() {
     let mut scene = Scene::created().await;
-    let event = update(
-        &mut scene,
-        json!({"UserName": OTHER_USER, "Buckets": ["reads", "others"]}),
-    );
+    let event = scene.begin_update(json!({"UserName": OTHER_USER, "Buckets": ["reads", "others"]}));
     fails_after(&mut scene, &event, async |scene| {
         let replaced = properties_with(json!({"UserName": OTHER_USER}));
         let outcome = scene.update(replaced).await;
@@ -282,7 +267,7 @@ async fn a_withdrawn_key_goes_though_iam_does_not_list_it_yet() {
         key_list: Duration::from_secs(10),
         ..Lags::default()
     });
-    let event = update(&mut scene, json!({"KeySerial": 2}));
+    let event = scene.begin_update(json!({"KeySerial": 2}));
     overtaken(&scene, &event, "store_version", BACK).await;
     sleep(Duration::from_secs(60)).await;
     assert_as_created(&scene);
@@ -293,8 +278,7 @@ async fn an_update_whose_stack_turns_back_has_ended_no_key_to_make_room() {
     let mut scene = Scene::rotated().await;
     let keys = scene.active_keys(USER);
     assert_eq!(keys.len(), 2);
-    let event = update(
-        &mut scene,
+    let event = scene.begin_update(
         json!({"KeySerial": 3, "Buckets": ["reads", "others"], "PolicyName": "Renamed"}),
     );
     let answer = overtaken(&scene, &event, "put_policy", BACK).await;
@@ -304,4 +288,31 @@ async fn an_update_whose_stack_turns_back_has_ended_no_key_to_make_room() {
         answer.reason()
     );
     assert_eq!(scene.active_keys(USER), keys);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_says_of_no_key_in_use_that_it_was_removed() {
+    let changes = json!({"KeySerial": 2, "Buckets": ["reads", "others"]});
+    let mut well = Scene::created().await;
+    let event = well.begin_update(changes.clone());
+    let process = Faulty::new(well.stack.cloud());
+    assert!(invoke(&well.account, &process, &event).await.is_some());
+    let calls = process.calls();
+    let last_look = calls.iter().rposition(|name| *name == "stack_resource");
+
+    let mut scene = Scene::created().await;
+    let event = scene.begin_update(changes);
+    let process = Faulty::holding(scene.stack.cloud(), last_look.expect("a look"));
+    let account = scene.account.clone();
+    let mut run = Box::pin(invoke(&account, &process, &event));
+    assert!(process.until_held(run.as_mut()).await.is_none());
+    let outcome = scene.update(properties_with(json!({"KeySerial": 2}))).await;
+    assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
+    process.release();
+    let answer = run.await.map(Answer).expect("it lives");
+    let reason = answer.reason();
+    assert!(reason.contains("answered before"), "{reason}");
+    assert!(!reason.contains(MADE_AND_REMOVED), "{reason}");
+    assert!(reason.contains(CHANGES_STAY), "{reason}");
+    scene.assert_works(USER, "reads");
 }

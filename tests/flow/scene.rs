@@ -158,6 +158,14 @@ impl Scene {
             .await
     }
 
+    /// The event of an Update that changes these properties of the created stack.
+    pub(crate) fn begin_update(&mut self, changes: Value) -> Value {
+        self.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
+        let changed = properties_with(changes);
+        self.stack
+            .request("Update", Some(SECRET), &changed, Some(&properties()))
+    }
+
     /// Continues a rollback that failed, without faults.
     pub(crate) async fn continue_rollback(&mut self) -> Outcome {
         let cloud = self.process();
