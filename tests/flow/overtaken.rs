@@ -316,3 +316,29 @@ async fn an_update_says_of_no_key_in_use_that_it_was_removed() {
     assert!(reason.contains(CHANGES_STAY), "{reason}");
     scene.assert_works(USER, "reads");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_cloudformation_takes_back_half_way_says_that_something_was_removed() {
+    let mut scene = Scene::created().await;
+    scene.stack.set("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS");
+    let event = scene
+        .stack
+        .request("Delete", Some(SECRET), &properties(), None);
+    let conflict = Fault::Refuse(ErrorKind::Conflict);
+    let process = Faulty::with_named(scene.stack.cloud(), "delete_user", 1, conflict);
+    let mut run = Box::pin(invoke(&scene.account, &process, &event));
+    // Until the pause before the next round.
+    let pause = Duration::from_millis(1);
+    assert!(timeout(pause, run.as_mut()).await.is_err());
+    scene.stack.set("DELETE_FAILED", "DELETE_FAILED");
+    let answer = run.await.map(Answer).expect("it lives");
+    let reason = answer.reason();
+    assert!(
+        !answer.succeeded() && reason.contains("at rest"),
+        "{reason}"
+    );
+    assert!(
+        reason.contains("; what was removed before stays removed"),
+        "{reason}"
+    );
+}
