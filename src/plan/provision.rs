@@ -2,7 +2,7 @@
 
 use super::goal::{Change, Goal};
 use super::keys::{KeyDecision, KeyPlan, keys};
-use super::refusals::{refuse_renamed, refuse_stripped_tags};
+use super::refusals::refuse_stripped_tags;
 use super::resources::{secret_steps, user_steps};
 use super::{Access, End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step, Target};
 use crate::buckets::BucketUri;
@@ -134,6 +134,17 @@ fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
             name: name.secret_name(),
             whose: whose.clone(),
         }),
+    }
+}
+
+/// Refuses to treat a user that somebody renamed as gone.
+pub(super) fn refuse_renamed(pair: &Pair) -> Result<(), Refusal> {
+    match &pair.renamed_to {
+        Some(renamed) => Err(Refusal::UserRenamed {
+            name: pair.name.clone(),
+            renamed: renamed.clone(),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::cloud::{CloudError, VersionId};
 use crate::names::{SecretName, UserName};
-use crate::observe::{ObservedSecret, ObservedUser, Pair};
+use crate::observe::{ObservedSecret, ObservedUser};
 use crate::ownership::{Owner, Ownership};
 use crate::property_error::PropertyError;
 use crate::secret::Label;
@@ -138,17 +138,6 @@ pub fn letter_case_change(current: &UserName, desired: &UserName) -> Result<(), 
         });
     }
     Ok(())
-}
-
-/// Refuses to treat a user that somebody renamed as gone.
-pub(super) fn refuse_renamed(pair: &Pair) -> Result<(), Refusal> {
-    match &pair.renamed_to {
-        Some(renamed) => Err(Refusal::UserRenamed {
-            name: pair.name.clone(),
-            renamed: renamed.clone(),
-        }),
-        None => Ok(()),
-    }
 }
 
 /// Our secret names a key of an untagged user. Somebody stripped the tags, and only a person can say that this was

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::refusals::{refuse_renamed, refuse_stripped_tags};
+use super::provision::refuse_renamed;
+use super::refusals::refuse_stripped_tags;
 use super::{Access, End, Plan, Refusal, Step};
 use crate::cloud::{Attachment, AttachmentKind, Secret, SecretState};
 use crate::names::{RecoveryWindow, UserName};
