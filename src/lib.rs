@@ -3,67 +3,60 @@
 //!
 //! # The flow
 //! ```text
-//! event ─ Envelope ─► Request ─► observe ─► plan (pure) ─► apply ─► Outcome ─► Reply ─► one PUT
+//! event ─ Envelope ─► Request ─► observe ─► plan (pure) ─► apply ─► Outcome ─► Reply ─► PUT, repeated until it arrives
 //!                                   ▲                        │
-//!                                   └──── settle, again ◄────┘
+//!                                   └── reconcile, again ◄───┘
 //! ```
 //! [`handle`] is that line. CloudFormation is the coordinator: every step can be repeated, and the next invocation finds by
 //! looking what this one leaves undone.
 //!
-//! # Modules, in reading order
-//! 1. What comes in, parsed once: [`event`] with [`response_url`], [`properties`] with [`names`], [`buckets`] and
-//!    [`property_error`], [`settings`].
-//! 2. What Create, Update and Delete do: [`reconcile`]. Each goes through [`settle`], the one loop, with a [`run`] as its
-//!    context; [`confirm`] asks whether CloudFormation still waits.
-//! 3. One round: [`observe`], [`plan`], and apply, which is in [`settle`] and tries the key with [`proof`]. [`ownership`]
-//!    says what may be touched; [`policy`] and [`secret`] say what is made.
-//! 4. What is needed of AWS, in our own words: [`cloud`]; [`aws`] implements it with the SDK.
-//! 5. What goes out, and when: [`outcome`], [`reply`]; [`deadline`], [`waits`]; `panics`, [`logging`].
-//! 6. [`maintenance`]: the other function, which rotates the key, checks it once a day and notifies; it observes, plans and
+//! # Modules, in the order in which an event meets them
+//! 1. [`request`]: what comes in, parsed once: names, buckets, properties, settings.
+//! 2. [`reconcile`]: what Create, Update and Delete do.
+//! 3. [`observe`]: what exists, and whether CloudFormation waits for the request.
+//! 4. [`plan`]: what to change, or why not: pure.
+//! 5. [`apply`]: takes the steps, and goes round until nothing is left. Makes a key, and proves it.
+//! 6. [`reply`]: what goes out.
+//! 7. [`maintenance`]: the other handler, which rotates the key, checks it once a day and notifies. It observes, plans and
 //!    applies likewise.
+//! 8. [`cloud`]: what is needed of AWS, in our own words, and its implementation with the SDK.
+//! 9. [`waits`]: every wait and time limit.
 
-// Callers first: each module uses only modules below it, which `tests/architecture.rs` holds.
+pub mod request;
+pub mod reconcile;
+pub mod observe;
+pub mod plan;
+pub mod apply;
 pub mod reply;
 pub mod maintenance;
-pub mod reconcile;
-pub mod event;
-pub mod settings;
-pub mod outcome;
-pub mod settle;
-pub mod proof;
-pub mod plan;
-pub mod properties;
-pub mod policy;
-pub mod property_error;
-pub mod observe;
-pub mod confirm;
-pub mod run;
-pub mod deadline;
-pub mod ownership;
-pub mod aws;
 pub mod cloud;
-pub mod secret;
-pub mod buckets;
-pub mod names;
-pub mod response_url;
 pub mod waits;
-mod panics;
-pub mod logging;
 
 use std::future::Future;
-use std::time::SystemTime;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use tokio::time::timeout_at;
-use tracing::{Instrument, error, error_span, info, warn};
+use tracing::{Instrument, error, error_span, info};
 
 use cloud::Cloud;
-use deadline::Deadline;
-use event::{Envelope, Request};
-use outcome::{Failure, Outcome, Success};
-use panics::catch_panic;
 use reconcile::reconcile;
 use reply::{DeliveryError, Reply, Sink, deliver};
-use settings::Settings;
+use request::outcome::{Failure, Outcome, Success};
+use request::settings::Settings;
+use request::{Envelope, EnvelopeError, Request};
+use waits::Deadline;
+
+/// Why an event was not answered. Neither form shows the URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// Nobody can be answered.
+    #[error("the event cannot be answered: {0}")]
+    Envelope(#[from] EnvelopeError),
+    /// The answer did not arrive.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+}
 
 /// Handles one event, given as JSON text, and answers it exactly once before the deadline: on success, on every error,
 /// on a panic, on an event of any form, and when AWS hangs. Awaits `cloud` as part of the work, so that a failure to
@@ -72,21 +65,17 @@ use settings::Settings;
 /// `Ok` once the answer is delivered, or if no repetition could deliver it.
 ///
 /// # Errors
-/// The answer did not arrive; Lambda then invokes again.
+/// The event names nobody to answer, or the answer did not arrive; Lambda then invokes again.
 pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
     event: &str,
     deadline: Deadline,
     settings: &Settings,
     cloud: impl Future<Output = &'c C>,
     sink: &S,
-) -> Result<(), DeliveryError> {
-    let envelope = match Envelope::read(event, settings) {
-        Ok(envelope) => envelope,
-        Err(unanswerable) => {
-            error!(invocation_id = settings.invocation_id, %unanswerable, "the event is ignored");
-            return Ok(());
-        }
-    };
+) -> Result<(), Unanswered> {
+    let envelope = Envelope::read(event, settings).inspect_err(|unanswerable| {
+        error!(invocation_id = settings.invocation_id, %unanswerable, "the event cannot be answered");
+    })?;
     // At the highest level, so that no setting removes the ids from a line.
     let span = error_span!(
         "request",
@@ -100,7 +89,7 @@ pub async fn handle<'c, C: Cloud + 'c, S: Sink>(
         let reply = reply(&envelope, &outcome, settings).await;
         deliver(sink, &envelope.url, &reply, deadline.of_answer()).await
     };
-    answer.instrument(span).await
+    Ok(answer.instrument(span).await?)
 }
 
 /// Decides the answer. Work that is too slow is dropped, and so stopped, before its failure is answered.
@@ -111,19 +100,10 @@ async fn decide<'c, C: Cloud + 'c>(
     settings: &Settings,
     cloud: impl Future<Output = &'c C>,
 ) -> Outcome {
-    let request = match catch_panic(async { Request::parse(event, envelope, settings) }).await {
-        Ok(Ok(request)) => request,
-        Ok(Err(outcome)) => return outcome,
-        Err(panicked) => return Err(envelope.failure(panicked.to_string())),
-    };
+    let parsed = catch_panic(async { Request::parse(event, envelope, settings) }).await;
+    let request = parsed.map_err(|panicked| envelope.failure(panicked.to_string()))??;
     let kind = request.kind();
     info!(kind, physical_id = envelope.physical_id, "request");
-    if let Some(overdue) = envelope.url.overdue(SystemTime::now(), envelope.waits) {
-        warn!(
-            overdue_seconds = overdue.as_secs(),
-            "CloudFormation no longer waits for this answer"
-        );
-    }
     // On the heap, because its type, nested in its callers, would be too deep for the compiler.
     let work = Box::pin(async { reconcile(cloud.await, &request, settings, deadline).await });
     let id = request.failure_id();
@@ -154,4 +134,18 @@ async fn reply(envelope: &Envelope, outcome: &Outcome, settings: &Settings) -> R
         Ok(reply) => reply,
         Err(panicked) => write(&Err(envelope.failure(panicked.to_string()))),
     }
+}
+
+/// The code panicked. Its message is not shown, because it may contain anything, including a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("the function has a defect: it panicked, and its log says where; please report it")]
+struct PanicError;
+
+/// Runs a future, and turns a panic into an error, even a panic while the future is dropped, so that a defect is answered
+/// like any other failure.
+async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, PanicError> {
+    AssertUnwindSafe(future)
+        .catch_unwind()
+        .await
+        .map_err(|_| PanicError)
 }

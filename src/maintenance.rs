@@ -10,15 +10,15 @@
 //! update's plan that nobody applies. The only answer is the invocation's result.
 
 mod check;
+mod environment;
 mod event;
 mod findings;
 mod message;
 mod report;
 mod rotation;
-mod settings;
 
+pub use environment::Environment;
 pub use event::{Asked, Event, RotationRequest};
-pub use settings::Settings;
 
 use std::future::Future;
 
@@ -26,22 +26,11 @@ use serde_json::Value;
 use tokio::time::timeout_at;
 use tracing::{Instrument, error, error_span, info, warn};
 
+use crate::catch_panic;
 use crate::cloud::{Cloud, Message, Notifier};
-use crate::deadline::Deadline;
-use crate::panics::catch_panic;
-use crate::run::{Run, Serves};
-use crate::settle::RunError;
-
-/// Why an event failed, and what to do: one line. It shows no secret, in `Debug` either.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct MaintenanceError(String);
-
-impl From<RunError> for MaintenanceError {
-    fn from(error: RunError) -> Self {
-        Self(error.to_string())
-    }
-}
+use crate::observe::{Invocation, Progress};
+use crate::plan::Refusal;
+use crate::waits::Deadline;
 
 /// Handles one event, given as JSON text, before the deadline. Awaits `aws` as part of the work. A check by hand
 /// answers with its report, everything else with null.
@@ -52,29 +41,39 @@ impl From<RunError> for MaintenanceError {
 pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
     event: &str,
     deadline: Deadline,
-    settings: &Settings,
+    environment: &Environment,
     aws: impl Future<Output = (&'c C, &'c N)>,
-) -> Result<Value, MaintenanceError> {
+) -> Result<Value, Refusal> {
     let span = error_span!(
         "maintenance",
-        invocation_id = settings.invocation_id,
-        stack_id = %settings.owner.stack,
-        logical_id = settings.owner.logical_id,
+        invocation_id = environment.settings.invocation_id,
+        stack_id = %environment.owner.stack,
+        logical_id = environment.owner.logical_id,
     );
     let end = deadline.of_answer();
     let work = async {
-        let event = Event::parse(event, &settings.secret)?;
+        let event = Event::parse(event, &environment.secret)?;
         let (cloud, notifier) = aws.await;
+        let work = Work {
+            invocation: Invocation {
+                cloud,
+                owner: &environment.owner,
+                sent: None,
+                proof_timeouts: environment.settings.proof_timeouts,
+                deadline,
+            },
+            environment,
+            notifier,
+            progress: Progress::new(deadline),
+        };
         // On the heap, because its type, nested in its callers, would be too deep for the compiler.
-        Box::pin(dispatch(&event, deadline, settings, cloud, notifier)).await
+        Box::pin(work.dispatch(&event)).await
     };
     async {
         let outcome = match catch_panic(timeout_at(end, work)).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(MaintenanceError(
-                "it did not end in time and was stopped; it is safe to repeat it".to_owned(),
-            )),
-            Err(panicked) => Err(MaintenanceError(panicked.to_string())),
+            Ok(Err(_)) => Err(Refusal::TooSlow(deadline.work_time().as_secs())),
+            Err(panicked) => Err(Refusal::Event(panicked.to_string())),
         };
         match &outcome {
             Ok(_) => info!("done"),
@@ -86,51 +85,44 @@ pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
     .await
 }
 
-async fn dispatch<C: Cloud, N: Notifier>(
-    event: &Event,
-    deadline: Deadline,
-    settings: &Settings,
-    cloud: &C,
-    notifier: &N,
-) -> Result<Value, MaintenanceError> {
-    let serves = Serves::OneStack;
-    let timeouts = settings.proof_timeouts;
-    let run = Run::new(cloud, &settings.owner, serves, timeouts, deadline);
-    match event {
-        Event::Rotation(request) => rotation::rotate(&run, settings, notifier, request)
-            .await
-            .map(|()| Value::Null),
-        Event::NewKey { time } => {
-            info!(time, "a new key is in use");
-            tell(&run, settings, notifier, &message::new_key(settings, time))
-                .await
-                .map(|()| Value::Null)
-        }
-        Event::Check(asked) => check::check(&run, settings, notifier, *asked).await,
-    }
+/// One event at work.
+struct Work<'a, C, N> {
+    invocation: Invocation<'a, C>,
+    environment: &'a Environment,
+    notifier: &'a N,
+    progress: Progress,
 }
 
-/// Publishes a message to the topic, if there is one. IAM denies a new role for some seconds, so it tries patiently.
-async fn tell<C: Cloud, N: Notifier>(
-    run: &Run<'_, C>,
-    settings: &Settings,
-    notifier: &N,
-    message: &Message,
-) -> Result<(), MaintenanceError> {
-    let Some(topic) = &settings.topic else {
-        warn!(
-            subject = message.subject(),
-            "nobody is notified, because the stack names neither an address nor a topic"
-        );
-        return Ok(());
-    };
-    let told = run.patiently(async || notifier.publish(topic, message).await);
-    told.await.map_err(|error| {
-        MaintenanceError(format!(
-            "could not publish \"{}\" to topic `{topic}`: {error}",
-            message.subject()
-        ))
-    })?;
-    info!(%topic, subject = message.subject(), "told");
-    Ok(())
+impl<C: Cloud, N: Notifier> Work<'_, C, N> {
+    async fn dispatch(mut self, event: &Event) -> Result<Value, Refusal> {
+        match event {
+            Event::Rotation(request) => self.rotate(request).await.map(|()| Value::Null),
+            Event::NewKey { time } => {
+                info!(time, "a new key is in use");
+                let message = message::new_key(self.environment, time);
+                self.tell(&message).await.map(|()| Value::Null)
+            }
+            Event::Check(asked) => self.check(*asked).await,
+        }
+    }
+
+    /// Publishes a message to the topic, if there is one. IAM denies a new role for some seconds, so it tries patiently.
+    async fn tell(&self, message: &Message) -> Result<(), Refusal> {
+        let Some(topic) = &self.environment.topic else {
+            warn!(
+                subject = message.subject(),
+                "nobody is notified, because the stack names neither an address nor a topic"
+            );
+            return Ok(());
+        };
+        let publish = async || self.notifier.publish(topic, message).await;
+        let told = self.invocation.while_denied(&self.progress, publish);
+        told.await.map_err(|error| Refusal::Untold {
+            subject: message.subject().to_owned(),
+            topic: topic.to_string(),
+            error: Box::new(error),
+        })?;
+        info!(%topic, subject = message.subject(), "told");
+        Ok(())
+    }
 }

@@ -1,25 +1,25 @@
-//! Reconcile: brings one pair of user and secret to what a request asks for, and removes what nobody wants any more.
-
-mod clean_up;
+//! Reconcile: what Create, Update and Delete do. Each brings one pair of user and secret to what it asks for, and removes
+//! what nobody wants any more.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tracing::{info, warn};
 
-use self::clean_up::{clean_up, withdraw_replacement};
+use crate::apply::{Applied, settle};
 use crate::cloud::Cloud;
-use crate::confirm::{Confirmation, ResourceNow};
-use crate::deadline::Deadline;
-use crate::event::{Action, Request};
-use crate::names::{PhysicalId, RecoveryWindow, UserName};
-use crate::observe::{self, Observed, buckets_to_find};
-use crate::outcome::{Failure, Outcome, Success};
-use crate::plan::{self, Access, Change, End, Goal, Plan, letter_case_change};
-use crate::properties::{Desired, Previous};
-use crate::run::Run;
-use crate::settings::Settings;
-use crate::settle::{Applied, RunError, settle};
-use crate::waits::between_rounds;
+use crate::observe::{
+    self, Done, Invocation, NothingObserved, Observed, Progress, ResourceNow, Verdict,
+    buckets_to_find,
+};
+use crate::plan::warning::{self, Warning, Weight};
+use crate::plan::{self, Change, Goal, Made, Refusal, letter_case_change};
+use crate::request::names::{PhysicalId, RecoveryWindow, UserName};
+use crate::request::outcome::{Failure, Outcome, Success};
+use crate::request::properties::{Desired, Previous};
+use crate::request::settings::Settings;
+use crate::request::{Action, Request};
+use crate::waits::{Deadline, SERVICE_TIMEOUT};
 
 type Attributes = BTreeMap<&'static str, String>;
 
@@ -33,230 +33,339 @@ pub async fn reconcile<C: Cloud>(
     settings: &Settings,
     deadline: Deadline,
 ) -> Outcome {
-    let Request { owner, action } = request;
-    let serves = settings.serves();
-    let run = Run::new(cloud, owner, serves, settings.proof_timeouts, deadline);
+    let Request {
+        owner,
+        sent,
+        action,
+    } = request;
+    // CloudFormation waits for no older request, and an event can be forged.
+    let waits = |age: Duration| age <= SERVICE_TIMEOUT;
+    let invocation = Invocation {
+        cloud,
+        owner,
+        sent: sent.filter(|sent| cloud.now().duration_since(*sent).is_ok_and(waits)),
+        proof_timeouts: settings.proof_timeouts,
+        deadline,
+    };
+    let work = Work {
+        invocation,
+        settings,
+        progress: Progress::new(deadline),
+    };
     match action {
-        Action::Create(desired) => create(&run, settings, desired).await,
+        Action::Create(desired) => work.create(desired).await,
         Action::Update {
             id,
             desired,
             previous,
-        } => update(&run, settings, id, desired, previous).await,
-        Action::Delete { id, user, recovery } => delete(&run, id, user.as_ref(), *recovery).await,
+        } => work.update(id, desired, previous).await,
+        Action::Delete { id, user, recovery } => work.delete(id, user.as_ref(), *recovery).await,
     }
 }
 
-async fn create<C: Cloud>(run: &Run<'_, C>, settings: &Settings, desired: &Desired) -> Outcome {
-    let id = desired.user.secret_name().to_string();
-    let error = match provision(run, settings, desired, Change::Fresh).await {
-        Ok(attributes) => return Ok(Success { id, attributes }),
-        Err(error) => error,
-    };
-    let RunError::Unconfirmed(confirmation) = error else {
-        return Err(Failure {
-            id,
-            reason: error.to_string(),
+/// What of a pair goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goes {
+    /// Everything that is ours.
+    Whole,
+    /// What this invocation has made, unless another one has taken it into use.
+    Made(Made),
+}
+
+/// One request at work.
+struct Work<'a, C> {
+    invocation: Invocation<'a, C>,
+    settings: &'a Settings,
+    progress: Progress,
+}
+
+impl<C: Cloud> Work<'_, C> {
+    async fn create(mut self, desired: &Desired) -> Outcome {
+        let id = desired.user.secret_name().to_string();
+        let refusal = match self.provision(desired, Change::Fresh).await {
+            Ok(attributes) => return Ok(Success { id, attributes }),
+            Err(refusal) => refusal,
+        };
+        // The pair is unwanted if CloudFormation names it, or has no id of ours yet.
+        let unwanted = unwanted(&refusal).filter(|now| {
+            let named = now.physical_id.user();
+            named.is_none_or(|named| named == desired.user)
         });
-    };
-    // The pair is unwanted if CloudFormation names it, or has no id of ours yet.
-    let nobodys = |now: &ResourceNow| {
-        let named = now.physical_id.user();
-        named.is_none_or(|named| named == desired.user)
-    };
-    let unwanted = confirmation.unwanted().filter(|now| nobodys(now));
-    let unwanted = unwanted.map(|_| &desired.user);
-    let reason = clean_up(run, &confirmation, unwanted, desired).await;
-    Err(Failure { id, reason })
+        let unwanted = unwanted.map(|_| &desired.user);
+        let refusal = self.clean_up(refusal, unwanted, desired).await;
+        Err(failure(id, &refusal))
+    }
+
+    async fn update(mut self, id: &PhysicalId, desired: &Desired, previous: &Previous) -> Outcome {
+        let current = id.user();
+        if let Some(current) = &current {
+            letter_case_change(current, &desired.user).map_err(|why| failure(id, &why))?;
+        }
+        let replacement = current.as_ref() != Some(&desired.user);
+        let change = if replacement {
+            Change::Fresh
+        } else {
+            Change::InPlace(previous)
+        };
+        let attributes = match self.provision(desired, change).await {
+            Ok(attributes) => attributes,
+            Err(refusal @ Refusal::NotWaitedFor { .. }) => {
+                let unwanted = unwanted(&refusal).and_then(|now| now.physical_id.user());
+                let refusal = self.clean_up(refusal, unwanted.as_ref(), desired).await;
+                return Err(failure(id, &refusal));
+            }
+            Err(refusal) if replacement && self.made_the_pair() => {
+                return Err(self.withdraw_replacement(id, &desired.user, refusal).await);
+            }
+            Err(refusal) => return Err(failure(id, &refusal)),
+        };
+        // If the previous properties name a pair that is neither the event's nor wanted, it comes from a replacement that
+        // never answered. CloudFormation does not know its id, and will never delete it.
+        let is_known = |name: &UserName| {
+            let current = current.as_ref();
+            current.is_some_and(|current| current.eq_ignore_case(name))
+                || name.eq_ignore_case(&desired.user)
+        };
+        if let Some(name) = previous.user.as_ref().filter(|name| !is_known(name)) {
+            info!(user = %name, "removing what a replacement without an answer may have left");
+            if let Err(refusal) = self.remove_confirmed(name, desired.recovery).await {
+                let refusal = self.clean_up(refusal, None, desired).await;
+                return Err(failure(id, &refusal));
+            }
+        }
+        Ok(Success {
+            id: desired.user.secret_name().to_string(),
+            attributes,
+        })
+    }
+
+    async fn delete(
+        mut self,
+        id: &PhysicalId,
+        user: Option<&UserName>,
+        recovery: RecoveryWindow,
+    ) -> Outcome {
+        let success = || Success {
+            id: id.to_string(),
+            attributes: BTreeMap::new(),
+        };
+        let Some(user) = user else {
+            warn!("neither the id nor the properties name a user: there is nothing to delete");
+            return Ok(success());
+        };
+        match self.remove_confirmed(user, recovery).await {
+            Ok(()) => Ok(success()),
+            Err(refusal @ Refusal::NotWaitedFor { .. }) => {
+                let then = if self.progress.done.changed {
+                    "; what was removed before stays removed"
+                } else {
+                    "; nothing was removed"
+                };
+                Err(failure(id, &with_clean_up(refusal, then.to_owned())))
+            }
+            Err(refusal) => Err(failure(id, &refusal)),
+        }
+    }
+
+    /// Brings the pair to the goal.
+    async fn provision(
+        &mut self,
+        desired: &Desired,
+        change: Change<'_>,
+    ) -> Result<Attributes, Refusal> {
+        let Self {
+            invocation,
+            settings,
+            progress,
+        } = self;
+        let goal = Goal {
+            owner: invocation.owner,
+            desired,
+            change,
+            release: settings.release.as_deref(),
+            url_suffix: &settings.url_suffix,
+            sent: invocation.sent,
+        };
+        let buckets = buckets_to_find(&desired.buckets, desired.verification);
+        let (user, logical_id) = (&desired.user, &invocation.owner.logical_id);
+        let (observed, applied) = settle(
+            invocation,
+            progress,
+            async |progress| {
+                let observed = observe::for_provision(invocation, progress, user, &buckets).await;
+                observed.map_err(|nothing| refused(nothing, user, logical_id))
+            },
+            |observed, progress| plan::provision(&goal, observed, progress),
+        )
+        .await?;
+        attributes(&goal, &observed, applied)
+    }
+
+    /// Removes the parts of a pair that are ours, once CloudFormation confirms that it is not the one in use.
+    async fn remove_confirmed(
+        &mut self,
+        name: &UserName,
+        recovery: RecoveryWindow,
+    ) -> Result<(), Refusal> {
+        let Self {
+            invocation,
+            progress,
+            ..
+        } = self;
+        let owner = invocation.owner;
+        let removed = settle(
+            invocation,
+            progress,
+            async |progress| {
+                let observed = observe::for_deletion(invocation, progress, name).await;
+                observed.map_err(|nothing| refused(nothing, name, &owner.logical_id))
+            },
+            |observed, _| plan::removal(owner, &observed.pair, recovery, observed.now),
+        );
+        removed.await.map(drop)
+    }
+
+    /// Removes the parts of a pair that are ours, without asking.
+    async fn remove(
+        &mut self,
+        name: &UserName,
+        goes: Goes,
+        recovery: RecoveryWindow,
+    ) -> Result<(), Refusal> {
+        let Self {
+            invocation,
+            progress,
+            ..
+        } = self;
+        let owner = invocation.owner;
+        let removed = settle(
+            invocation,
+            progress,
+            async |progress| Ok(observe::for_removal(invocation, progress, name).await?),
+            |observed, _| match goes {
+                Goes::Whole => plan::removal(owner, &observed.pair, recovery, observed.now),
+                Goes::Made(made) => Ok(plan::withdrawal(
+                    &observed.pair,
+                    made,
+                    recovery,
+                    observed.now,
+                )),
+            },
+        );
+        removed.await.map(drop)
+    }
+
+    fn made_the_pair(&self) -> bool {
+        self.progress.done.user && self.progress.done.secret
+    }
+
+    /// Removes what a request that nobody waits for has left: the `unwanted` pair; the pair that this invocation made, if
+    /// CloudFormation does not name it; otherwise the half that it made, unless its key was stored. Any other refusal leaves
+    /// everything to CloudFormation's next request.
+    async fn clean_up(
+        &mut self,
+        refusal: Refusal,
+        unwanted: Option<&UserName>,
+        desired: &Desired,
+    ) -> Refusal {
+        let Refusal::NotWaitedFor { verdict, .. } = &refusal else {
+            return refusal;
+        };
+        let Done {
+            user,
+            secret,
+            stored,
+            discarded,
+            changed,
+        } = self.progress.done.clone();
+        let named = verdict.named().as_ref() == Some(&desired.user);
+        let made = match (user, secret) {
+            (true, true) if !named => Some(Goes::Whole),
+            (false, false) => None,
+            (_, _) if stored.is_some() => None,
+            (true, true) => Some(Goes::Made(Made::Both)),
+            (true, false) => Some(Goes::Made(Made::User)),
+            (false, true) => Some(Goes::Made(Made::Secret)),
+        };
+        let own_goes = unwanted == Some(&desired.user);
+        let mut left = Ok(());
+        if let Some(name) = unwanted {
+            left = self.remove(name, Goes::Whole, desired.recovery).await;
+        }
+        let made = made.filter(|_| !own_goes);
+        if let Some(goes) = made {
+            let removed = self.remove(&desired.user, goes, desired.recovery).await;
+            left = left.and(removed);
+        }
+        // What was changed of a pair that goes now goes with it.
+        let stays = changed && !own_goes && made != Some(Goes::Whole);
+        let removed = match left {
+            Err(error) => format!("; what was left could not be removed: {error}"),
+            Ok(()) if unwanted.is_some() => "; what was left of it was removed".to_owned(),
+            Ok(()) if made.is_some() || discarded => {
+                "; what this request had made was removed".to_owned()
+            }
+            Ok(()) if stays => String::new(),
+            Ok(()) => "; nothing was changed".to_owned(),
+        };
+        let stays = if stays {
+            "; what it had changed stays until the next update or rollback"
+        } else {
+            ""
+        };
+        with_clean_up(refusal, format!("{removed}{stays}"))
+    }
+
+    /// Removes the new half of a failed replacement, unless CloudFormation names it by now, because another run of the same
+    /// request has made it work. If that fails too, the answer names the new half, because CloudFormation deletes what the
+    /// answer names.
+    async fn withdraw_replacement(
+        &mut self,
+        id: &PhysicalId,
+        user: &UserName,
+        refusal: Refusal,
+    ) -> Failure {
+        match self.remove_confirmed(user, RecoveryWindow::None).await {
+            Ok(()) => failure(id, &refusal),
+            Err(left) => {
+                let then = format!("; and its new user could not be removed again: {left}");
+                failure(user.secret_name(), &with_clean_up(refusal, then))
+            }
+        }
+    }
 }
 
-async fn update<C: Cloud>(
-    run: &Run<'_, C>,
-    settings: &Settings,
-    id: &PhysicalId,
-    desired: &Desired,
-    previous: &Previous,
-) -> Outcome {
-    let failure = |reason: String| Failure {
+/// The resource, if CloudFormation says that nobody wants it any more.
+fn unwanted(refusal: &Refusal) -> Option<&ResourceNow> {
+    match refusal {
+        Refusal::NotWaitedFor { verdict, .. } => match &**verdict {
+            Verdict::Unwanted(now) => Some(now),
+            Verdict::GoOn
+            | Verdict::Answered(_)
+            | Verdict::Contradicted(_)
+            | Verdict::TurnedBack
+            | Verdict::Unanswered(_) => None,
+        },
+        _ => None,
+    }
+}
+
+fn refused(nothing: NothingObserved, user: &UserName, logical_id: &str) -> Refusal {
+    Refusal::of(nothing, user, logical_id)
+}
+
+fn with_clean_up(refusal: Refusal, then: String) -> Refusal {
+    Refusal::WithCleanUp {
+        why: Box::new(refusal),
+        then,
+    }
+}
+
+fn failure(id: impl ToString, refusal: &Refusal) -> Failure {
+    Failure {
         id: id.to_string(),
-        reason,
-    };
-    let current = id.user();
-    if let Some(current) = &current {
-        letter_case_change(current, &desired.user).map_err(|why| failure(why.to_string()))?;
+        reason: refusal.to_string(),
     }
-    let replacement = current.as_ref() != Some(&desired.user);
-    let change = if replacement {
-        Change::Fresh
-    } else {
-        Change::InPlace(previous)
-    };
-    let attributes = match provision(run, settings, desired, change).await {
-        Ok(attributes) => attributes,
-        Err(RunError::Unconfirmed(confirmation)) => {
-            let unwanted = confirmation.unwanted();
-            let named = unwanted.and_then(|now| now.physical_id.user());
-            let reason = clean_up(run, &confirmation, named.as_ref(), desired).await;
-            return Err(failure(reason));
-        }
-        Err(error) if replacement && run.made.the_pair() => {
-            return Err(withdraw_replacement(run, &desired.user, &error, failure).await);
-        }
-        Err(error) => return Err(failure(error.to_string())),
-    };
-    // If the previous properties name a pair that is neither the event's nor wanted, it comes from a replacement that
-    // never answered. CloudFormation does not know its id, and will never delete it.
-    if let Some(name) = &previous.user
-        && !current
-            .as_ref()
-            .is_some_and(|current| current.eq_ignore_case(name))
-        && !name.eq_ignore_case(&desired.user)
-    {
-        info!(user = %name, "removing what a replacement without an answer may have left");
-        match remove_confirmed(run, name, desired.recovery).await {
-            Ok(()) => {}
-            Err(RunError::Unconfirmed(confirmation)) => {
-                let reason = clean_up(run, &confirmation, None, desired).await;
-                return Err(failure(reason));
-            }
-            Err(error) => return Err(failure(error.to_string())),
-        }
-    }
-    Ok(Success {
-        id: desired.user.secret_name().to_string(),
-        attributes,
-    })
-}
-
-async fn delete<C: Cloud>(
-    run: &Run<'_, C>,
-    id: &PhysicalId,
-    user: Option<&UserName>,
-    recovery: RecoveryWindow,
-) -> Outcome {
-    let id = id.to_string();
-    let attributes = BTreeMap::new();
-    let Some(user) = user else {
-        warn!("neither the id nor the properties name a user: there is nothing to delete");
-        return Ok(Success { id, attributes });
-    };
-    match remove_confirmed(run, user, recovery).await {
-        Ok(()) => Ok(Success { id, attributes }),
-        Err(RunError::Unconfirmed(confirmation)) => {
-            let removed = if run.made.changes.get() {
-                "; what was removed before stays removed"
-            } else {
-                "; nothing was removed"
-            };
-            let sentence = confirmation.sentence(&run.owner.logical_id);
-            let reason = format!("{sentence}{removed}");
-            Err(Failure { id, reason })
-        }
-        Err(error) => Err(Failure {
-            id,
-            reason: error.to_string(),
-        }),
-    }
-}
-
-/// Brings the pair to the goal.
-async fn provision<C: Cloud>(
-    run: &Run<'_, C>,
-    settings: &Settings,
-    desired: &Desired,
-    change: Change<'_>,
-) -> Result<Attributes, RunError> {
-    let partition = run.owner.stack.partition();
-    let document = desired
-        .policy_document(partition, &settings.url_suffix)
-        .map_err(plan::Refusal::from)?;
-    let mut goal = Goal {
-        owner: run.owner,
-        desired,
-        document: &document,
-        change,
-        release: settings.release.as_deref(),
-        access: Access::Same,
-    };
-    let buckets = buckets_to_find(&desired.buckets, desired.verification);
-    let (observed, applied) = settle(
-        run,
-        between_rounds(),
-        async || Ok(observe::for_provision(run, &desired.user, &buckets).await?),
-        |observed| {
-            let plan = if observed.confirmation.is_confirmed() {
-                plan::provision(&goal, observed)?
-            } else {
-                answer_again(&goal, observed).ok_or_else(|| unconfirmed(observed))?
-            };
-            goal.access = plan.access;
-            Ok(plan)
-        },
-    )
-    .await?;
-    attributes(&goal, &observed, applied)
-}
-
-fn unconfirmed(observed: &Observed) -> RunError {
-    RunError::Unconfirmed(Box::new(observed.confirmation.clone()))
-}
-
-/// The plan for a request that was answered before: empty, if everything is as it asks. A proof changes nothing either,
-/// and is left out.
-fn answer_again(goal: &Goal<'_>, observed: &Observed) -> Option<Plan> {
-    let Confirmation::Answered(_) = &observed.confirmation else {
-        return None;
-    };
-    let plan = plan::provision(goal, observed).ok()?;
-    plan.changes_nothing().then(|| {
-        info!("this request was answered before, and everything is as it asks");
-        Plan::nothing(End::Done)
-    })
-}
-
-/// Removes the parts of a pair that are ours, once CloudFormation confirms that it is not the one in use.
-async fn remove_confirmed<C: Cloud>(
-    run: &Run<'_, C>,
-    name: &UserName,
-    recovery: RecoveryWindow,
-) -> Result<(), RunError> {
-    let removed = settle(
-        run,
-        between_rounds(),
-        async || Ok(observe::for_deletion(run, name).await?),
-        |observed| {
-            if observed.confirmation.is_confirmed() {
-                removal(run, observed, recovery)
-            } else {
-                Err(unconfirmed(observed))
-            }
-        },
-    );
-    removed.await.map(|_| ())
-}
-
-/// Removes the parts of a pair that are ours.
-async fn remove<C: Cloud>(
-    run: &Run<'_, C>,
-    name: &UserName,
-    recovery: RecoveryWindow,
-) -> Result<(), RunError> {
-    let removed = settle(
-        run,
-        between_rounds(),
-        async || Ok(observe::for_removal(run, name).await?),
-        |observed| removal(run, observed, recovery),
-    );
-    removed.await.map(|_| ())
-}
-
-fn removal<C: Cloud>(
-    run: &Run<'_, C>,
-    observed: &Observed,
-    recovery: RecoveryWindow,
-) -> Result<Plan, RunError> {
-    let plan = plan::removal(run.owner, &observed.pair, recovery, observed.now)?;
-    Ok(plan)
 }
 
 /// All attributes, on every success, because a missing one fails `Fn::GetAtt`.
@@ -264,19 +373,23 @@ fn attributes(
     goal: &Goal<'_>,
     observed: &Observed,
     applied: Applied,
-) -> Result<Attributes, RunError> {
+) -> Result<Attributes, Refusal> {
     let Applied {
         user_arn: Some(user_arn),
         secret: Some(secret),
+        mut warnings,
     } = applied
     else {
-        return Err(RunError::Unsettled("user or secret went away".to_owned()));
+        return Err(Refusal::Unsettled("user or secret went away".to_owned()));
     };
     let first = goal.desired.buckets.first();
     let region = observed.region(goal.owner, &first.bucket);
-    let found = observed.regions.get(&first.bucket);
-    if let Some(unknown) = found.filter(|found| !found.is_known()) {
-        warn!(bucket = %first.bucket, ?unknown, region, "the bucket's region is unknown; answering with the stack's");
+    if let Some(text) = observed.why_region_is_unknown(&first.bucket) {
+        let text = format!(
+            "the region of bucket `{}` is unknown ({text}), and `Region` is the stack's",
+            first.bucket
+        );
+        warnings.push(Warning::new(Weight::LeftOut, text));
     }
     Ok(BTreeMap::from([
         ("BucketUri", first.to_string()),
@@ -286,5 +399,6 @@ fn attributes(
         ("SecretName", goal.desired.user.secret_name().to_string()),
         ("UserArn", user_arn),
         ("UserName", goal.desired.user.to_string()),
+        ("Warnings", warning::attribute(&warnings, warning::ROOM)),
     ]))
 }

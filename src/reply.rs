@@ -1,6 +1,7 @@
 //! The answer: a body of at most 4,096 bytes, whatever happened, and its delivery to CloudFormation.
 
 mod https;
+pub mod logging;
 
 pub use https::Https;
 
@@ -12,13 +13,16 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info, warn};
 
-use crate::event::Envelope;
-use crate::outcome::{Failure, Outcome, Success};
-use crate::response_url::ResponseUrl;
+use crate::request::outcome::{Failure, Outcome, Success};
+use crate::request::response_url::ResponseUrl;
+use crate::request::{Envelope, visible};
 use crate::waits::{PUT, between_puts};
 
 /// CloudFormation's limit on an answer, in bytes. CloudFormation drops a longer one with `Response object is too long`.
 pub const LIMIT: usize = 4096;
+
+/// Ends warnings that did not fit.
+const WARNINGS_CUT: &str = "More is in the function's log.";
 
 /// Marks where a long reason was cut.
 const CUT: &str = " […] ";
@@ -75,14 +79,29 @@ impl Reply {
 
     fn success(envelope: &Envelope, success: &Success) -> Result<Self, Failure> {
         let Success { id, attributes } = success;
-        let body = json(&Body::of(envelope, Status::Success, id, "", attributes));
-        match body.len() {
-            ..=LIMIT => Ok(Self(body)),
-            length => Err(Failure {
+        let body = |attributes| json(&Body::of(envelope, Status::Success, id, "", attributes));
+        let whole = body(attributes);
+        if whole.len() <= LIMIT {
+            return Ok(Self(whole));
+        }
+        // Warnings give way: the log has them too.
+        let mut attributes = attributes.clone();
+        if let Some(warnings) = attributes.get_mut("Warnings") {
+            let room = warnings
+                .len()
+                .saturating_sub(whole.len() - LIMIT + WARNINGS_CUT.len());
+            let cut = warnings.floor_char_boundary(room);
+            let sentences = warnings[..cut].rfind(". ").map_or(0, |end| end + 2);
+            *warnings = format!("{}{WARNINGS_CUT}", &warnings[..sentences]);
+        }
+        match body(&attributes) {
+            cut if cut.len() <= LIMIT => Ok(Self(cut)),
+            whole => Err(Failure {
                 id: id.clone(),
                 reason: format!(
-                    "the answer with all attributes has {length} bytes, but CloudFormation takes {LIMIT}: \
-                     give a shorter prefix in the first entry of `Buckets`"
+                    "the answer with all attributes has {} bytes, but CloudFormation takes {LIMIT}: \
+                     give a shorter prefix in the first entry of `Buckets`",
+                    whole.len()
                 ),
             }),
         }
@@ -120,13 +139,9 @@ fn json(body: &Body<'_>) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }
 
-/// Control characters and line ends, including Unicode's, become spaces, and each run of them becomes one.
+/// Runs of white space become one space, and what else has no shape becomes visible.
 fn one_line(text: &str) -> String {
-    let breaks = |c: char| c.is_whitespace() || c.is_control();
-    text.split(breaks)
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn with_log_stream(reason: &str, log_stream: &str) -> String {

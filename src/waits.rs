@@ -2,15 +2,16 @@
 //!
 //! The longest waits of a Create end within its time for work, one after the other:
 //! ```text
-//! start ── role ──► CloudFormation's view ──► user and secret ──► make and store a key ──► prove it ──► withdraw it
-//!          32 s              20 s                  25 s                    35 s               60 s         10 s
+//! start ── role ──► CloudFormation's view ──► user and secret ──► make a key ──► prove it ──► store it ──► withdraw it
+//!          32 s              20 s                  25 s              10 s          60 s         25 s          10 s
 //! ```
 //! A test at the end of this file adds them up. If something lags more than once, a key is made only while there is time
-//! left to store, prove and withdraw it ([`KEY_BUDGET`]), and a proof gives up in time to withdraw it ([`WITHDRAW`]).
+//! left to prove, store and withdraw it ([`KEY_BUDGET`]), and a proof gives up in time for that.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::Instant;
 
 /// How long Lambda lets one invocation run: `Timeout` in the template, which a test compares.
 pub const INVOCATION: Duration = Duration::from_secs(210);
@@ -47,29 +48,35 @@ pub const READ: Duration = Duration::from_secs(8);
 /// The limit of one attempt to put the answer. S3 takes milliseconds, so a longer attempt is better begun again.
 pub const PUT: Duration = Duration::from_secs(5);
 
-/// How long making a key and storing it can take: one attempt to make it, and the call that stores it.
-pub const MAKE_AND_STORE: Duration = ATTEMPT.saturating_add(CALL);
-
-/// The time left before the deadline when a proof gives up: enough to delete the key and to remove its label.
+/// The time left before the deadline when a proof gives up: enough to delete the key that failed it.
 pub const WITHDRAW: Duration = Duration::from_secs(10);
 
 /// The shortest proof that is worth beginning: 99 of 100 new keys are known everywhere after five seconds.
 const SHORT_PROOF: Duration = Duration::from_secs(10);
 
-/// No key is made if less time than this is left, because a key must be stored, proved and, if the proof fails,
-/// withdrawn.
-pub const KEY_BUDGET: Duration = MAKE_AND_STORE
+/// No key is made if less time than this is left, because a key must be proved and stored, or withdrawn.
+pub const KEY_BUDGET: Duration = ATTEMPT
     .saturating_add(SHORT_PROOF)
+    .saturating_add(CALL)
     .saturating_add(WITHDRAW);
 
-/// How long a key may exist before it is stored: making and storing it, with a margin.
-pub const KEY_IN_FLIGHT: Duration = MAKE_AND_STORE.saturating_add(Duration::from_secs(10));
+/// How long a key may exist before it is stored. After that it is nobody's, and may be ended.
+pub const KEY_IN_FLIGHT: Duration = Duration::from_secs(100);
+
+/// How old CloudFormation's "go on" may be when a key is stored.
+pub const FRESH_WORD: Duration = Duration::from_secs(5);
+
+/// How long a request goes round: longer than a key in flight, which may have to be waited for.
+pub const ROUNDS: Duration = KEY_IN_FLIGHT.saturating_add(Duration::from_secs(10));
 
 /// How long Secrets Manager's own rotation may be under way before it counts as failed.
 pub const ROTATION_WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// How long CloudFormation waits if `ServiceTimeout` is not set.
+/// The longest that CloudFormation waits for an answer.
 pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// A key that no label names, that is older than this and that was not used after its first day was only ever tried.
+pub const TRIED_ONLY_AFTER: Duration = Duration::from_secs(2 * 24 * 3600);
 
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -114,27 +121,15 @@ pub(crate) fn between_looks() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Pauses between rounds of a request, between 36 and 71 seconds in all, so that IAM's lists can settle. Jitter separates
-/// two runs that get in each other's way.
+/// Pauses between rounds of a request, until the caller stops, so that IAM's lists can settle. Jitter separates two runs that
+/// get in each other's way.
 pub(crate) fn between_rounds() -> impl Iterator<Item = Duration> {
-    rounds().with_max_times(12).build()
-}
-
-/// Pauses between rounds of a rotation: longer in all than [`KEY_IN_FLIGHT`], and short enough to leave time for a key.
-pub(crate) fn between_rotation_rounds() -> impl Iterator<Item = Duration> {
-    rounds()
-        .with_total_delay(Some(ROTATION_ROUNDS))
-        .without_max_times()
-        .build()
-}
-
-const ROTATION_ROUNDS: Duration = Duration::from_secs(65);
-
-fn rounds() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(250))
         .with_max_delay(Duration::from_secs(4))
+        .without_max_times()
         .with_jitter()
+        .build()
 }
 
 /// The longest pause between two attempts of a proof, which jitter at most doubles.
@@ -193,6 +188,57 @@ impl Default for ProofTimeouts {
     }
 }
 
+/// When an invocation ends, and how its time is divided. If little is left, each part shrinks with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    started: Instant,
+    left: Duration,
+}
+
+impl Deadline {
+    /// Takes the deadline that Lambda gives.
+    #[must_use]
+    pub fn at(end: SystemTime) -> Self {
+        match end.duration_since(SystemTime::now()) {
+            Ok(left) if !left.is_zero() => Self::after(left),
+            Ok(_) | Err(_) => Self::after(ASSUMED),
+        }
+    }
+
+    /// A deadline after this time, from now.
+    #[must_use]
+    pub fn after(left: Duration) -> Self {
+        Self {
+            started: Instant::now(),
+            left,
+        }
+    }
+
+    /// When the invocation began.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// When the work must have ended. A quarter of the time, at most 20 seconds, is kept for the answer.
+    #[must_use]
+    pub fn of_work(&self) -> Instant {
+        self.started + self.left - ANSWER.min(self.left / 4)
+    }
+
+    /// When the answer must have been delivered.
+    #[must_use]
+    pub fn of_answer(&self) -> Instant {
+        self.started + self.left - REST.min(self.left / 10)
+    }
+
+    /// How long the work may take.
+    #[must_use]
+    pub fn work_time(&self) -> Duration {
+        self.of_work() - self.started
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,7 +258,8 @@ mod tests {
             allowed_by_others,
         } = ProofTimeouts::default();
         let proof = known.max(allowed).max(allowed_by_others);
-        let longest = ROLE_LAG + VIEW_LAG + USER_AND_SECRET + MAKE_AND_STORE + proof + WITHDRAW;
+        let key = ATTEMPT + proof + CALL + WITHDRAW;
+        let longest = ROLE_LAG + VIEW_LAG + USER_AND_SECRET + key;
         assert!(longest <= INVOCATION - ANSWER, "{longest:?}");
     }
 
@@ -222,14 +269,50 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_outwaits_a_key_in_flight_and_still_has_time_for_its_own() {
-        assert!(ROTATION_ROUNDS > KEY_IN_FLIGHT);
-        assert!(ROTATION_ROUNDS + KEY_BUDGET <= INVOCATION - REST);
+    fn a_request_outwaits_a_key_in_flight_and_still_has_time_for_its_own() {
+        assert!(ROUNDS > KEY_IN_FLIGHT);
+        assert!(ROUNDS + KEY_BUDGET <= INVOCATION - ANSWER);
+    }
+
+    #[test]
+    fn the_longest_proof_and_the_longest_call_fit_into_a_key_in_flight() {
+        let ProofTimeouts { known, .. } = ProofTimeouts::default();
+        assert!(ATTEMPT + known + CALL <= KEY_IN_FLIGHT);
     }
 
     #[test]
     fn an_attempt_fits_into_its_call() {
         assert!(CONNECT < READ && READ < ATTEMPT && ATTEMPT < CALL);
         assert!(PUT < ANSWER);
+    }
+
+    fn parts(seconds: u64) -> (f64, f64) {
+        let deadline = Deadline::after(Duration::from_secs(seconds));
+        let since = |instant: Instant| (instant - deadline.started).as_secs_f64();
+        (since(deadline.of_work()), since(deadline.of_answer()))
+    }
+
+    #[test]
+    fn two_minutes_leave_twenty_seconds_for_the_answer_and_one_for_the_end() {
+        assert_eq!(parts(120), (100.0, 119.0));
+    }
+
+    #[test]
+    fn if_little_time_is_left_each_part_keeps_its_share() {
+        assert_eq!(parts(4), (3.0, 3.6));
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_is_not_believed() {
+        let deadline = Deadline::at(SystemTime::UNIX_EPOCH);
+        assert_eq!(deadline.left, ASSUMED);
+    }
+
+    #[test]
+    fn a_deadline_to_come_is_taken_as_it_is() {
+        let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(120));
+        assert!(
+            deadline.left > Duration::from_secs(119) && deadline.left <= Duration::from_secs(120)
+        );
     }
 }

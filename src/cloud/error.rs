@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::request::visible;
+
 /// An AWS call that failed, as far as it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct CloudError {
@@ -46,6 +48,58 @@ pub struct Denial {
     pub of: Denied,
 }
 
+impl Denial {
+    /// Reads [how IAM words a denial](https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html): `…
+    /// because no identity-based policy allows the … action`, `… with an explicit deny in a service control policy`. KMS's
+    /// own refusals of a key (`KMS.DisabledException`) count as denials too.
+    pub fn read(kind: ErrorKind, code: Option<&str>, message: &str) -> Option<Box<Self>> {
+        let kms_refused = code.is_some_and(|code| code.starts_with("KMS."));
+        if kind != ErrorKind::Denied && !(kms_refused && kind == ErrorKind::Rejected) {
+            return None;
+        }
+        let says = |text: &str| message.contains(text);
+        let by = if says("service control policy") || says("resource control policy") {
+            PolicyKind::Organization
+        } else if says("VPC endpoint policy") {
+            PolicyKind::Endpoint
+        } else if says("permissions boundary") {
+            PolicyKind::Boundary
+        } else if says("identity-based policy") {
+            PolicyKind::Identity
+        } else if says("resource-based polic") || kms_refused {
+            PolicyKind::Resource
+        } else {
+            PolicyKind::Unsaid
+        };
+        let state = match code {
+            Some("KMS.DisabledException") => KmsState::Disabled,
+            Some("KMS.KMSInvalidStateException" | "KMS.NotFoundException") => {
+                KmsState::BeingDeleted
+            }
+            Some(_) | None => KmsState::NotAllowed,
+        };
+        let of_kms = kms_refused || says("kms:") || says("Access to KMS");
+        Some(Box::new(Self {
+            by,
+            explicit: says("explicit deny"),
+            of: if of_kms {
+                let key = kms_key(message);
+                Denied::KmsKey { key, state }
+            } else {
+                Denied::Call
+            },
+        }))
+    }
+}
+
+/// The KMS key that a message names.
+fn kms_key(message: &str) -> Option<String> {
+    let mut words = message.split(|c: char| c.is_whitespace() || "\"'`,()".contains(c));
+    words
+        .find(|word| word.starts_with("arn:") && word.contains(":kms:"))
+        .map(str::to_owned)
+}
+
 /// The kinds of policy that IAM evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyKind {
@@ -57,6 +111,8 @@ pub enum PolicyKind {
     Resource,
     /// A service control policy or resource control policy of the organization.
     Organization,
+    /// The policy of the VPC endpoint that the call took.
+    Endpoint,
     /// AWS does not say. S3 does not tell callers from other accounts.
     Unsaid,
 }
@@ -66,8 +122,23 @@ pub enum PolicyKind {
 pub enum Denied {
     /// The call itself.
     Call,
-    /// Using the KMS key that encrypts the object or the secret; holds the key's ARN if AWS names it.
-    KmsKey(Option<String>),
+    /// Using the KMS key that encrypts the object or the secret.
+    KmsKey {
+        /// The key's ARN, if AWS names it.
+        key: Option<String>,
+        state: KmsState,
+    },
+}
+
+/// What keeps a KMS key from being used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KmsState {
+    /// A policy.
+    NotAllowed,
+    /// It is disabled.
+    Disabled,
+    /// It is being deleted, or is gone.
+    BeingDeleted,
 }
 
 impl fmt::Display for CloudError {
@@ -105,4 +176,65 @@ pub enum ErrorKind {
     Rejected,
     /// No answer, a 5xx, or an answer that could not be read: it may have happened.
     Indeterminate,
+}
+
+impl ErrorKind {
+    /// What AWS's code means, or the HTTP status if this list does not know the code.
+    pub fn of_code(code: &str, status: u16) -> Self {
+        match code {
+            "NoSuchEntity"
+            | "ResourceNotFoundException"
+            | "NoSuchBucket"
+            | "NoSuchKey"
+            | "NotFound" => Self::NotFound,
+            // The last is SNS's word.
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "UnauthorizedOperation"
+            | "AuthorizationError" => Self::Denied,
+            // A wrong signature is not among them, because waiting does not cure it.
+            "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClientException" => {
+                Self::UnknownKey
+            }
+            "Throttling"
+            | "ThrottlingException"
+            | "KMS.ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "PriorRequestNotComplete"
+            | "SlowDown" => Self::Throttled,
+            "DeleteConflict"
+            | "ConcurrentModification"
+            | "EntityTemporarilyUnmodifiable"
+            | "EntityAlreadyExists"
+            | "ResourceExistsException"
+            | "PreconditionNotMetException" => Self::Conflict,
+            // Secrets Manager's `LimitExceededException` is a quota, although the SDK takes it for throttling.
+            "LimitExceeded" | "LimitExceededException" | "ServiceQuotaExceededException" => {
+                Self::LimitExceeded
+            }
+            // S3's `RequestTimeout` comes with 400 and says only that the body came too slowly.
+            "RequestTimeout" | "RequestTimeoutException" => Self::Indeterminate,
+            _ if status >= 500 => Self::Indeterminate,
+            _ => Self::Rejected,
+        }
+    }
+}
+
+/// AWS's messages are shown up to this many characters from the front and…
+const HEAD: usize = 300;
+/// …this many from the end, where IAM names the policy that stood in the way. In between can be an object's key of 1,024.
+const TAIL: usize = 200;
+
+/// AWS's text in one line of bounded length. It can contain what users typed, so what has no shape is made visible.
+pub(super) fn shortened(text: &str) -> String {
+    let text: Vec<char> = visible(text.trim()).chars().collect();
+    if text.len() <= HEAD + TAIL {
+        return text.into_iter().collect();
+    }
+    let (head, tail) = (&text[..HEAD], &text[text.len() - TAIL..]);
+    head.iter().chain(&[' ', '…', ' ']).chain(tail).collect()
 }

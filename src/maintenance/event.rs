@@ -6,9 +6,8 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value};
 
-use super::MaintenanceError;
 use crate::cloud::{SecretArn, VersionId};
-use crate::plan::RotationStep;
+use crate::plan::{Refusal, RotationStep};
 
 /// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ impl Event {
     ///
     /// # Errors
     /// What is wrong with the event, without its values.
-    pub fn parse(text: &str, secret: &SecretArn) -> Result<Self, MaintenanceError> {
+    pub fn parse(text: &str, secret: &SecretArn) -> Result<Self, Refusal> {
         let members: Map<String, Value> =
             serde_json::from_str(text).map_err(|_| refused("it is not a JSON object"))?;
         let has = |name: &str| members.contains_key(name);
@@ -71,10 +70,7 @@ impl Event {
 }
 
 /// Parses a step of a rotation. Ignores unknown members, because Secrets Manager may add some.
-fn rotation(
-    members: &Map<String, Value>,
-    ours: &SecretArn,
-) -> Result<RotationRequest, MaintenanceError> {
+fn rotation(members: &Map<String, Value>, ours: &SecretArn) -> Result<RotationRequest, Refusal> {
     let member = |name: &str| {
         let value = members.get(name).and_then(Value::as_str);
         value.ok_or_else(|| refused(&format!("`{name}` is missing or not a string")))
@@ -97,16 +93,16 @@ fn rotation(
     })
 }
 
-fn about(secret: &str, ours: &SecretArn) -> Result<(), MaintenanceError> {
+fn about(secret: &str, ours: &SecretArn) -> Result<(), Refusal> {
     if secret == ours.0 {
         return Ok(());
     }
-    Err(MaintenanceError(format!(
+    Err(Refusal::Event(format!(
         "the event is about another secret, and this function serves only `{ours}` (`SECRET_ARN`)"
     )))
 }
 
-fn check(members: &Map<String, Value>) -> Result<Asked, MaintenanceError> {
+fn check(members: &Map<String, Value>) -> Result<Asked, Refusal> {
     const FORM: &str = "a check is `{\"check\": {}}` by hand, or `{\"check\": {\"time\": \"2026-11-24T06:00:00Z\"}}` \
                         on schedule";
     let asked = members.get("check").and_then(Value::as_object);
@@ -126,7 +122,7 @@ fn check(members: &Map<String, Value>) -> Result<Asked, MaintenanceError> {
 /// Secrets Manager's
 /// [event](https://docs.aws.amazon.com/secretsmanager/latest/userguide/event-detail-secret-label-updated-secretsmanager.html)
 /// that a label has moved. It needs no `CloudTrail` trail.
-fn new_key(members: &Map<String, Value>, ours: &SecretArn) -> Result<Event, MaintenanceError> {
+fn new_key(members: &Map<String, Value>, ours: &SecretArn) -> Result<Event, Refusal> {
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     if (text("source"), text("detail-type"))
         != (Some("aws.secretsmanager"), Some("Secret Label Updated"))
@@ -152,8 +148,8 @@ fn new_key(members: &Map<String, Value>, ours: &SecretArn) -> Result<Event, Main
     Ok(Event::NewKey { time })
 }
 
-fn refused(why: &str) -> MaintenanceError {
-    MaintenanceError(format!("this function does not serve such an event: {why}"))
+fn refused(why: &str) -> Refusal {
+    Refusal::Event(format!("this function does not serve such an event: {why}"))
 }
 
 impl RotationStep {

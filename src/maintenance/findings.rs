@@ -3,12 +3,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Settings, message};
+use super::Environment;
+use crate::apply::{Proved, Shows};
+use crate::cloud::Label;
 use crate::cloud::{Key, KeyStatus, Rotation};
 use crate::observe::{Observed, ObservedSecret, ObservedUser};
-use crate::plan::{Plan, Refusal, Step};
-use crate::proof::ProofError;
-use crate::secret::Label;
+use crate::plan::{Plan, Refusal, Step, dates, left_keys};
 use crate::waits::{DAY, OVERDUE, PASTE_WITHIN, REMIND_DAYS};
 
 /// What is wrong and what to do: one sentence, without its full stop.
@@ -56,7 +56,7 @@ impl Finding {
 pub(super) fn of_plan(plan: &Result<Plan, Refusal>) -> Option<Finding> {
     let text = match plan {
         Ok(plan) => {
-            let changes = plan.steps().filter(|step| step.changes_something());
+            let changes = plan.steps().filter(|step| step.nature().changes);
             let changes: Vec<String> = changes.map(Step::to_string).collect();
             if changes.is_empty() {
                 return None;
@@ -68,7 +68,7 @@ pub(super) fn of_plan(plan: &Result<Plan, Refusal>) -> Option<Finding> {
             )
         }
         // It passes, and the proof judges the current key.
-        Err(Refusal::RotationUnderWay(_)) => return None,
+        Err(Refusal::RotationUnderWay { .. }) => return None,
         Err(refusal) => format!("the next update would be refused: {refusal}"),
     };
     Some(Finding {
@@ -78,18 +78,31 @@ pub(super) fn of_plan(plan: &Result<Plan, Refusal>) -> Option<Finding> {
     })
 }
 
-/// What the key cannot read.
-pub(super) fn of_proof(proof: &Result<(), ProofError>) -> Option<Finding> {
-    let text = proof.as_ref().err()?.to_string();
-    Some(Finding {
-        about: About::Access,
-        text,
-        told: Told::Daily,
-    })
+/// What the key cannot read, one finding for each entry.
+///
+/// # Errors
+/// AWS did not answer, so nothing is known.
+pub(super) fn of_proof(proof: &Proved) -> Vec<Result<Finding, Refusal>> {
+    let found = proof.shown().into_iter().filter_map(|shown| {
+        let finding = Finding {
+            about: About::Access,
+            text: shown.sentence.clone(),
+            told: Told::Daily,
+        };
+        match shown.weight {
+            Shows::Failure | Shows::Reservation => Some(Ok(finding)),
+            Shows::Unanswered => Some(Err(Refusal::Event(format!(
+                "the check could not be made: {}",
+                shown.sentence
+            )))),
+            Shows::NotDecrypted => None,
+        }
+    });
+    found.collect()
 }
 
 /// Keys and rotations that have become too old.
-pub(super) fn of_age(settings: &Settings, observed: &Observed) -> Vec<Finding> {
+pub(super) fn of_age(environment: &Environment, observed: &Observed) -> Vec<Finding> {
     let pair = &observed.pair;
     let (Some(user), Some(secret)) = (&pair.user, &pair.secret) else {
         return Vec::new();
@@ -97,10 +110,15 @@ pub(super) fn of_age(settings: &Settings, observed: &Observed) -> Vec<Finding> {
     let now = observed.now;
     let found = [
         previous_in_use(user, secret),
-        too_old(settings, user, secret, now),
+        too_old(environment, user, secret, now),
         overdue(secret, now),
     ];
-    found.into_iter().flatten().collect()
+    let left = left_keys(pair, now).into_iter().map(|left| Finding {
+        about: About::Age,
+        text: left.sentence,
+        told: Told::Since(left.key.created),
+    });
+    found.into_iter().flatten().chain(left).collect()
 }
 
 /// The key that the version with this label holds, as IAM lists it.
@@ -109,7 +127,7 @@ pub(super) fn listed<'a>(
     secret: &ObservedSecret,
     label: Label,
 ) -> Option<&'a Key> {
-    let stored = secret.key_of(secret.labelled(label)?)?;
+    let stored = secret.key_under(label)?;
     user.keys.iter().find(|key| key.id == stored.id)
 }
 
@@ -127,33 +145,33 @@ fn previous_in_use(user: &ObservedUser, secret: &ObservedSecret) -> Option<Findi
             "key `{}` was {}, though key `{}` replaced it on {}: paste the key from the secret into DNAstack \
              Publisher, unless you did so in the last 7 days and links signed earlier are still in use",
             previous.id,
-            message::used(last),
+            dates::used(last),
             current.id,
-            message::date(current.created),
+            dates::date(current.created),
         ),
         told: Told::Since(from),
     })
 }
 
 fn too_old(
-    settings: &Settings,
+    environment: &Environment,
     user: &ObservedUser,
     secret: &ObservedSecret,
     now: SystemTime,
 ) -> Option<Finding> {
-    if settings.max_key_age_days == 0 || secret.secret.rotation == Rotation::Enabled {
+    if environment.max_key_age_days == 0 || secret.secret.rotation == Rotation::Enabled {
         return None;
     }
     let current = listed(user, secret, Label::Current)?;
-    let old_from = current.created + days(settings.max_key_age_days);
+    let old_from = current.created + days(environment.max_key_age_days);
     (now >= old_from).then(|| Finding {
         about: About::Age,
         text: format!(
             "key `{}` was made on {} and is older than {} days (`MaxKeyAgeDays`): raise `KeySerial` and paste the new key \
              into DNAstack Publisher, or set `RotationDays`",
             current.id,
-            message::date(current.created),
-            settings.max_key_age_days,
+            dates::date(current.created),
+            environment.max_key_age_days,
         ),
         told: Told::Since(old_from),
     })
@@ -169,7 +187,7 @@ fn overdue(secret: &ObservedSecret, now: SystemTime) -> Option<Finding> {
         text: format!(
             "a rotation has been overdue since {}: read in the function's log why it failed or was held up, mend that, \
              and rotate the secret at once",
-            message::date(next)
+            dates::date(next)
         ),
         told: Told::Since(next + OVERDUE),
     })

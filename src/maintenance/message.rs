@@ -2,26 +2,22 @@
 //! contains a secret.
 
 use std::fmt::Write;
-use std::time::SystemTime;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
-
-use super::Settings;
-use crate::cloud::{LastUse, Message};
-use crate::plan::{HeldUp, Protection};
+use super::Environment;
+use crate::cloud::Message;
+use crate::plan::HeldUp;
 
 /// There is a new current key.
-pub(super) fn new_key(settings: &Settings, time: &str) -> Message {
-    let user = &settings.desired.user;
-    let until = match settings.rotation_days {
+pub(super) fn new_key(environment: &Environment, time: &str) -> Message {
+    let user = &environment.desired.user;
+    let until = match environment.rotation_days {
         0 => "`KeySerial` is raised again".to_owned(),
         days => format!(
             "the next rotation ({days} days after this one), which ends it once nobody has used it for a while"
         ),
     };
     message(
-        settings,
+        environment,
         "paste the new key into Publisher",
         &format!("IAM user {user} has had a new access key since {time}."),
         &format!(
@@ -31,13 +27,13 @@ pub(super) fn new_key(settings: &Settings, time: &str) -> Message {
 }
 
 /// A rotation was held up.
-pub(super) fn held_up(settings: &Settings, held_up: &HeldUp) -> Message {
+pub(super) fn held_up(environment: &Environment, held_up: &HeldUp) -> Message {
     message(
-        settings,
+        environment,
         "key rotation held up",
         &format!(
             "A scheduled rotation of the access key was held up, and no key was changed: {}.",
-            why_held_up(held_up)
+            held_up
         ),
         "Paste the key from the secret into DNAstack Publisher. The next rotation ends the other key once nobody has used \
          it for a while; links that Publisher signed with it count as use. To end it regardless, raise KeySerial in the \
@@ -45,29 +41,14 @@ pub(super) fn held_up(settings: &Settings, held_up: &HeldUp) -> Message {
     )
 }
 
-/// Why a rotation was held up, as a clause.
-pub(super) fn why_held_up(HeldUp { key, why }: &HeldUp) -> String {
-    match why {
-        Protection::Used(last) => format!("it would end key `{key}`, which was {}", used(last)),
-        Protection::Young(created) => format!(
-            "it would end key `{key}`, which was made on {} and never used as far as AWS knows, so someone may be \
-             about to use it",
-            date(*created)
-        ),
-        Protection::Unreadable(error) => {
-            format!("it would end key `{key}`, whose last use cannot be read ({error})")
-        }
-    }
-}
-
 /// What a check has found.
-pub(super) fn findings(settings: &Settings, findings: &[&str]) -> Message {
+pub(super) fn findings(environment: &Environment, findings: &[&str]) -> Message {
     let mut what = "The daily check of Publisher's read access found:".to_owned();
     for finding in findings {
         let _ = write!(what, "\n- {finding}.");
     }
     message(
-        settings,
+        environment,
         "access needs attention",
         &what,
         "Each line says what to do. The check changed nothing. To check again, run `make status` in the release's \
@@ -75,28 +56,9 @@ pub(super) fn findings(settings: &Settings, findings: &[&str]) -> Message {
     )
 }
 
-/// When, for which service and where a key was last used, as a clause.
-pub(super) fn used(last: &LastUse) -> String {
-    let LastUse {
-        date: at,
-        service,
-        region,
-    } = last;
-    format!(
-        "last used on {} for service `{service}` in `{region}`",
-        date(*at)
-    )
-}
-
-/// A time for people to read.
-pub(super) fn date(time: SystemTime) -> String {
-    let text = DateTime::from_secs(DateTime::from(time).secs()).fmt(Format::DateTime);
-    text.unwrap_or_else(|_| "a date out of range".to_owned())
-}
-
-fn message(settings: &Settings, subject: &str, what: &str, to_do: &str) -> Message {
-    let stack = &settings.owner.stack;
-    let user = &settings.desired.user;
+fn message(environment: &Environment, subject: &str, what: &str, to_do: &str) -> Message {
+    let stack = &environment.owner.stack;
+    let user = &environment.desired.user;
     let body = format!(
         "{what}\n\nWhat to do: {to_do}\n\nUser: {user}\nSecret: {}\nStack: {} in {}, account {}\n\nThe secret: {}\nThe \
          log: {}\n",
@@ -104,17 +66,17 @@ fn message(settings: &Settings, subject: &str, what: &str, to_do: &str) -> Messa
         stack.name(),
         stack.region(),
         stack.account(),
-        secret_link(settings),
-        log_link(settings),
+        secret_link(environment),
+        log_link(environment),
     );
     Message::new(&format!("{user}: {subject}"), body)
 }
 
 /// The secret's page in the console.
-fn secret_link(settings: &Settings) -> String {
-    let region = settings.owner.stack.region();
+fn secret_link(environment: &Environment) -> String {
+    let region = environment.owner.stack.region();
     // In a query a bare + is a space.
-    let name = settings
+    let name = environment
         .desired
         .user
         .secret_name()
@@ -122,12 +84,12 @@ fn secret_link(settings: &Settings) -> String {
         .replace('+', "%2B");
     format!(
         "https://{}/secretsmanager/secret?name={name}&region={region}",
-        console(settings)
+        console(environment)
     )
 }
 
 /// The log's page in the console, which wants each part encoded twice, with `$` for the second `%`.
-fn log_link(settings: &Settings) -> String {
+fn log_link(environment: &Environment) -> String {
     let encoded = |text: &str| {
         let mut out = String::new();
         for byte in text.bytes() {
@@ -139,18 +101,19 @@ fn log_link(settings: &Settings) -> String {
         }
         out
     };
-    let Settings {
+    let Environment {
         log_group,
-        log_stream,
+        settings,
         owner,
         ..
-    } = settings;
+    } = environment;
     let region = owner.stack.region();
     let mut link = format!(
         "https://{}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}",
-        console(settings),
+        console(environment),
         encoded(log_group)
     );
+    let log_stream = &settings.log_stream;
     if !log_stream.is_empty() {
         let _ = write!(link, "/log-events/{}", encoded(log_stream));
     }
@@ -158,8 +121,8 @@ fn log_link(settings: &Settings) -> String {
 }
 
 /// The console's host for the stack's region.
-fn console(settings: &Settings) -> String {
-    let stack = &settings.owner.stack;
+fn console(environment: &Environment) -> String {
+    let stack = &environment.owner.stack;
     let host = match stack.partition().as_str() {
         "aws-cn" => "console.amazonaws.cn",
         "aws-us-gov" => "console.amazonaws-us-gov.com",

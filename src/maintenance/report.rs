@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::Environment;
 use super::findings::Finding;
-use super::{Settings, message};
+use crate::cloud::{AccessKeyId, Label};
 use crate::cloud::{Key, KeyStatus, Subscriptions};
 use crate::observe::{KeyUse, Observed};
-use crate::secret::{AccessKeyId, Label};
+use crate::plan::dates;
 use crate::waits::DAY;
 
 /// Whether the pair is as the stack says, and the key reads every bucket.
@@ -30,7 +31,7 @@ impl Health {
 
 /// Reports as JSON. `subscriptions` is `None` if there is no topic or the role may not look at it.
 pub(super) fn report(
-    settings: &Settings,
+    environment: &Environment,
     observed: &Observed,
     health: Health,
     findings: &[Finding],
@@ -40,9 +41,9 @@ pub(super) fn report(
     json!({
         "healthy": health == Health::Healthy,
         "state": health.name(),
-        "user": settings.desired.user.as_str(),
-        "secret": settings.desired.user.secret_name().to_string(),
-        "checked": message::date(observed.now),
+        "user": environment.desired.user.as_str(),
+        "secret": environment.desired.user.secret_name().to_string(),
+        "checked": dates::date(observed.now),
         "findings": findings.iter().map(|finding| &finding.text).collect::<Vec<_>>(),
         "keys": keys.map(|key| described(observed, key)).collect::<Vec<_>>(),
         "subscriptions": subscriptions.map(|Subscriptions { confirmed, pending }| {
@@ -73,12 +74,7 @@ fn described(observed: &Observed, key: &Key) -> Value {
 /// The label of the version that holds the key.
 fn label_of(observed: &Observed, id: &AccessKeyId) -> Option<&'static str> {
     let secret = observed.pair.secret.as_ref()?;
-    let holds = |label: &Label| {
-        let key = secret
-            .labelled(*label)
-            .and_then(|version| secret.key_of(version));
-        key.is_some_and(|key| key.id == *id)
-    };
+    let holds = |label: &Label| secret.key_under(*label).is_some_and(|key| key.id == *id);
     let labels = [
         Label::Current,
         Label::Previous,
@@ -92,7 +88,7 @@ fn last_use(last: Option<&KeyUse>, in_use: bool) -> Value {
     match last {
         Some(Ok(Some(last))) => {
             let mut value = json!({
-                "date": message::date(last.date),
+                "date": dates::date(last.date),
                 "service": last.service,
                 "region": last.region,
             });

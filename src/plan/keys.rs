@@ -1,113 +1,142 @@
-//! Decides which key stays, which goes, and whether to make a new one. This is the hard decision, because it crosses
-//! two services: a key counts only if the user has it *and* the secret holds it.
+//! Decides which key stays and whether a new one is made. A key is kept, gone back to, made, or waited for, and nothing
+//! else. A request that needs no new key ends none.
+//!
+//! This is the hard decision, because it crosses two services: a key counts only if the user has it *and* the secret
+//! holds it. Whose a key is, is judged by its id and not by labels, because a saved secret moves labels.
 
 mod guard;
-mod readiness;
+mod room;
 
 pub use guard::{HeldUp, Protection};
-pub(super) use readiness::{Readiness, readiness};
+pub(super) use room::{Room, room_for_rotation};
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::{NewKey, Step};
-use crate::cloud::{Key, KeyStatus, VersionId};
-use crate::names::{KeySerial, SecretName, UserName};
+use super::warning::{Warning, Weight};
+use super::{Refusal, Step, dates};
+use crate::cloud::{AccessKeyId, Key, KeyStatus, Label, StoredKey, VersionId};
 use crate::observe::{KeyUse, ObservedSecret, Pair};
-use crate::secret::{AccessKeyId, Label, StoredKey};
-use crate::waits::{IAM_LAG, ROTATION_WINDOW};
+use crate::request::names::{KeySerial, UserName};
+use crate::waits::{DAY, IAM_LAG, ROTATION_WINDOW};
 
-/// IAM's limit of keys for a user, which cannot be raised. Inactive keys count.
-const KEYS_PER_USER: usize = 2;
+/// What a request asks of the keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) serial: KeySerial,
+    /// The number in the previous properties; `None` if there are none.
+    pub(super) before: Option<KeySerial>,
+    /// When the request was sent; `None` if that is unknown.
+    pub(super) sent: Option<SystemTime>,
+}
 
 /// What becomes of the keys.
 #[derive(Debug)]
 pub(super) struct KeyPlan {
-    /// The steps that delete orphans and failed attempts. They go first.
-    pub(super) clearing: Vec<Step>,
-    /// Notes for a person.
-    pub(super) notes: Vec<String>,
-    /// What happens to the current key.
     pub(super) decision: KeyDecision,
+    /// The labels to take off, because they say nothing any more. No key goes with them.
+    pub(super) stale_labels: Vec<Step>,
+    /// The keys that a crash of this request has left. They go once its own key is current.
+    pub(super) lost: Vec<AccessKeyId>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// What happens to the current key.
 #[derive(Debug)]
 pub(super) enum KeyDecision {
+    /// It stays.
     Keep(StoredKey),
-    /// A new key becomes current. The steps in `room` go first, and `replaces` holds `AWSCURRENT` until the end. `keeps`
-    /// stays the previous version.
-    Make {
-        new: NewKey,
-        replaces: Option<VersionId>,
-        keeps: Option<VersionId>,
-        room: Vec<Step>,
-    },
-    /// A candidate that an earlier run stored becomes current.
-    Adopt {
-        candidate: VersionId,
-        key: StoredKey,
-        replaces: VersionId,
-    },
-    /// Somebody edited the secret: `AWSCURRENT` goes back to a version whose key lives.
-    MoveBack {
-        from: VersionId,
-        to: VersionId,
-        key: AccessKeyId,
-    },
-    /// IAM's list may not show a new key yet.
-    Wait,
-    /// Secrets Manager is rotating right now.
-    Rotating(VersionId),
+    /// `AWSCURRENT` holds no key of the user, and goes back to a version that does.
+    GoBack { from: VersionId, to: VersionId },
+    /// A new key becomes current.
+    Make(Make),
+    /// Another observation may show more. Holds why.
+    Wait(String),
+}
+
+/// A new key.
+#[derive(Debug)]
+pub(super) struct Make {
+    /// The version to store it in.
+    pub(super) version: VersionId,
+    pub(super) serial: KeySerial,
+    /// The keys that go first, because a user has two at most.
+    pub(super) room: Vec<Key>,
+    /// The current key, if it works and another active key has to go for the new one. It is tried first: what it cannot
+    /// read, the new one cannot read either.
+    pub(super) tried_first: Option<StoredKey>,
+}
+
+/// What holds a key, in the order in which active keys go to make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Holder {
+    /// No version: a crash's, another run's, or made by hand.
+    Lost,
+    /// Only a version without a label, or perhaps one that was not read.
+    Old,
+    Previous,
+    /// A rotation by Secrets Manager that is under way.
+    Rotation,
+    Current,
 }
 
 /// The keys, seen across both services.
 struct Keys<'a> {
+    pair: &'a Pair,
     user: &'a UserName,
     listed: &'a [Key],
-    last_used: Option<&'a BTreeMap<AccessKeyId, KeyUse>>,
     secret: Option<&'a ObservedSecret>,
     now: SystemTime,
 }
 
 /// Decides what happens to the keys.
-pub(super) fn keys(pair: &Pair, desired: KeySerial, now: SystemTime) -> KeyPlan {
+///
+/// # Errors
+/// A rotation is under way, and its key would have to go.
+pub(super) fn keys(pair: &Pair, wanted: Wanted, now: SystemTime) -> Result<KeyPlan, Refusal> {
     let keys = Keys::of(pair, now);
-    let decision = keys.decision(&pair.name.secret_name(), desired.get());
-    // An apparent orphan may be the key that a rotation is about to store, and the rotation's version can hold no
-    // other.
-    let mut clearing = if keys.awaits_a_key() {
-        Vec::new()
-    } else {
-        keys.delete_orphans()
+    let decision = keys.decision(wanted)?;
+    let room: &[Key] = match &decision {
+        KeyDecision::Make(make) => &make.room,
+        KeyDecision::Keep(_) | KeyDecision::GoBack { .. } | KeyDecision::Wait(_) => &[],
     };
-    clearing.extend(keys.failed_attempts(&decision));
-    clearing.extend(keys.stray_pending_label(&decision));
-    KeyPlan {
-        clearing,
-        notes: keys.notes(desired.get()),
+    let mut lost = keys.lost_since(wanted.sent, &decision);
+    lost.retain(|id| room.iter().all(|key| key.id != *id));
+    let stays = |key: &Key| !room.contains(key) && !lost.contains(&key.id);
+    let left = keys.left().filter(|left| stays(left.key));
+    let left = left.map(|left| Warning::new(Weight::Key, left.sentence));
+    let warnings = keys
+        .no_new_key(wanted, &decision)
+        .into_iter()
+        .chain(left)
+        .collect();
+    Ok(KeyPlan {
+        stale_labels: keys.stale_labels(&decision),
+        lost,
+        warnings,
         decision,
-    }
+    })
 }
 
-/// The version that keeps `AWSPREVIOUS` when `current` loses `AWSCURRENT`; `None` if `current` itself becomes the previous
-/// one.
-pub(super) fn kept_previous(
-    pair: &Pair,
-    current: &VersionId,
-    now: SystemTime,
-) -> Option<VersionId> {
-    Keys::of(pair, now).kept_previous(current)
+/// A key that no label names, and what to do about it.
+pub struct LeftKey<'a> {
+    pub key: &'a Key,
+    /// What it is, when it was used, and the command that ends it: one sentence without a full stop.
+    pub sentence: String,
+}
+
+/// The keys that stay until room is needed, though no label names them.
+pub fn left_keys(pair: &Pair, now: SystemTime) -> Vec<LeftKey<'_>> {
+    Keys::of(pair, now).left().collect()
 }
 
 impl<'a> Keys<'a> {
     fn of(pair: &'a Pair, now: SystemTime) -> Self {
         Self {
+            pair,
             user: &pair.name,
             listed: pair.user.as_ref().map_or(&[], |user| &user.keys),
-            last_used: pair.user.as_ref().map(|user| &user.last_used),
             secret: pair.secret.as_ref(),
             now,
         }
@@ -117,296 +146,262 @@ impl<'a> Keys<'a> {
         self.secret?.labelled(label)
     }
 
-    fn key_in(&self, version: &VersionId) -> Option<&'a StoredKey> {
-        self.secret?.key_of(version)
+    /// The version's key, if it names this user.
+    fn own_key_in(&self, version: &VersionId) -> Option<&'a StoredKey> {
+        let key = self.secret?.key_of(version)?;
+        (key.user == self.user.as_str()).then_some(key)
     }
 
     fn status(&self, id: &AccessKeyId) -> Option<KeyStatus> {
-        self.listed
-            .iter()
-            .find(|key| key.id == *id)
-            .map(|key| key.status)
+        let listed = self.listed.iter().find(|key| key.id == *id);
+        listed.map(|key| key.status)
     }
 
-    /// The version's key, if it is this user's and works.
-    fn living(&self, version: &VersionId) -> Option<&'a StoredKey> {
-        let key = self.key_in(version)?;
-        (key.user == self.user.as_str() && self.status(&key.id) == Some(KeyStatus::Active))
-            .then_some(key)
+    fn is_active(&self, key: &StoredKey) -> bool {
+        self.status(&key.id) == Some(KeyStatus::Active)
+    }
+
+    /// How long ago; a date in the future means that the clocks differ, and counts as now.
+    fn since(&self, date: SystemTime) -> Duration {
+        self.now.duration_since(date).unwrap_or_default()
+    }
+
+    /// Whether the version was stored less than `age` ago. One that the list of versions lacks was stored after the list
+    /// was read, and counts as young.
+    fn younger(&self, version: &VersionId, age: Duration) -> bool {
+        let stored = self.secret.and_then(|secret| secret.stored_at(version));
+        stored.is_none_or(|stored| self.since(stored) < age)
     }
 
     /// Whether the version was stored so recently that IAM's list may not show its key yet.
     fn may_be_unlisted(&self, version: &VersionId) -> bool {
-        let unlisted = self
-            .key_in(version)
-            .is_some_and(|key| self.status(&key.id).is_none());
-        unlisted && self.younger(version, IAM_LAG)
+        let key = self.own_key_in(version);
+        key.is_some_and(|key| self.status(&key.id).is_none()) && self.younger(version, IAM_LAG)
     }
 
-    /// Whether the version was stored less than `age` ago. One that the list of versions lacks was stored after the list was
-    /// read, and counts as young.
-    fn younger(&self, version: &VersionId, age: Duration) -> bool {
-        let stored = self.secret.and_then(|secret| secret.stored_at(version));
-        stored.is_none_or(|stored| self.now.duration_since(stored).unwrap_or_default() < age)
-    }
-
-    /// The version under `label`, unless it is the current one.
-    fn beside_current(&self, label: Label) -> Option<&'a VersionId> {
-        self.labelled(label)
-            .filter(|version| Some(*version) != self.labelled(Label::Current))
-    }
-
-    /// The version of a rotation by Secrets Manager that has not ended. After a rotation has ended, its label [may
-    /// stay](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html) on its version. That
-    /// version is then current, or previous if the stack has made a key since.
+    /// The version of a rotation by Secrets Manager that is under way. On the current version, the label is left from a
+    /// rotation that [has ended](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
     fn rotating(&self) -> Option<&'a VersionId> {
-        self.beside_current(Label::Pending)
-            .filter(|version| Some(*version) != self.labelled(Label::Previous))
+        self.labelled(Label::Pending)
+            .filter(|version| Some(*version) != self.labelled(Label::Current))
+            .filter(|version| self.younger(version, ROTATION_WINDOW))
     }
 
-    /// Whether a rotation is about to make its key.
-    fn awaits_a_key(&self) -> bool {
-        let (Some(secret), Some(version)) = (self.secret, self.rotating()) else {
-            return false;
+    fn holder(&self, id: &AccessKeyId) -> Holder {
+        let Some(secret) = self.secret else {
+            return Holder::Lost;
         };
-        self.younger(version, ROTATION_WINDOW) && !secret.stored.contains_key(version)
+        let holds = |version: Option<&VersionId>| {
+            let key = version.and_then(|version| secret.key_of(version));
+            key.is_some_and(|key| key.id == *id)
+        };
+        if holds(self.labelled(Label::Current)) {
+            Holder::Current
+        } else if holds(self.rotating()) {
+            Holder::Rotation
+        } else if holds(self.labelled(Label::Previous)) {
+            Holder::Previous
+        } else if secret.holds(id) || secret.unread {
+            Holder::Old
+        } else {
+            Holder::Lost
+        }
     }
 
-    fn decision(&self, name: &SecretName, desired: u64) -> KeyDecision {
+    fn decision(&self, wanted: Wanted) -> Result<KeyDecision, Refusal> {
         let Some(current) = self.labelled(Label::Current) else {
-            return KeyDecision::Make {
-                new: self.new_key(name, Label::Current, desired),
-                replaces: None,
-                keeps: None,
-                room: self.room_for_one(),
-            };
+            return self.make(wanted.serial);
         };
-        if self.may_be_unlisted(current)
-            || self
-                .beside_current(Label::Candidate)
-                .is_some_and(|version| self.may_be_unlisted(version))
-        {
-            return KeyDecision::Wait;
-        }
-        if let Some(key) = self.living(current)
-            && key.serial >= desired
-        {
-            return KeyDecision::Keep(key.clone());
-        }
-        if let Some((to, key)) = self.way_back(current) {
-            return KeyDecision::MoveBack {
-                from: current.clone(),
-                to: to.clone(),
-                key: key.id.clone(),
-            };
-        }
-        // The serial never falls, so a number that was reached before, such as before a rollback, makes no second key.
-        let serial = desired.max(self.highest_serial());
-        let replaces = current.clone();
-        if let Some(candidate) = self.beside_current(Label::Candidate)
-            && let Some(key) = self.living(candidate)
-            && key.serial >= serial
-        {
-            return KeyDecision::Adopt {
-                candidate: candidate.clone(),
-                key: key.clone(),
-                replaces,
-            };
-        }
-        match self.rotating() {
-            Some(pending) if self.younger(pending, ROTATION_WINDOW) => {
-                KeyDecision::Rotating(pending.clone())
+        let own = self.own_key_in(current);
+        match own.and_then(|key| Some((key, self.status(&key.id)?))) {
+            Some((key, KeyStatus::Active)) if !self.asks_for_a_new_key(wanted) => {
+                Ok(KeyDecision::Keep(key.clone()))
             }
-            _ => KeyDecision::Make {
-                new: self.new_key(name, Label::Candidate, serial),
-                replaces: Some(replaces),
-                keeps: self.kept_previous(current),
-                room: self.room_for_one(),
+            Some((_, KeyStatus::Active | KeyStatus::Inactive)) => self.make(wanted.serial),
+            None if self
+                .versions_read()
+                .any(|version| self.may_be_unlisted(version)) =>
+            {
+                Ok(KeyDecision::Wait(
+                    "IAM may not list a new key yet".to_owned(),
+                ))
+            }
+            None => match self.way_back(current) {
+                Some(to) => Ok(KeyDecision::GoBack {
+                    from: current.clone(),
+                    to: to.clone(),
+                }),
+                None => self.make(wanted.serial),
             },
         }
     }
 
-    /// The previous version, if its key exists and the current one is gone, or if its key is active and the current one is
-    /// not. Secrets Manager moves `AWSPREVIOUS` to the version that loses `AWSCURRENT`. The previous key would then have no label and would be deleted
-    /// as an orphan, although Publisher may read with it.
-    fn kept_previous(&self, current: &VersionId) -> Option<VersionId> {
-        let previous = self.labelled(Label::Previous)?;
-        let status = |version| self.status(&self.key_in(version)?.id);
-        let kept = match status(current) {
-            None => status(previous).is_some(),
-            Some(KeyStatus::Inactive) => status(previous) == Some(KeyStatus::Active),
-            Some(KeyStatus::Active) => false,
+    /// The serial never falls, so a number that was reached before, such as before a rollback, asks for nothing.
+    fn asks_for_a_new_key(&self, wanted: Wanted) -> bool {
+        wanted.before.is_none_or(|before| wanted.serial > before)
+            && self
+                .highest()
+                .is_none_or(|(highest, _)| wanted.serial > highest)
+    }
+
+    fn versions_read(&self) -> impl Iterator<Item = &'a VersionId> {
+        let secret = self.secret.into_iter();
+        secret.flat_map(|secret| secret.stored.keys())
+    }
+
+    /// The highest number that was read, and the version with it.
+    fn highest(&self) -> Option<(KeySerial, &'a VersionId)> {
+        let secret = self.secret?;
+        let numbered = secret
+            .stored
+            .iter()
+            .filter_map(|(version, key)| Some((key.as_ref()?.serial?, version)));
+        numbered.max()
+    }
+
+    /// Where `AWSCURRENT` goes back to: `AWSPREVIOUS` if that holds an active key of the user, else the newest other version
+    /// that does. What only a rotation under way holds was never in use.
+    fn way_back(&self, current: &VersionId) -> Option<&'a VersionId> {
+        let works = |version: &&VersionId| {
+            let key = self.own_key_in(version);
+            key.is_some_and(|key| self.is_active(key))
+                && *version != current
+                && Some(*version) != self.rotating()
         };
-        kept.then(|| previous.clone())
-    }
-
-    /// The version to move `AWSCURRENT` back to, if somebody edited the secret, so that its value is not ours or its key
-    /// does not exist. A key that still exists, active or not, gives way to a new one instead.
-    fn way_back(&self, current: &VersionId) -> Option<(&'a VersionId, &'a StoredKey)> {
-        let still_there = self
-            .key_in(current)
-            .is_some_and(|key| key.user == self.user.as_str() && self.status(&key.id).is_some());
-        if still_there {
-            return None;
-        }
-        let unproved = [self.labelled(Label::Candidate), self.rotating()];
-        let previous = self.labelled(Label::Previous).into_iter();
-        let others = self.secret?.secret.labels.keys();
-        previous
-            .chain(others)
-            .filter(|version| !unproved.contains(&Some(*version)))
-            .find_map(|version| Some((version, self.living(version)?)))
-    }
-
-    fn highest_serial(&self) -> u64 {
-        let unproved = [self.beside_current(Label::Candidate), self.rotating()];
-        let stored = self.secret.into_iter().flat_map(|secret| &secret.stored);
-        let proved = stored.filter(|(version, _)| !unproved.contains(&Some(*version)));
-        proved
-            .filter_map(|(_, key)| key.as_ref())
-            .map(|key| key.serial)
-            .max()
-            .unwrap_or_default()
-    }
-
-    /// Derives the version's id from the secret's name and from which versions exist. Two
-    /// runs that see the same state derive the same id, and Secrets Manager lets only one of them store a value there.
-    /// A failed attempt leaves a deprecated version behind, so the next attempt gets another id.
-    fn new_key(&self, name: &SecretName, label: Label, serial: u64) -> NewKey {
-        let mut existing: Vec<&str> = self
-            .secret
-            .into_iter()
-            .flat_map(|secret| {
-                secret
-                    .versions
-                    .iter()
-                    .map(|version| &version.id)
-                    .chain(secret.secret.labels.keys())
-            })
-            .map(|version| version.0.as_str())
-            .collect();
-        existing.sort_unstable();
-        existing.dedup();
-        let state = format!("{name}\n{}", existing.join("\n"));
-        let version = VersionId(Uuid::new_v5(&Uuid::NAMESPACE_OID, state.as_bytes()).to_string());
-        NewKey {
-            version,
-            label,
-            serial,
-        }
-    }
-
-    fn notes(&self, desired: u64) -> Vec<String> {
-        let highest = self.highest_serial();
-        let below =
-            format!("KeySerial {desired} is below {highest}, which was reached before: no new key");
-        if desired < highest {
-            vec![below]
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// Orphans: keys that no labelled version holds, left by a crash.
-    fn orphans(&self) -> impl Iterator<Item = &'a Key> {
-        let held = |id: &AccessKeyId| {
-            let mut stored = self
-                .secret
-                .into_iter()
-                .flat_map(|secret| secret.stored.values().flatten());
-            stored.any(|key| key.id == *id)
-        };
-        self.listed.iter().filter(move |key| !held(&key.id))
-    }
-
-    /// Deletes the orphans.
-    fn delete_orphans(&self) -> Vec<Step> {
-        self.orphans()
-            .map(|key| Step::DeleteKey(key.id.clone()))
-            .collect()
-    }
-
-    /// Clears candidates and rotations that failed: first the key, then the label.
-    fn failed_attempts(&self, decision: &KeyDecision) -> Vec<Step> {
-        let candidate = self
-            .labelled(Label::Candidate)
-            .map(|version| (Label::Candidate, version))
-            .filter(|(_, version)| match decision {
-                KeyDecision::Adopt { candidate, .. } => candidate != *version,
-                KeyDecision::Wait | KeyDecision::MoveBack { .. } | KeyDecision::Rotating(_) => {
-                    false
-                }
-                KeyDecision::Keep(_) | KeyDecision::Make { .. } => true,
-            });
-        let pending = self
-            .rotating()
-            .filter(|version| !self.younger(version, ROTATION_WINDOW))
-            .map(|version| (Label::Pending, version));
-        candidate
-            .into_iter()
-            .chain(pending)
-            .flat_map(|(label, version)| self.abandon(label, version))
-            .collect()
-    }
-
-    /// Removes the label of a rotation that has ended, if its version is no longer current, or soon will not be.
-    /// Secrets Manager would take the label for a rotation under way, and would begin no other.
-    fn stray_pending_label(&self, decision: &KeyDecision) -> Option<Step> {
-        let version = self.labelled(Label::Pending)?;
-        let current = self.labelled(Label::Current);
-        let replaced = match decision {
-            KeyDecision::Make { replaces, .. } => replaces.as_ref(),
-            KeyDecision::Adopt { replaces, .. } => Some(replaces),
-            KeyDecision::Keep(_)
-            | KeyDecision::MoveBack { .. }
-            | KeyDecision::Wait
-            | KeyDecision::Rotating(_) => None,
-        };
-        let is_previous = self.labelled(Label::Previous) == Some(version);
-        let stray = replaced == Some(version) || (is_previous && current != Some(version));
-        stray.then(|| Step::DropLabel {
-            label: Label::Pending,
-            version: version.clone(),
+        let previous = self.labelled(Label::Previous).filter(works);
+        previous.or_else(|| {
+            let others = self.versions_read().filter(works);
+            others.max_by_key(|version| self.secret.and_then(|secret| secret.stored_at(version)))
         })
     }
 
-    /// Removes the label. Removes the key too, unless it is current and only the label was left behind.
-    fn abandon(&self, label: Label, version: &VersionId) -> Vec<Step> {
-        let in_use = self.labelled(Label::Current) == Some(version);
-        let key = self
-            .key_in(version)
-            .filter(|key| !in_use && self.status(&key.id).is_some());
-        let delete = key.map(|key| Step::DeleteKey(key.id.clone()));
-        delete
-            .into_iter()
-            .chain([Step::DropLabel {
-                label,
-                version: version.clone(),
-            }])
-            .collect()
+    fn make(&self, serial: KeySerial) -> Result<KeyDecision, Refusal> {
+        let room = match self.room()? {
+            Room::Made(going) => going,
+            Room::Wait(why) => return Ok(KeyDecision::Wait(why)),
+        };
+        let ends_a_working_key = room.iter().any(|key| key.status == KeyStatus::Active);
+        let current = self.labelled(Label::Current);
+        let tried_first = current
+            .and_then(|version| self.own_key_in(version))
+            .filter(|key| ends_a_working_key && self.is_active(key));
+        let highest = self.highest().map(|(highest, _)| highest);
+        Ok(KeyDecision::Make(Make {
+            version: self.new_version(),
+            serial: highest.map_or(serial, |highest| highest.max(serial)),
+            tried_first: tried_first.cloned(),
+            room,
+        }))
     }
 
-    /// Makes room if the user has two keys: deletes a dead key rather than the previous one, and never a current key
-    /// that works.
-    fn room_for_one(&self) -> Vec<Step> {
-        self.surplus()
-            .into_iter()
-            .map(|key| Step::DeleteKey(key.id.clone()))
-            .collect()
-    }
-
-    /// The keys to delete to make room.
-    fn surplus(&self) -> Vec<&'a Key> {
-        let mut going: Vec<&Key> = self.listed.iter().collect();
-        let current = self
-            .labelled(Label::Current)
-            .and_then(|version| self.key_in(version));
-        going.sort_by_key(|key| {
-            let in_use = current.is_some_and(|current| current.id == key.id);
-            (key.status == KeyStatus::Active, in_use)
+    /// Derives the version's id from the secret's name and from which versions exist. Two runs that see the same state
+    /// derive the same id, and Secrets Manager lets only one of them store a value there.
+    fn new_version(&self) -> VersionId {
+        let versions = self.secret.into_iter().flat_map(|secret| {
+            let listed = secret.versions.iter().map(|version| &version.id);
+            listed.chain(secret.secret.labels.keys())
         });
-        let surplus = (going.len() + 1).saturating_sub(KEYS_PER_USER);
-        going.truncate(surplus);
-        going
+        let mut existing: Vec<&str> = versions.map(|version| version.0.as_str()).collect();
+        existing.sort_unstable();
+        existing.dedup();
+        let state = format!("{}\n{}", self.user.secret_name(), existing.join("\n"));
+        VersionId(Uuid::new_v5(&Uuid::NAMESPACE_OID, state.as_bytes()).to_string())
+    }
+
+    /// The label of a rotation that failed or whose version soon is not current any more, because Secrets Manager would take
+    /// it for a rotation under way, and begin no other; and release 0.2.0's label.
+    fn stale_labels(&self, decision: &KeyDecision) -> Vec<Step> {
+        let pending = self.labelled(Label::Pending).filter(|version| {
+            if Some(*version) != self.labelled(Label::Current) {
+                return self.rotating().is_none();
+            }
+            match decision {
+                KeyDecision::Make(_) | KeyDecision::GoBack { .. } => true,
+                KeyDecision::Keep(_) | KeyDecision::Wait(_) => false,
+            }
+        });
+        [
+            (Label::Pending, pending),
+            (Label::Candidate, self.labelled(Label::Candidate)),
+        ]
+        .into_iter()
+        .filter_map(|(label, version)| {
+            let version = version?.clone();
+            Some(Step::DropLabel { label, version })
+        })
+        .collect()
+    }
+
+    /// The lost keys that are younger than the request, if its own key is current, or is about to be. Nothing else ends a
+    /// lost key but room and deletion.
+    fn lost_since(&self, sent: Option<SystemTime>, decision: &KeyDecision) -> Vec<AccessKeyId> {
+        let since = |key: &&Key| sent.is_some_and(|sent| key.created > sent);
+        let own_key_is_current = match decision {
+            KeyDecision::Keep(current) => {
+                let mut listed = self.listed.iter();
+                listed.any(|key| key.id == current.id && since(&key))
+            }
+            KeyDecision::Make(_) => true,
+            KeyDecision::GoBack { .. } | KeyDecision::Wait(_) => false,
+        };
+        self.listed
+            .iter()
+            .filter(|key| own_key_is_current && self.holder(&key.id) == Holder::Lost)
+            .filter(since)
+            .map(|key| key.id.clone())
+            .collect()
+    }
+
+    /// What to say to a request that asks for a new key and gets none, because its number was reached before. The key that
+    /// another attempt of this request has made is the one that it asks for.
+    fn no_new_key(&self, wanted: Wanted, decision: &KeyDecision) -> Option<Warning> {
+        let KeyDecision::Keep(_) = decision else {
+            return None;
+        };
+        let (highest, version) = self.highest()?;
+        let raised = wanted.before.is_some_and(|before| wanted.serial > before);
+        let stored = self.secret?.stored_at(version);
+        let own = stored
+            .zip(wanted.sent)
+            .is_some_and(|(stored, sent)| stored > sent);
+        if !raised || own {
+            return None;
+        }
+        let cure = match highest.next() {
+            Some(next) => format!("for a new key, set `KeySerial` to {next}"),
+            None => "there is no higher number: for a new key, replace `UserName`".to_owned(),
+        };
+        let text = format!(
+            "no new key was made, because `KeySerial` {highest} was reached before: {cure}"
+        );
+        Some(Warning::new(Weight::NoNewKey, text))
+    }
+
+    fn left(&self) -> impl Iterator<Item = LeftKey<'a>> {
+        let uses = self.pair.user.as_ref().map(|user| &user.last_used);
+        self.listed.iter().filter_map(move |key| {
+            let what = match self.holder(&key.id) {
+                Holder::Lost => "in no version of the secret",
+                Holder::Old => "only in an old version of the secret",
+                Holder::Previous | Holder::Rotation | Holder::Current => return None,
+            };
+            let (id, user) = (&key.id, self.user);
+            let used = used(uses.and_then(|uses| uses.get(id)));
+            let days = self.since(key.created).as_secs() / DAY.as_secs();
+            let sentence = format!(
+                "key `{id}` is {what}; it is {days} days old, {used}, and stays until a new key needs room: if nobody uses it, \
+                 run `aws iam delete-access-key --user-name {user} --access-key-id {id}`"
+            );
+            Some(LeftKey { key, sentence })
+        })
+    }
+}
+
+/// When a key was last used, as a clause.
+fn used(last: Option<&KeyUse>) -> String {
+    match last {
+        Some(Ok(Some(last))) => format!("was last used on {}", dates::date(last.date)),
+        Some(Ok(None)) => "was never used as far as AWS knows".to_owned(),
+        Some(Err(_)) | None => "and its last use is unknown".to_owned(),
     }
 }

@@ -1,85 +1,122 @@
 //! The plan that brings a pair to what the template says.
 
-use super::goal::{Change, Goal};
-use super::keys::{KeyDecision, KeyPlan, keys};
-use super::refusals::refuse_stripped_tags;
+use std::time::SystemTime;
+
+use super::keys::{KeyDecision, KeyPlan, Make, Wanted, keys};
+use super::policy::PolicyDocument;
 use super::resources::{secret_steps, user_steps};
-use super::{Access, End, KeyUnderTest, OnFailure, Plan, Proof, Refusal, Step, Target};
-use crate::buckets::BucketUri;
-use crate::cloud::{SecretState, StackOperation, VersionId};
-use crate::names::Verification;
-use crate::observe::{BucketRegion, Observed, ObservedSecret, Pair};
-use crate::ownership::{Owner, Ownership};
-use crate::properties::Desired;
-use crate::secret::{AccessKeyId, Label};
+use super::step::in_turn;
+use super::warning::{Warning, Weight};
+use super::{End, NewKey, OnEmpty, OnFailure, Plan, Proof, Refusal, Step, Target, Trial, Whose};
+use crate::cloud::{
+    AccessKeyId, CloudError, Denied, KeyStatus, Label, PolicyKind, SecretState, StackOperation,
+    StoredKey,
+};
+use crate::observe::{
+    Access, BucketRegion, Observed, ObservedSecret, ObservedUser, Ownership, Pair, Progress,
+};
+use crate::request::buckets::{BucketUri, Buckets};
+use crate::request::names::{SecretName, UserName, Verification};
+use crate::request::owner::Owner;
+use crate::request::properties::{Desired, Previous};
 
 /// The release of this code.
 const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
-/// Plans the steps from what is observed to what is wanted.
+/// What is wanted, and by whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal<'a> {
+    /// The resource that the request is for.
+    pub owner: &'a Owner,
+    /// What the template says.
+    pub desired: &'a Desired,
+    pub change: Change<'a>,
+    /// The release that the template was made for; `None` if it does not say.
+    pub release: Option<&'a str>,
+    /// The partition's DNS suffix, which the policy needs.
+    pub url_suffix: &'a str,
+    /// When the request was sent; `None` if that is unknown.
+    pub sent: Option<SystemTime>,
+}
+
+/// What a request changes.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// Nothing: it makes a new pair, for a Create or as the new half of a replacement.
+    Fresh,
+    /// The same pair, which had these properties.
+    InPlace(&'a Previous),
+}
+
+impl<'a> Change<'a> {
+    /// The entries that were there before.
+    fn buckets(self) -> Option<&'a Buckets> {
+        match self {
+            Self::Fresh => None,
+            Self::InPlace(previous) => previous.buckets.as_ref(),
+        }
+    }
+}
+
+/// Plans the steps from what is observed to what is wanted, in the light of what earlier rounds have done.
 ///
 /// # Errors
 /// The refusal. Nothing is changed then.
-pub fn provision(goal: &Goal<'_>, observed: &Observed) -> Result<Plan, Refusal> {
+pub fn provision(
+    goal: &Goal<'_>,
+    observed: &Observed,
+    progress: &Progress,
+) -> Result<Plan, Refusal> {
     let pair = &observed.pair;
+    let document = PolicyDocument::of(goal.desired, goal.owner.stack.partition(), goal.url_suffix)?;
     refuse_wrong_release(goal, observed)?;
     refuse_strangers(goal.owner, pair)?;
     refuse_unreadable(observed)?;
     let mut plan = Plan::nothing(End::Done);
-    plan.access = goal.access;
-    let user_steps = user_steps(goal, observed, &mut plan.notes)?;
+    plan.access = progress.access;
+    let user_steps = user_steps(goal, &document, observed, &mut plan.warnings)?;
     let only_tags = |step: &Step| matches!(step, Step::TagUser(_) | Step::UntagUser(_));
     if !user_steps.iter().all(only_tags) {
         plan.access = Access::Changed;
     }
-    if pair.unreadable().is_some() {
+    if let Some(error) = pair.unreadable() {
         // A rollback. The secret stays as it is, because writing to it may need the KMS key too.
-        plan.notes
-            .push("the secret cannot be read: its key stays as it is, unproved".to_owned());
-        plan.stages = in_turn(user_steps, Vec::new());
+        let text =
+            format!("the secret cannot be read, so its key stays as it is, unproved: {error}");
+        plan.warnings.push(Warning::new(Weight::Secret, text));
+        plan.stages = in_turn(user_steps);
         return Ok(plan);
     }
     if let Some(secret) = &pair.secret
         && secret.secret.state == SecretState::PendingDeletion
     {
-        restore(&mut plan, user_steps, pair, secret);
+        // The user first: once it carries our tags, a Delete that arrives now recognizes the secret as ours too.
+        let restore = Step::RestoreSecret(secret.secret.arn.clone());
+        plan.stages = in_turn(user_steps.into_iter().chain([restore]));
+        plan.end = End::ObserveAgain("the secret was pending deletion".to_owned());
         return Ok(plan);
     }
     let secret_steps = secret_steps(goal, observed);
-    let taken_over = pair
-        .secret
-        .as_ref()
-        .is_some_and(|secret| secret.ownership == Ownership::PreviousStack);
-    plan.stages = if taken_over {
-        in_turn(user_steps, secret_steps)
+    let taken_over = |secret: &ObservedSecret| secret.ownership == Ownership::PreviousStack;
+    plan.stages = if pair.secret.as_ref().is_some_and(taken_over) {
+        in_turn(user_steps.into_iter().chain(secret_steps))
     } else {
         side_by_side(user_steps, secret_steps)
     };
-
-    let KeyPlan {
-        clearing,
-        notes,
-        decision,
-    } = keys(pair, goal.desired.key_serial, observed.now);
-    plan.notes.extend(notes);
-    if !clearing.is_empty() {
-        // One after the other: a key goes before its label. Then everything is observed again, because another run may
-        // have stored such a key, or taken it into use, in the meantime.
-        plan.stages.extend(in_turn(clearing, Vec::new()));
-        plan.end = End::ObserveAgain("orphans and failed attempts were cleared".to_owned());
-        return Ok(plan);
-    }
-    let proof = ProofOf {
-        when: when_to_prove(goal, plan.access),
-        on_failure: match observed.operation {
-            StackOperation::Forward => OnFailure::Fail,
-            StackOperation::Rollback => OnFailure::Log,
-        },
-        targets: targets(goal.desired, goal.owner, observed),
-    };
-    finish(&mut plan, decision, &proof)?;
+    plan_keys(&mut plan, goal, observed, progress)?;
     refuse_missing_buckets(&plan, observed)?;
     Ok(plan)
+}
+
+/// Refuses a new name that differs from the old one in letter case alone.
+pub fn letter_case_change(current: &UserName, desired: &UserName) -> Result<(), Refusal> {
+    if current != desired && current.eq_ignore_case(desired) {
+        return Err(Refusal::LetterCaseChanged {
+            current: current.clone(),
+            desired: desired.clone(),
+        });
+    }
+    Ok(())
 }
 
 /// Refuses code of another release than the template's, because it may not know what the template asks for. A rollback
@@ -97,7 +134,7 @@ fn refuse_wrong_release(goal: &Goal<'_>, observed: &Observed) -> Result<(), Refu
 }
 
 /// Refuses to change what belongs neither to this resource nor to a previous stack of its name, and a user that somebody
-/// renamed.
+/// renamed or moved.
 fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
     let Pair {
         name,
@@ -113,11 +150,9 @@ fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
                 found: user.user.name.clone(),
             });
         }
-        if let Some(secret) = secret {
-            refuse_stripped_tags(owner, name, user, secret)?;
-        }
+        refuse_changed_tags(owner, pair)?;
         match &user.ownership {
-            Ownership::Ours | Ownership::PreviousStack => {}
+            Ownership::Ours | Ownership::PreviousStack => refuse_moved(name, user)?,
             Ownership::Untagged => return Err(Refusal::UserUntagged(name.clone())),
             Ownership::Foreign(whose) => {
                 return Err(Refusal::UserForeign {
@@ -127,13 +162,39 @@ fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
             }
         }
     }
-    match secret.as_ref().map(|secret| &secret.ownership) {
-        None | Some(Ownership::Ours | Ownership::PreviousStack) => Ok(()),
-        Some(Ownership::Untagged) => Err(Refusal::SecretUntagged(name.secret_name())),
-        Some(Ownership::Foreign(whose)) => Err(Refusal::SecretForeign {
-            name: name.secret_name(),
+    let Some(secret) = secret else {
+        return Ok(());
+    };
+    let alone = user.is_none() && secret.secret.state == SecretState::Live;
+    match &secret.ownership {
+        Ownership::Ours => Ok(()),
+        Ownership::PreviousStack if alone => Err(Refusal::SecretAlone(name.secret_name())),
+        Ownership::PreviousStack => Ok(()),
+        Ownership::Untagged | Ownership::Foreign(_) => {
+            Err(of_stranger(owner, name.secret_name(), secret))
+        }
+    }
+}
+
+/// Why a secret of this name that is not ours is in the way.
+fn of_stranger(owner: &Owner, name: SecretName, secret: &ObservedSecret) -> Refusal {
+    let here = owner.stack.region();
+    match (&secret.secret.primary_region, &secret.ownership) {
+        (Some(region), _) if region != here => Refusal::SecretIsReplica {
+            name,
+            region: region.clone(),
+            here: here.to_owned(),
+        },
+        (_, _) if secret.secret.state == SecretState::PendingDeletion => {
+            Refusal::SecretBeingDeleted(name)
+        }
+        (_, Ownership::Foreign(whose)) => Refusal::SecretForeign {
+            name,
             whose: whose.clone(),
-        }),
+        },
+        (_, Ownership::Untagged | Ownership::Ours | Ownership::PreviousStack) => {
+            Refusal::SecretUntagged(name)
+        }
     }
 }
 
@@ -148,23 +209,101 @@ pub(super) fn refuse_renamed(pair: &Pair) -> Result<(), Refusal> {
     }
 }
 
+/// Refuses a user under a path, where the function's role may change nothing.
+pub(super) fn refuse_moved(name: &UserName, user: &ObservedUser) -> Result<(), Refusal> {
+    let resource = user
+        .user
+        .arn
+        .split_once(":user")
+        .map(|(_, resource)| resource);
+    let path = resource.and_then(|resource| resource.strip_suffix(user.user.name.as_str()));
+    match path {
+        Some("/") | None => Ok(()),
+        Some(path) => Err(Refusal::UserMoved {
+            name: name.clone(),
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Our secret holds an active key of a user whose tags do not say that it is ours: somebody changed them, and only a person
+/// can say that this was wrong.
+pub(super) fn refuse_changed_tags(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
+    let (Some(user), Some(secret)) = (&pair.user, &pair.secret) else {
+        return Ok(());
+    };
+    let changed = match user.ownership {
+        Ownership::Untagged | Ownership::Foreign(_) => secret.ownership == Ownership::Ours,
+        Ownership::Ours | Ownership::PreviousStack => false,
+    };
+    let mut active = user
+        .keys
+        .iter()
+        .filter(|key| key.status == KeyStatus::Active);
+    if !changed || !active.any(|key| secret.holds(&key.id)) {
+        return Ok(());
+    }
+    let tags = owner.tags();
+    let tags: Vec<String> = tags
+        .iter()
+        .map(|(key, value)| format!("Key={key},Value={value}"))
+        .collect();
+    Err(Refusal::TagsChanged {
+        name: pair.name.clone(),
+        tags: tags.join(" "),
+    })
+}
+
 /// Refuses an unreadable secret, which does not show whose the keys are. A rollback goes through all the same.
 fn refuse_unreadable(observed: &Observed) -> Result<(), Refusal> {
-    let error = observed.pair.unreadable();
-    match (error, observed.operation) {
-        (Some(error), StackOperation::Forward) => Err(Refusal::SecretUnreadable {
-            name: observed.pair.name.secret_name(),
-            error: Box::new(error.clone()),
-        }),
+    let name = observed.pair.name.secret_name();
+    match (observed.pair.unreadable(), observed.operation) {
+        (Some(error), StackOperation::Forward) => Err(unreadable(name, error)),
         (Some(_), StackOperation::Rollback) | (None, _) => Ok(()),
+    }
+}
+
+/// A secret that cannot be read, with the way out by cause.
+pub(super) fn unreadable(name: SecretName, error: &CloudError) -> Refusal {
+    let by_policy = error
+        .denial
+        .as_ref()
+        .filter(|denial| denial.of == Denied::Call);
+    let cure = match by_policy.map(|denial| denial.by) {
+        Some(PolicyKind::Resource) => format!(
+            "the secret's own resource policy denies it: remove that statement (`aws secretsmanager get-resource-policy \
+             --secret-id {name}` shows it, `delete-resource-policy` removes the whole policy) and try again"
+        ),
+        Some(
+            PolicyKind::Organization
+            | PolicyKind::Boundary
+            | PolicyKind::Identity
+            | PolicyKind::Endpoint,
+        ) => "let the function's role read it, and try again".to_owned(),
+        Some(PolicyKind::Unsaid) | None => format!(
+            "restore the KMS key that encrypts it (enable it, cancel its deletion, or allow this function's role in its key \
+             policy) and try again; if the KMS key is gone for good, run `aws secretsmanager delete-secret \
+             --force-delete-without-recovery --secret-id {name}` and update the stack with another `Revision`, which ends \
+             the key that Publisher uses: paste the new one at once"
+        ),
+    };
+    Refusal::SecretUnreadable {
+        name,
+        cure,
+        error: Box::new(error.clone()),
     }
 }
 
 /// Refuses a missing bucket before anything is made, because a proof on it can only fail. In a rollback the old bucket
 /// may be gone, and that must not stop it.
 fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), Refusal> {
-    let must_hold =
-        |step: &Step| matches!(step, Step::Prove(proof) if proof.on_failure == OnFailure::Fail);
+    let must_hold = |step: &Step| match step {
+        Step::Prove(proof) => proof.on_failure != OnFailure::Warn,
+        Step::MakeKey(NewKey { trial, .. }) => trial
+            .as_ref()
+            .is_some_and(|trial| trial.on_failure != OnFailure::Warn),
+        _ => false,
+    };
     if !plan.steps().any(must_hold) {
         return Ok(());
     }
@@ -178,141 +317,147 @@ fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), Refusa
     }
 }
 
-/// Brings back a secret that is pending deletion.
-fn restore(plan: &mut Plan, user_steps: Vec<Step>, pair: &Pair, secret: &ObservedSecret) {
-    // The user first: once it carries our tags, a Delete that arrives now recognizes the secret as ours too.
-    plan.stages.extend(in_turn(user_steps, Vec::new()));
-    let keys = match secret.ownership {
-        // The keys of a previous stack go first. Its secret is restored only once IAM lists none of them, because a
-        // deleted key that is still listed would look alive. A later round then makes a new key.
-        Ownership::PreviousStack => all_keys(pair),
-        Ownership::Ours | Ownership::Untagged | Ownership::Foreign(_) => Vec::new(),
-    };
-    plan.stages.push(if keys.is_empty() {
-        vec![Step::RestoreSecret(secret.secret.arn.clone())]
-    } else {
-        keys
-    });
-    plan.end = End::ObserveAgain("the secret was pending deletion".to_owned());
-}
-
-/// The entries of `Buckets` with their regions, as far as these are known.
-pub fn targets(desired: &Desired, owner: &Owner, observed: &Observed) -> Vec<Target> {
-    let target = |bucket: &BucketUri| Target {
-        bucket: bucket.clone(),
-        region: observed.region(owner, &bucket.bucket).to_owned(),
+/// The entries of `Buckets` with their regions, as far as these are known. Only an entry that `known` has may be empty: a new
+/// one that is empty was probably mistyped.
+pub fn targets(
+    desired: &Desired,
+    owner: &Owner,
+    observed: &Observed,
+    known: Option<&Buckets>,
+) -> Vec<Target> {
+    let target = |bucket: &BucketUri| {
+        let is_known = || known.is_some_and(|known| known.iter().any(|entry| entry == bucket));
+        Target {
+            bucket: bucket.clone(),
+            region: observed.region(owner, &bucket.bucket).to_owned(),
+            on_empty: match desired.verification {
+                Verification::Prove if !is_known() => OnEmpty::Fail,
+                Verification::Prove | Verification::AllowEmpty | Verification::Skip => {
+                    OnEmpty::Warn
+                }
+            },
+        }
     };
     desired.buckets.iter().map(target).collect()
 }
 
-/// Deletes all keys of the user.
-fn all_keys(pair: &Pair) -> Vec<Step> {
-    let keys = pair.user.iter().flat_map(|user| &user.keys);
-    keys.map(|key| Step::DeleteKey(key.id.clone())).collect()
+/// Adds what the keys need.
+fn plan_keys(
+    plan: &mut Plan,
+    goal: &Goal<'_>,
+    observed: &Observed,
+    progress: &Progress,
+) -> Result<(), Refusal> {
+    let wanted = Wanted {
+        serial: goal.desired.key_serial,
+        before: match goal.change {
+            Change::Fresh => None,
+            Change::InPlace(previous) => Some(previous.key_serial.unwrap_or_default()),
+        },
+        sent: goal.sent,
+    };
+    let KeyPlan {
+        decision,
+        stale_labels,
+        lost,
+        warnings,
+    } = keys(&observed.pair, wanted, observed.now)?;
+    plan.warnings.extend(warnings);
+    if !stale_labels.is_empty() {
+        plan.stages.push(stale_labels);
+    }
+    let when = when_to_prove(goal, plan.access);
+    let trial = Trial {
+        on_failure: match observed.operation {
+            StackOperation::Forward => OnFailure::Fail,
+            StackOperation::Rollback => OnFailure::Warn,
+        },
+        targets: targets(goal.desired, goal.owner, observed, goal.change.buckets()),
+    };
+    match decision {
+        KeyDecision::Keep(key) => {
+            if when == ProveWhen::Always {
+                plan.stages
+                    .push(vec![trial.of_current(key, trial.on_failure)]);
+            }
+            plan.stages
+                .push(lost.into_iter().map(Step::DeleteKey).collect());
+        }
+        KeyDecision::GoBack { from, to } => {
+            plan.stages.push(vec![Step::MoveCurrent { from, to }]);
+            plan.access = Access::Changed;
+            plan.end = End::ObserveAgain("AWSCURRENT went back to a key that works".to_owned());
+        }
+        KeyDecision::Wait(why) => plan.end = End::ObserveAgain(why),
+        KeyDecision::Make(make) => match why_no_other(progress, &observed.pair)? {
+            Some(why) => plan.end = End::ObserveAgain(why),
+            None => make_key(plan, make, &trial, when, lost),
+        },
+    }
+    Ok(())
 }
 
-/// How a key of this plan is proved.
-struct ProofOf {
-    when: ProveWhen,
-    on_failure: OnFailure,
-    targets: Vec<Target>,
+/// One request makes one key. Why to wait until that key, or that of another run of the same decision, can be seen.
+fn why_no_other(progress: &Progress, pair: &Pair) -> Result<Option<String>, Refusal> {
+    if let Some(version) = &progress.overtaken_by {
+        let secret = pair.secret.as_ref();
+        return match secret.and_then(|secret| secret.stored_at(version)) {
+            Some(_) => Err(Refusal::Overtaken(version.clone())),
+            None => Ok(Some(
+                "the secret does not show another run's key yet".to_owned(),
+            )),
+        };
+    }
+    let stored = progress.done.stored.as_ref();
+    Ok(stored.map(|key| format!("the secret does not show new key `{key}` yet")))
 }
 
-impl ProofOf {
-    fn step(&self, key_under_test: KeyUnderTest) -> Step {
+impl Trial {
+    fn of_current(&self, key: StoredKey, on_failure: OnFailure) -> Step {
         Step::Prove(Proof {
-            key_under_test,
-            on_failure: self.on_failure,
+            key,
+            whose: Whose::Current,
+            on_failure,
             targets: self.targets.clone(),
         })
     }
 }
 
-/// Adds the steps that `decision` needs.
-fn finish(plan: &mut Plan, decision: KeyDecision, proof: &ProofOf) -> Result<(), Refusal> {
-    match decision {
-        KeyDecision::Keep(key) => match proof.when {
-            ProveWhen::Always => plan
-                .stages
-                .push(vec![proof.step(KeyUnderTest::Current(key))]),
-            ProveWhen::KeyIsNew | ProveWhen::Never => {}
-        },
-        KeyDecision::Make {
-            new,
-            replaces,
-            keeps,
-            room,
-        } => {
-            // Asking needs no other step, so it joins the last stage before the key, or before a key is deleted for it.
-            match plan.stages.last_mut() {
-                Some(stage) => stage.push(Step::AskCloudFormation),
-                None => plan.stages.push(vec![Step::AskCloudFormation]),
-            }
-            if !room.is_empty() {
-                plan.stages.push(room);
-            }
-            plan.stages.push(vec![Step::MakeKey(new.clone())]);
-            // A proof only reads, so it can begin beside the question whether it is still wanted.
-            let mut stage = vec![Step::LookAgain, Step::AskCloudFormation];
-            if proof.when != ProveWhen::Never {
-                stage.push(proof.step(KeyUnderTest::Made(new.clone())));
-            }
-            plan.stages.push(stage);
-            if let Some(from) = replaces {
-                plan.stages
-                    .extend(promote(from, new.version.clone(), None, keeps));
-                plan.stages.push(drop_candidate(new.version));
-            }
+/// Makes room, and a key. What a crash has lost goes once the new key is current.
+fn make_key(plan: &mut Plan, make: Make, trial: &Trial, when: ProveWhen, lost: Vec<AccessKeyId>) {
+    let Make {
+        version,
+        serial,
+        room,
+        tried_first,
+    } = make;
+    // Before an active key goes, CloudFormation is asked and the current key is tried.
+    if room.iter().any(|key| key.status == KeyStatus::Active) {
+        let mut stage = vec![Step::AskCloudFormation];
+        if let Some(key) = tried_first
+            && when != ProveWhen::Never
+        {
+            let on_failure = match trial.on_failure {
+                OnFailure::Fail | OnFailure::FailIfAccepted => OnFailure::FailIfAccepted,
+                OnFailure::Warn => OnFailure::Warn,
+            };
+            stage.push(trial.of_current(key, on_failure));
         }
-        KeyDecision::Adopt {
-            candidate,
-            key,
-            replaces,
-        } => {
-            let id = key.id.clone();
-            if proof.when != ProveWhen::Never {
-                let key_under_test = KeyUnderTest::Candidate(candidate.clone(), key);
-                plan.stages.push(vec![proof.step(key_under_test)]);
-            }
-            plan.stages
-                .extend(promote(replaces, candidate.clone(), Some(id), None));
-            plan.stages.push(drop_candidate(candidate));
-        }
-        KeyDecision::MoveBack { from, to, key } => {
-            let key = Some(key);
-            plan.stages.push(vec![Step::Promote { from, to, key }]);
-            plan.end = End::ObserveAgain("AWSCURRENT went back to a key that works".to_owned());
-        }
-        KeyDecision::Wait => {
-            plan.end = End::ObserveAgain("IAM may not list a new key yet".to_owned());
-        }
-        KeyDecision::Rotating(pending) => return Err(Refusal::RotationUnderWay(pending)),
+        plan.stages.push(stage);
     }
-    Ok(())
-}
-
-/// Moves `AWSCURRENT`. Secrets Manager then moves `AWSPREVIOUS` to the version that lost it, and `keeps` gets `AWSPREVIOUS`
-/// back.
-pub(super) fn promote(
-    from: VersionId,
-    to: VersionId,
-    key: Option<AccessKeyId>,
-    keeps: Option<VersionId>,
-) -> Vec<Vec<Step>> {
-    let keep = keeps.map(|to| Step::KeepPrevious {
-        from: from.clone(),
-        to,
-    });
-    let promoted = vec![Step::Promote { from, to, key }];
-    [promoted]
-        .into_iter()
-        .chain(keep.map(|step| vec![step]))
-        .collect()
-}
-
-fn drop_candidate(version: VersionId) -> Vec<Step> {
-    let label = Label::Candidate;
-    vec![Step::DropLabel { label, version }]
+    plan.stages.push(
+        room.into_iter()
+            .map(|key| Step::DeleteKey(key.id))
+            .collect(),
+    );
+    plan.stages.push(vec![Step::MakeKey(NewKey {
+        version,
+        label: Label::Current,
+        serial,
+        trial: (when != ProveWhen::Never).then(|| trial.clone()),
+    })]);
+    plan.stages
+        .push(lost.into_iter().map(Step::DeleteKey).collect());
 }
 
 /// When a proof is made.
@@ -329,9 +474,9 @@ fn when_to_prove(goal: &Goal<'_>, access: Access) -> ProveWhen {
     } = goal;
     let asked = match (desired.verification, change) {
         (Verification::Skip, _) => return ProveWhen::Never,
-        (Verification::Prove, Change::Fresh) => true,
-        (Verification::Prove, Change::InPlace(previous)) => {
-            previous.verification != Some(Verification::Prove)
+        (Verification::Prove | Verification::AllowEmpty, Change::Fresh) => true,
+        (Verification::Prove | Verification::AllowEmpty, Change::InPlace(previous)) => {
+            previous.verification != Some(desired.verification)
                 || previous.buckets.as_ref() != Some(&desired.buckets)
                 || previous.bucket_kms_keys != desired.bucket_kms_keys
                 || (desired.boundary.is_some() && previous.boundary != desired.boundary)
@@ -351,13 +496,5 @@ fn side_by_side(one: Vec<Step>, other: Vec<Step>) -> Vec<Vec<Step>> {
     let (mut one, mut other) = (one.into_iter(), other.into_iter());
     (0..stages)
         .map(|_| one.next().into_iter().chain(other.next()).collect())
-        .collect()
-}
-
-/// One sequence after the other.
-fn in_turn(one: Vec<Step>, other: Vec<Step>) -> Vec<Vec<Step>> {
-    one.into_iter()
-        .chain(other)
-        .map(|step| vec![step])
         .collect()
 }

@@ -1,17 +1,17 @@
-//! The plan that removes a pair, as far as it is ours.
+//! The plans that remove a pair, or what one request made of it, as far as it is ours.
 
 use std::time::SystemTime;
 
-use super::provision::refuse_renamed;
-use super::refusals::refuse_stripped_tags;
-use super::{Access, End, Plan, Refusal, Step};
-use crate::cloud::{Attachment, AttachmentKind, Secret, SecretState};
-use crate::names::{RecoveryWindow, UserName};
-use crate::observe::{ObservedSecret, ObservedUser, Pair};
-use crate::ownership::{Owner, Ownership};
+use super::provision::{refuse_changed_tags, refuse_moved, refuse_renamed, unreadable};
+use super::{End, Plan, Refusal, Step, Warning, Weight};
+use crate::cloud::{Attachment, AttachmentKind, Label, Secret, SecretState};
+use crate::observe::{ObservedSecret, ObservedUser, Ownership, Pair};
+use crate::request::names::{RecoveryWindow, UserName};
+use crate::request::owner::Owner;
+use crate::request::visible;
 use crate::waits::IAM_LAG;
 
-/// Plans the removal of what is ours of the pair. What is not ours stays, and a note says so.
+/// Plans the removal of what is ours of the pair. What is not ours stays, and the plan says so.
 ///
 /// Keys go first, so that a removal that stops half-way leaves no credential. Next go the user's attachments and,
 /// beside them, the secret. The user goes last.
@@ -25,53 +25,117 @@ pub fn removal(
     now: SystemTime,
 ) -> Result<Plan, Refusal> {
     let Pair {
-        name,
-        user,
-        secret,
-        renamed_to: _,
+        name, user, secret, ..
     } = pair;
     refuse_renamed(pair)?;
     let user = spelt_so(name, user.as_ref(), secret.as_ref())?;
-    if let (Some(user), Some(secret)) = (user, secret) {
-        refuse_stripped_tags(owner, name, user, secret)?;
+    if user.is_some() {
+        refuse_changed_tags(owner, pair)?;
+        refuse_unclear(pair)?;
     }
-    let mut plan = Plan {
-        notes: Vec::new(),
-        stages: Vec::new(),
-        access: Access::Changed,
-        end: End::Done,
-    };
-    let there = user.is_some();
-    let (user, secret) = ours(user, secret.as_ref(), &mut plan.notes);
-    if let (false, Some(secret)) = (there, secret)
-        && now
-            .duration_since(secret.secret.changed)
-            .unwrap_or_default()
-            < IAM_LAG
+    let mut warnings = Vec::new();
+    let (ours, our_secret) = ours(user, secret.as_ref(), &mut warnings);
+    if let Some(user) = ours {
+        refuse_moved(name, user)?;
+    }
+    if let Some(secret) = our_secret
+        && user.is_none()
+        && is_young(secret, now)
     {
-        // The secret is visible as soon as it is made. Its user may have been made beside it and not be visible yet.
-        plan.end = End::ObserveAgain("the user may not be visible yet".to_owned());
-        return Ok(plan);
+        return Ok(may_be_unseen());
     }
-    let mut stages = Stages::default();
-    if let Some(user) = user {
-        plan.end = stages.remove_user(name, user);
+    Ok(Plan {
+        warnings,
+        ..remove(name, ours, our_secret, recovery)
+    })
+}
+
+/// What a request has made of a pair, to be removed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    User,
+    Secret,
+    Both,
+}
+
+/// Plans the removal of what one request has made of the pair, unless another one has taken it into use: the secret holds a
+/// key of the user then.
+pub fn withdrawal(pair: &Pair, made: Made, recovery: RecoveryWindow, now: SystemTime) -> Plan {
+    let Pair {
+        name, user, secret, ..
+    } = pair;
+    let ours = |ownership: &Ownership| *ownership == Ownership::Ours;
+    let (user, secret) = (
+        user.as_ref().filter(|user| ours(&user.ownership)),
+        secret.as_ref().filter(|secret| ours(&secret.ownership)),
+    );
+    let key = secret.and_then(|secret| secret.key_under(Label::Current));
+    let in_use = key.is_some_and(|key| {
+        let mut listed = user.iter().flat_map(|user| &user.keys);
+        listed.any(|listed| listed.id == key.id)
+    });
+    if in_use {
+        return Plan::nothing(End::Done);
     }
     if let Some(secret) = secret
-        && secret.secret.state == SecretState::Live
+        && user.is_none()
+        && made != Made::Secret
+        && is_young(secret, now)
     {
-        stages.remove_secret(&secret.secret, recovery);
+        return may_be_unseen();
+    }
+    let (user, secret) = match made {
+        Made::User => (user, None),
+        Made::Secret => (None, secret),
+        Made::Both => (user, secret),
+    };
+    remove(name, user, secret, recovery)
+}
+
+/// Whether the secret was changed so recently that a user made beside it may not be visible yet.
+fn is_young(ObservedSecret { secret, .. }: &ObservedSecret, now: SystemTime) -> bool {
+    now.duration_since(secret.changed).unwrap_or_default() < IAM_LAG
+}
+
+/// The secret is visible as soon as it is made. Its user may have been made beside it and not be visible yet.
+fn may_be_unseen() -> Plan {
+    Plan::nothing(End::ObserveAgain(
+        "the user may not be visible yet".to_owned(),
+    ))
+}
+
+/// Refuses to leave a user whose tags are not ours and whose key our secret may hold, if nobody can read that.
+fn refuse_unclear(pair: &Pair) -> Result<(), Refusal> {
+    let ours = |user: &ObservedUser| match user.ownership {
+        Ownership::Ours | Ownership::PreviousStack => true,
+        Ownership::Untagged | Ownership::Foreign(_) => false,
+    };
+    match (&pair.user, pair.unreadable()) {
+        (Some(user), Some(error)) if !ours(user) => Err(unreadable(pair.name.secret_name(), error)),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// Removes these halves of a pair.
+fn remove(
+    name: &UserName,
+    user: Option<&ObservedUser>,
+    secret: Option<&ObservedSecret>,
+    recovery: RecoveryWindow,
+) -> Plan {
+    let mut stages = Stages::default();
+    let end = user.map_or(End::Done, |user| stages.remove_user(name, user));
+    if let Some(ObservedSecret { secret, .. }) = secret
+        && secret.state == SecretState::Live
+    {
+        stages.remove_secret(secret, recovery);
     }
     let Stages {
         before,
         beside,
         last,
     } = stages;
-    plan.stages = [before, beside, last]
-        .into_iter()
-        .filter(|stage| !stage.is_empty())
-        .collect();
-    Ok(plan)
+    Plan::of(vec![before, beside, last], end)
 }
 
 /// The stages of a removal: what goes first, what goes side by side, and what goes last.
@@ -108,10 +172,8 @@ impl Stages {
             return End::Done;
         }
         let commands = groups.iter().map(|group| {
-            format!(
-                "`aws iam remove-user-from-group --group-name {} --user-name {name}`",
-                group.id
-            )
+            let group = visible(&group.id);
+            format!("`aws iam remove-user-from-group --group-name {group} --user-name {name}`")
         });
         End::Refuse(Refusal::UserInGroup {
             name: name.clone(),
@@ -167,7 +229,7 @@ fn spelt_so<'a>(
 fn ours<'a>(
     user: Option<&'a ObservedUser>,
     secret: Option<&'a ObservedSecret>,
-    notes: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> (Option<&'a ObservedUser>, Option<&'a ObservedSecret>) {
     let one_is_ours = user.is_some_and(|user| user.ownership == Ownership::Ours)
         || secret.is_some_and(|secret| secret.ownership == Ownership::Ours);
@@ -178,9 +240,9 @@ fn ours<'a>(
             Ownership::Untagged | Ownership::Foreign(_) => false,
         };
         if !removable {
-            notes.push(format!(
-                "the {what} is not this resource's ({ownership:?}) and stays as it is"
-            ));
+            let text =
+                format!("the {what} is not this resource's ({ownership:?}) and stays as it is");
+            warnings.push(Warning::new(Weight::LeftOut, text));
         }
         removable
     };

@@ -2,27 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::goal::{Change, Goal};
-use super::{Refusal, Step};
-use crate::cloud::{NewSecret, NewUser, TagMap};
-use crate::names::{PolicyName, TagKey, TagValue};
-use crate::observe::{Observed, ObservedSecret, ObservedUser};
-use crate::ownership::Ownership;
-use crate::policy::{counted_length, same_meaning};
+use super::policy::{PolicyDocument, counted_length, same_meaning};
+use super::{Change, Goal, OnFailure, Refusal, Step, Warning, Weight};
+use crate::cloud::{Encryption, NewSecret, NewUser, Secret, StackOperation};
+use crate::observe::{Observed, ObservedSecret, ObservedUser, Ownership};
+use crate::request::names::{PolicyName, TagKey, TagMap, TagValue};
+use crate::request::visible;
 
 /// The steps on the user, one after the other, because IAM refuses concurrent changes of one user.
 pub(super) fn user_steps(
     goal: &Goal<'_>,
+    document: &PolicyDocument,
     observed: &Observed,
-    notes: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Step>, Refusal> {
     let Goal {
-        owner: _,
-        desired,
-        document: _,
-        change,
-        release: _,
-        access: _,
+        desired, change, ..
     } = goal;
     let Some(ObservedUser {
         user,
@@ -33,8 +28,8 @@ pub(super) fn user_steps(
         last_used: _,
     }) = &observed.pair.user
     else {
-        let user = new_user(goal, observed, notes)?;
-        return Ok(vec![Step::CreateUser(user), put_policy(goal)]);
+        let user = new_user(goal, observed, warnings);
+        return Ok(vec![Step::CreateUser(user), put_policy(goal, document)]);
     };
     let mut steps = Vec::new();
     if let Some(boundary) = &desired.boundary
@@ -42,7 +37,7 @@ pub(super) fn user_steps(
     {
         steps.push(Step::SetBoundary(boundary.clone()));
     }
-    let wanted = wanted_tags(goal, observed, &user.tags, notes);
+    let wanted = wanted_tags(goal, observed, &user.tags, warnings);
     let Retagging { remove, write } = retagging(&wanted, &user.tags, change);
     if !remove.is_empty() {
         steps.push(Step::UntagUser(remove));
@@ -51,43 +46,33 @@ pub(super) fn user_steps(
         steps.push(Step::TagUser(write));
     }
 
-    steps.extend(policy_steps(goal, ownership, policies, notes)?);
+    steps.extend(policy_steps(goal, document, ownership, policies)?);
     Ok(steps)
 }
 
 /// A user with its tags and its boundary. If the template no longer names a boundary, a user that somebody deleted gets
 /// its old one.
-fn new_user(
-    goal: &Goal<'_>,
-    observed: &Observed,
-    notes: &mut Vec<String>,
-) -> Result<NewUser, Refusal> {
-    goal.document.fits()?;
+fn new_user(goal: &Goal<'_>, observed: &Observed, warnings: &mut Vec<Warning>) -> NewUser {
     let old = match goal.change {
         Change::Fresh => None,
         Change::InPlace(previous) => previous.boundary.clone(),
     };
-    Ok(NewUser {
+    NewUser {
         name: observed.pair.name.clone(),
         boundary: goal.desired.boundary.clone().or(old),
-        tags: wanted_tags(goal, observed, &TagMap::new(), notes),
-    })
+        tags: wanted_tags(goal, observed, &TagMap::new(), warnings),
+    }
 }
 
-/// Puts the policy, and removes the one that it replaces.
+/// Puts the policy, and removes the one that it replaces: afterwards, or first if IAM's quota has no room for both.
 fn policy_steps(
     goal: &Goal<'_>,
+    document: &PolicyDocument,
     ownership: &Ownership,
     policies: &BTreeMap<PolicyName, String>,
-    notes: &mut Vec<String>,
 ) -> Result<Vec<Step>, Refusal> {
     let Goal {
-        owner: _,
-        desired,
-        document,
-        change,
-        release: _,
-        access: _,
+        desired, change, ..
     } = goal;
     // Another policy goes if it is ours: named by the old properties, or left by a previous stack.
     let ours = |name: &PolicyName| match (ownership, change) {
@@ -108,47 +93,39 @@ fn policy_steps(
         .map(|(name, _)| Step::DeletePolicy(name.clone()));
     let current = policies.get(&desired.policy);
     let outdated = current.is_none_or(|observed| !same_meaning(document, observed));
-    let put = outdated.then(|| put_policy(goal));
+    let put = outdated.then(|| put_policy(goal, document));
     if room_for_all {
         return Ok(put.into_iter().chain(removals).collect());
     }
-    notes.push(
-        "IAM's quota has no room for old and new policy together: the old one goes first".into(),
-    );
     Ok(removals.chain(put).collect())
 }
 
-fn put_policy(goal: &Goal<'_>) -> Step {
+fn put_policy(goal: &Goal<'_>, document: &PolicyDocument) -> Step {
     Step::PutPolicy {
         name: goal.desired.policy.clone(),
-        document: goal.document.as_str().to_owned(),
+        document: document.as_str().to_owned(),
     }
 }
 
 /// The steps on a secret that is absent or live.
 pub(super) fn secret_steps(goal: &Goal<'_>, observed: &Observed) -> Vec<Step> {
-    // The user's steps already note which stack tags are left out.
-    let notes = &mut Vec::new();
+    // The user's steps already tell which stack tags are left out.
+    let warnings = &mut Vec::new();
     let Goal {
-        owner: _,
-        desired,
-        document: _,
-        change,
-        release: _,
-        access: _,
+        desired, change, ..
     } = goal;
-    let description = description(goal, observed);
-    let kms_key = desired.secret_kms_key.clone();
-    let Some(ObservedSecret { secret, .. }) = &observed.pair.secret else {
-        let name = observed.pair.name.secret_name();
+    let Some(ObservedSecret {
+        secret, ownership, ..
+    }) = &observed.pair.secret
+    else {
         return vec![Step::CreateSecret(NewSecret {
-            name,
-            description,
-            kms_key,
-            tags: wanted_tags(goal, observed, &TagMap::new(), notes),
+            name: observed.pair.name.secret_name(),
+            description: description(goal, observed),
+            kms_key: desired.secret_kms_key.clone(),
+            tags: wanted_tags(goal, observed, &TagMap::new(), warnings),
         })];
     };
-    let wanted = wanted_tags(goal, observed, &secret.tags, notes);
+    let wanted = wanted_tags(goal, observed, &secret.tags, warnings);
     let mut steps = Vec::new();
     let Retagging { remove, write } = retagging(&wanted, &secret.tags, change);
     if !remove.is_empty() {
@@ -157,18 +134,42 @@ pub(super) fn secret_steps(goal: &Goal<'_>, observed: &Observed) -> Vec<Step> {
     if !write.is_empty() {
         steps.push(Step::TagSecret(write));
     }
-    let same_key = match (&kms_key, &secret.kms_key) {
-        (None, None) => true,
-        (Some(wanted), Some(described)) => wanted.same_as(described),
-        (None, Some(_)) | (Some(_), None) => false,
-    };
-    if secret.description != description || !same_key {
-        steps.push(Step::UpdateSecret {
-            description,
-            kms_key,
+    // Replicas of a previous stack's secret are nobody's, and would keep what this one holds elsewhere.
+    if *ownership == Ownership::PreviousStack && !secret.replicas.is_empty() {
+        steps.push(Step::RemoveReplicas {
+            secret: secret.arn.clone(),
+            regions: secret.replicas.clone(),
         });
     }
+    steps.extend(update_secret(goal, observed, secret));
     steps
+}
+
+/// Sets description and encryption key. In a rollback the key is set in a step of its own, because the one to go back to may
+/// not work any more.
+fn update_secret(goal: &Goal<'_>, observed: &Observed, secret: &Secret) -> Vec<Step> {
+    let description = description(goal, observed);
+    let encryption = match (&goal.desired.secret_kms_key, &secret.kms_key) {
+        (None, None) => Encryption::Unchanged,
+        (Some(wanted), Some(described)) if wanted.same_as(described) => Encryption::Unchanged,
+        (Some(wanted), _) => Encryption::Key(wanted.clone()),
+        (None, Some(_)) => Encryption::AwsManaged,
+    };
+    let described = secret.description == description;
+    let update = |encryption, on_failure| Step::UpdateSecret {
+        description: description.clone(),
+        encryption,
+        on_failure,
+    };
+    match (encryption, observed.operation) {
+        (Encryption::Unchanged, _) if described => Vec::new(),
+        (encryption @ (Encryption::Key(_) | Encryption::AwsManaged), StackOperation::Rollback) => {
+            let text = (!described).then(|| update(Encryption::Unchanged, OnFailure::Fail));
+            let key = update(encryption, OnFailure::Warn);
+            text.into_iter().chain([key]).collect()
+        }
+        (encryption, _) => vec![update(encryption, OnFailure::Fail)],
+    }
 }
 
 /// The secret's description: what Publisher's form asks for besides the key.
@@ -189,13 +190,13 @@ fn description(goal: &Goal<'_>, observed: &Observed) -> String {
 const TAGS_LIMIT: usize = 50;
 
 /// All tags that are wanted, beside those that are `present`: the ownership tags, then `Tags`, then the stack's own in
-/// alphabetical order. Leaves out, with a note, a stack tag that AWS reserves, whose key is taken (in any letter case), or
+/// alphabetical order. Leaves out, with a warning, a stack tag that AWS reserves, whose key is taken (in any letter case), or
 /// that finds no room. Stack tags never make a request fail, because nobody asked for them on this resource.
 fn wanted_tags(
     goal: &Goal<'_>,
     observed: &Observed,
     present: &TagMap,
-    notes: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> TagMap {
     let mut wanted = goal.owner.tags();
     let own = goal.desired.tags.iter();
@@ -218,7 +219,8 @@ fn wanted_tags(
             wanted.insert(key.clone(), value.clone());
             continue;
         };
-        notes.push(format!("the stack's tag `{key}` is left out: {why}"));
+        let text = format!("the stack's tag `{}` is left out: {why}", visible(key));
+        warnings.push(Warning::new(Weight::LeftOut, text));
     }
     wanted
 }

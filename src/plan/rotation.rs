@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use super::keys::{HeldUp, Readiness, kept_previous, readiness};
-use super::provision::promote;
-use super::{Access, End, KeyUnderTest, NewKey, OnFailure, Plan, Proof, Step, Target};
-use crate::cloud::{KeyStatus, VersionId};
-use crate::names::UserName;
-use crate::observe::{Observed, ObservedSecret, ObservedUser, Pair};
-use crate::ownership::Ownership;
-use crate::secret::{Label, StoredKey};
+use super::keys::{Room, room_for_rotation};
+use super::step::in_turn;
+use super::{End, NewKey, OnFailure, Plan, Proof, Refusal, Step, Target, Whose, provision};
+use crate::cloud::{KeyStatus, Label, StoredKey, VersionId};
+use crate::observe::{AtWork, Observed, ObservedSecret, ObservedUser, Ownership, Pair};
+use crate::request::names::{KeySerial, UserName};
 
 /// The [steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html) of a
 /// rotation. Secrets Manager asks for one after the other, and for all of them again after a failure.
@@ -25,32 +23,19 @@ pub enum RotationStep {
     Finish,
 }
 
-/// Why a step of a rotation cannot be taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RotationBlocked {
-    /// It may pass within seconds.
-    Transient(String),
-    /// It stays until a person or a later event changes it.
-    Permanent(String),
-    /// It would end a key that is in use.
-    HeldUp(HeldUp),
-}
-
-impl From<HeldUp> for RotationBlocked {
-    fn from(held_up: HeldUp) -> Self {
-        Self::HeldUp(held_up)
-    }
-}
-
 /// The rotation that a step belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotating<'a> {
     /// The version that Secrets Manager has labelled `AWSPENDING`.
     pub token: &'a VersionId,
+    /// The `KeySerial` of the template.
+    pub serial: KeySerial,
     /// What the new key must read.
     pub targets: &'a [Target],
     /// How long a key must have been unused before a rotation may end it.
     pub window: Duration,
+    /// Whether CloudFormation is changing the stack, which may be about to make a key too.
+    pub at_work: AtWork,
 }
 
 /// Plans a step.
@@ -61,91 +46,90 @@ pub fn rotation(
     step: RotationStep,
     rotating: Rotating<'_>,
     observed: &Observed,
-) -> Result<Plan, RotationBlocked> {
-    let Rotating {
-        token,
-        targets,
-        window,
-    } = rotating;
-    let (pair, now) = (&observed.pair, observed.now);
+) -> Result<Plan, Refusal> {
+    let Rotating { token, targets, .. } = rotating;
     let Parties {
         user,
         current,
         in_use,
         pending,
-    } = Parties::of(pair, token)?;
-    let mut end = End::Done;
-    let stages = match (step, pending) {
-        (RotationStep::Create, None) => match readiness(pair, now, window)? {
-            Readiness::ClearFirst(steps) => {
-                end = End::ObserveAgain("orphans and failed attempts were cleared".to_owned());
-                in_turn(steps)
-            }
-            Readiness::Ready(room) => {
-                let new = NewKey {
-                    version: token.clone(),
-                    label: Label::Pending,
-                    serial: in_use.serial,
-                };
-                in_turn(
-                    room.into_iter()
-                        .chain([Step::MakeKey(new), Step::LookAgain]),
-                )
-            }
-        },
-        (RotationStep::Create, Some(key)) => {
-            must_live(user, key, token)?;
-            Vec::new()
-        }
+    } = Parties::of(&observed.pair, token)?;
+    let prove = |key: &StoredKey, whose| {
+        Step::Prove(Proof {
+            key: key.clone(),
+            whose,
+            on_failure: OnFailure::Fail,
+            targets: targets.to_vec(),
+        })
+    };
+    let steps = match (step, pending) {
+        (RotationStep::Create, None) => return create(rotating, in_use, observed),
         (RotationStep::Set, Some(_)) => Vec::new(),
         (RotationStep::Set | RotationStep::Finish, None) => {
-            return Err(RotationBlocked::Permanent(format!(
+            return Err(Refusal::Rotation(format!(
                 "version `{token}` holds no key: `createSecret` has to come first"
             )));
         }
-        (RotationStep::Test, Some(key)) => vec![prove(KeyUnderTest::Pending(key.clone()), targets)],
+        (RotationStep::Test, Some(key)) => vec![prove(key, Whose::Pending)],
         // The test of a new schedule comes with a version that never gets a value.
-        (RotationStep::Test, None) => vec![prove(KeyUnderTest::Current(in_use.clone()), targets)],
-        (RotationStep::Finish, Some(key)) => {
-            must_live(user, key, token)?;
-            // The previous key stays, and so does AWSPENDING: removing that label in a call of its own would look like
-            // a cancelled rotation.
-            let (from, to) = (current.clone(), token.clone());
-            let keeps = kept_previous(pair, current, now);
-            promote(from, to, Some(key.id.clone()), keeps)
+        (RotationStep::Test, None) => vec![prove(in_use, Whose::Current)],
+        (RotationStep::Create | RotationStep::Finish, Some(key)) => {
+            match must_live(user, key, token)? {
+                Lives::No(why) => return Ok(Plan::nothing(End::ObserveAgain(why))),
+                Lives::Yes if step == RotationStep::Create => Vec::new(),
+                // AWSPENDING stays: removing that label in a call of its own would look like a cancelled rotation.
+                Lives::Yes => vec![Step::MoveCurrent {
+                    from: current.clone(),
+                    to: token.clone(),
+                }],
+            }
         }
     };
-    Ok(Plan {
-        notes: Vec::new(),
-        stages,
-        access: Access::Same,
-        end,
-    })
+    Ok(Plan::of(in_turn(steps), End::Done))
+}
+
+/// Makes a key and stores it where nobody uses it; `testSecret` proves it.
+fn create(
+    rotating: Rotating<'_>,
+    in_use: &StoredKey,
+    observed: &Observed,
+) -> Result<Plan, Refusal> {
+    let Rotating {
+        token,
+        serial,
+        window,
+        at_work,
+        targets: _,
+    } = rotating;
+    if at_work == AtWork::Yes {
+        return Err(Refusal::Rotation(
+            "CloudFormation is at work on the stack, and may be making a key: Secrets Manager tries again, or rotate again when \
+             the stack is at rest"
+                .to_owned(),
+        ));
+    }
+    let room = match room_for_rotation(&observed.pair, observed.now, window)? {
+        Room::Made(going) => going.into_iter().map(|key| Step::DeleteKey(key.id)),
+        Room::Wait(why) => return Ok(Plan::nothing(End::ObserveAgain(why))),
+    };
+    let new = NewKey {
+        version: token.clone(),
+        label: Label::Pending,
+        serial: in_use.serial.map_or(serial, |stored| stored.max(serial)),
+        trial: None,
+    };
+    let steps = room.chain([Step::MakeKey(new)]);
+    Ok(Plan::of(in_turn(steps), End::Done))
 }
 
 /// Plans to remove the label of a rotation that is held up. Without it, Secrets Manager does not repeat this rotation,
 /// and the next one gets a new version. The plan is empty if the label is gone already.
 pub fn end_rotation(token: &VersionId, secret: &ObservedSecret) -> Plan {
-    let mut plan = Plan::nothing(End::Done);
-    if secret.labelled(Label::Pending) == Some(token)
-        && secret.labelled(Label::Current) != Some(token)
-    {
-        let (label, version) = (Label::Pending, token.clone());
-        plan.stages = vec![vec![Step::DropLabel { label, version }]];
-    }
-    plan
-}
-
-fn in_turn(steps: impl IntoIterator<Item = Step>) -> Vec<Vec<Step>> {
-    steps.into_iter().map(|step| vec![step]).collect()
-}
-
-fn prove(key_under_test: KeyUnderTest, targets: &[Target]) -> Vec<Step> {
-    vec![Step::Prove(Proof {
-        key_under_test,
-        on_failure: OnFailure::Fail,
-        targets: targets.to_vec(),
-    })]
+    let pending = secret.labelled(Label::Pending) == Some(token)
+        && secret.labelled(Label::Current) != Some(token);
+    let (label, version) = (Label::Pending, token.clone());
+    let step = pending.then_some(Step::DropLabel { label, version });
+    Plan::of(in_turn(step), End::Done)
 }
 
 /// The user, the secret and the versions of a rotation, checked to be ours and to belong together.
@@ -161,14 +145,14 @@ struct Parties<'a> {
 impl<'a> Parties<'a> {
     /// Requires user, secret and both versions to belong together, because whoever can write to the secret could name
     /// another user in it.
-    fn of(pair: &'a Pair, token: &VersionId) -> Result<Self, RotationBlocked> {
+    fn of(pair: &'a Pair, token: &VersionId) -> Result<Self, Refusal> {
         let Pair {
             name,
             user,
             secret,
             renamed_to: _,
         } = pair;
-        let lasting = |reason: String| RotationBlocked::Permanent(reason);
+        let lasting = |reason: String| Refusal::Rotation(reason);
         let user = user.as_ref().ok_or_else(|| {
             lasting(format!(
                 "there is no user `{name}`: update the stack with another `Revision`, which makes it again"
@@ -186,10 +170,7 @@ impl<'a> Parties<'a> {
             }
         }
         if let Some(error) = &secret.unreadable {
-            return Err(lasting(format!(
-                "secret `{}` cannot be read, so nothing is known of its keys: restore the KMS key that encrypts it ({error})",
-                name.secret_name()
-            )));
+            return Err(provision::unreadable(name.secret_name(), error));
         }
         let current = secret.labelled(Label::Current).ok_or_else(|| {
             lasting(format!(
@@ -234,22 +215,25 @@ fn key_of<'a>(
         .filter(|key| key.user == name.as_str())
 }
 
+/// Whether a stored key exists.
+enum Lives {
+    Yes,
+    /// Perhaps not yet. Holds why.
+    No(String),
+}
+
 /// A version's value cannot be changed, so a pending key that is lost is lost for this rotation.
-fn must_live(
-    user: &ObservedUser,
-    key: &StoredKey,
-    token: &VersionId,
-) -> Result<(), RotationBlocked> {
+fn must_live(user: &ObservedUser, key: &StoredKey, token: &VersionId) -> Result<Lives, Refusal> {
     let listed = user.keys.iter().find(|listed| listed.id == key.id);
     match listed.map(|listed| listed.status) {
-        Some(KeyStatus::Active) => Ok(()),
-        Some(KeyStatus::Inactive) => Err(RotationBlocked::Permanent(format!(
+        Some(KeyStatus::Active) => Ok(Lives::Yes),
+        Some(KeyStatus::Inactive) => Err(Refusal::Rotation(format!(
             "key `{}` of version `{token}` was deactivated: {}",
             key.id,
             cancel(token)
         ))),
         // IAM lists a new key only after some seconds.
-        None => Err(RotationBlocked::Transient(format!(
+        None => Ok(Lives::No(format!(
             "key `{}` of version `{token}` is not on the user; if it stays so, {}",
             key.id,
             cancel(token)

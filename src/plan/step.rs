@@ -2,32 +2,24 @@
 
 use std::fmt;
 
-use super::Refusal;
-use crate::buckets::BucketUri;
-use crate::cloud::{Attachment, NewSecret, NewUser, SecretArn, TagMap, VersionId};
-use crate::names::{PolicyArn, PolicyName, SecretKmsKey};
-use crate::secret::{AccessKeyId, Label, StoredKey};
+use super::{Refusal, Warning};
+use crate::cloud::{
+    AccessKeyId, Attachment, Encryption, Label, NewSecret, NewUser, SecretArn, StoredKey, VersionId,
+};
+use crate::observe::Access;
+use crate::request::buckets::BucketUri;
+use crate::request::names::{KeySerial, PolicyArn, PolicyName, TagMap};
 
 /// The steps to take, and what comes after them.
 #[derive(Debug)]
 pub struct Plan {
-    /// Notes for a person, on what the plan does not change.
-    pub notes: Vec<String>,
+    /// What a person should look at.
+    pub warnings: Vec<Warning>,
     pub stages: Vec<Vec<Step>>,
-    /// Whether a step changes what the user may do.
+    /// Whether this plan or one before it changes what the user may do.
     pub access: Access,
     /// What comes after the last step.
     pub end: End,
-}
-
-/// Whether the user's access has changed, so that a proof is needed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
-    /// It is as it was.
-    #[default]
-    Same,
-    /// User, policy or boundary was made or changed.
-    Changed,
 }
 
 /// What comes after the last step of a plan.
@@ -37,7 +29,7 @@ pub enum End {
     Done,
     /// More can be seen now, or soon: observe and plan again. Holds why.
     ObserveAgain(String),
-    /// A person has to do the rest. Holds the reason.
+    /// A person has to do the rest.
     Refuse(Refusal),
 }
 
@@ -67,41 +59,29 @@ pub enum Step {
     /// Set the secret's description and encryption key.
     UpdateSecret {
         description: String,
-        /// The encryption key; `None` for the AWS-managed one.
-        kms_key: Option<SecretKmsKey>,
+        encryption: Encryption,
+        /// In a rollback, a key that cannot be gone back to is only a warning.
+        on_failure: OnFailure,
     },
     /// Add or overwrite tags of the secret.
     TagSecret(TagMap),
     /// Remove tags of the secret.
     UntagSecret(Vec<String>),
-    /// Move `AWSCURRENT`.
-    Promote {
-        /// Where it is.
+    /// Move `AWSCURRENT` from one version to another.
+    MoveCurrent {
         from: VersionId,
-        /// Where it is to be.
-        to: VersionId,
-        /// The key stored there; `None` means the key that this plan made.
-        key: Option<AccessKeyId>,
-    },
-    /// Move `AWSPREVIOUS` back to the key before the one that was replaced, which is dead.
-    KeepPrevious {
-        /// Where `AWSCURRENT` was taken from, and so where the label is now.
-        from: VersionId,
-        /// The version whose key works on.
         to: VersionId,
     },
     /// Take a label off a version.
     DropLabel {
         label: Label,
-        /// The version that holds it.
+        /// The version that has it.
         version: VersionId,
     },
     /// Ask CloudFormation whether it still waits for this request; if not, observe again.
     AskCloudFormation,
-    /// Make a key and store it at once.
+    /// Make a key, prove it, and only then store it.
     MakeKey(NewKey),
-    /// Check that the key just stored still exists; if not, observe again.
-    LookAgain,
     /// Read every bucket with a key.
     Prove(Proof),
     /// Remove replicas of the secret.
@@ -116,6 +96,17 @@ pub enum Step {
     },
 }
 
+/// What a step is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nature {
+    /// Whether it changes something in the account.
+    pub changes: bool,
+    /// Whether IAM may take a while to show it everywhere.
+    pub lags: bool,
+    /// Whether another run may have done it already, so that AWS refuses it: observing again shows that.
+    pub may_be_overtaken: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
     /// The version to store it in. It is derived from the state of the decision, so that only one of two runs with the
@@ -124,13 +115,23 @@ pub struct NewKey {
     /// The label to store it under.
     pub label: Label,
     /// The `KeySerial` it is for.
-    pub serial: u64,
+    pub serial: KeySerial,
+    /// How it is proved before it is stored; `None` stores it untried.
+    pub trial: Option<Trial>,
+}
+
+/// How a new key is proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    pub on_failure: OnFailure,
+    /// What it must read.
+    pub targets: Vec<Target>,
 }
 
 #[derive(Debug)]
 pub struct Proof {
-    pub key_under_test: KeyUnderTest,
-    /// What a failure means.
+    pub key: StoredKey,
+    pub whose: Whose,
     pub on_failure: OnFailure,
     /// What the key must read.
     pub targets: Vec<Target>,
@@ -142,85 +143,110 @@ pub struct Target {
     /// The entry of `Buckets`.
     pub bucket: BucketUri,
     pub region: String,
+    /// What it means if nothing is there.
+    pub on_empty: OnEmpty,
 }
 
-/// The key that a proof is made with.
-#[derive(Debug)]
-pub enum KeyUnderTest {
-    /// The key that this plan made; if its proof fails, it is removed with its candidate label.
-    Made(NewKey),
-    /// A candidate of an earlier run; if its proof fails, it is removed with its label.
-    Candidate(VersionId, StoredKey),
-    /// The key that a rotation by Secrets Manager has stored; it stays, and the step is repeated with it.
-    Pending(StoredKey),
-    /// The current key. It stays, whatever the proof says.
-    Current(StoredKey),
+/// What it means if nothing is under an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnEmpty {
+    /// The proof fails: the entry is new, and probably mistyped.
+    Fail,
+    /// It is a warning.
+    Warn,
 }
 
-/// What a failed proof means.
+/// Which key a proof is made with. It stays, whatever the proof says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Current,
+    /// The key that a rotation by Secrets Manager has stored.
+    Pending,
+}
+
+/// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The request fails.
     Fail,
-    /// It is logged: in a rollback the old bucket may be gone, and a stack stuck in a failed rollback helps nobody.
-    Log,
+    /// The request fails, unless AWS does not accept the key itself: a new key may then read more.
+    FailIfAccepted,
+    /// It is a warning: in a rollback the old bucket may be gone, and a stack stuck in a failed rollback helps nobody.
+    Warn,
 }
 
 impl Plan {
     /// A plan without steps that ends like this.
     pub fn nothing(end: End) -> Self {
+        Self::of(Vec::new(), end)
+    }
+
+    /// A plan of these stages.
+    pub fn of(stages: Vec<Vec<Step>>, end: End) -> Self {
         Self {
-            notes: Vec::new(),
-            stages: Vec::new(),
+            warnings: Vec::new(),
+            stages,
             access: Access::Same,
             end,
         }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.steps().next().is_none()
     }
 
     /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.stages.iter().flatten()
     }
+}
 
-    /// Whether everything is as wanted: no step changes anything (a proof does not), and the plan ends as done.
-    pub fn changes_nothing(&self) -> bool {
-        self.end == End::Done && self.steps().all(|step| !step.changes_something())
-    }
+/// Stages of one step each.
+pub(super) fn in_turn(steps: impl IntoIterator<Item = Step>) -> Vec<Vec<Step>> {
+    steps.into_iter().map(|step| vec![step]).collect()
 }
 
 impl Step {
-    /// Whether the step changes something in the account.
-    pub fn changes_something(&self) -> bool {
-        !matches!(
-            self,
-            Self::AskCloudFormation | Self::LookAgain | Self::Prove(_)
-        )
+    /// What the step is like. A new step has to decide all of it here.
+    pub fn nature(&self) -> Nature {
+        let (changes, lags, may_be_overtaken) = match self {
+            Self::CreateUser(_)
+            | Self::TagUser(_)
+            | Self::SetBoundary(_)
+            | Self::CreateSecret(_)
+            | Self::TagSecret(_) => (true, true, false),
+            Self::UntagUser(_)
+            | Self::PutPolicy { .. }
+            | Self::DeletePolicy(_)
+            | Self::DeleteKey(_)
+            | Self::Detach(_)
+            | Self::DeleteUser
+            | Self::RestoreSecret(_)
+            | Self::UpdateSecret { .. }
+            | Self::UntagSecret(_)
+            | Self::MakeKey(_)
+            | Self::RemoveReplicas { .. }
+            | Self::DeleteSecret { .. } => (true, false, false),
+            Self::MoveCurrent { .. } | Self::DropLabel { .. } => (true, false, true),
+            Self::AskCloudFormation | Self::Prove(_) => (false, false, false),
+        };
+        Nature {
+            changes,
+            lags,
+            may_be_overtaken,
+        }
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
+        let stages = self.stages.iter().filter(|stage| !stage.is_empty());
+        let stages: Vec<String> = stages
+            .map(|stage| {
+                let steps: Vec<String> = stage.iter().map(Step::to_string).collect();
+                steps.join(" and ")
+            })
+            .collect();
+        if stages.is_empty() {
             f.write_str("nothing to do")?;
         }
-        for (at, stage) in self
-            .stages
-            .iter()
-            .filter(|stage| !stage.is_empty())
-            .enumerate()
-        {
-            let steps: Vec<String> = stage.iter().map(Step::to_string).collect();
-            write!(
-                f,
-                "{}{}",
-                if at == 0 { "" } else { "; then " },
-                steps.join(" and ")
-            )?;
-        }
+        f.write_str(&stages.join("; then "))?;
         match &self.end {
             End::Done => Ok(()),
             End::ObserveAgain(_) => f.write_str("; then observe again"),
@@ -248,26 +274,27 @@ impl fmt::Display for Step {
             Self::DeleteUser => f.write_str("delete the user"),
             Self::CreateSecret(secret) => write!(f, "create secret `{}`", secret.name),
             Self::RestoreSecret(arn) => write!(f, "restore secret `{arn}`"),
-            Self::UpdateSecret { kms_key, .. } => match kms_key {
-                Some(key) => write!(f, "update the secret's description and its key `{key}`"),
-                None => f.write_str("update the secret's description and its AWS-managed key"),
+            Self::UpdateSecret { encryption, .. } => match encryption {
+                Encryption::Unchanged => f.write_str("update the secret's description"),
+                Encryption::AwsManaged => {
+                    f.write_str("update the secret's description and its AWS-managed key")
+                }
+                Encryption::Key(key) => {
+                    write!(f, "update the secret's description and its key `{key}`")
+                }
             },
             Self::TagSecret(tags) => write!(f, "tag the secret with {}", keys_of(tags)),
             Self::UntagSecret(keys) => {
                 write!(f, "remove tags `{}` from the secret", keys.join("`, `"))
             }
-            Self::Promote { from, to, .. } => {
+            Self::MoveCurrent { from, to } => {
                 write!(f, "move AWSCURRENT from version {from} to {to}")
-            }
-            Self::KeepPrevious { from, to } => {
-                write!(f, "move AWSPREVIOUS from version {from} to {to}")
             }
             Self::DropLabel { label, version } => {
                 write!(f, "remove {label} from version {version}")
             }
             Self::AskCloudFormation => f.write_str("ask CloudFormation"),
             Self::MakeKey(key) => write!(f, "make {key}"),
-            Self::LookAgain => f.write_str("check that the stored key exists"),
             Self::Prove(proof) => write!(f, "{proof}"),
             Self::RemoveReplicas { regions, .. } => {
                 write!(f, "remove the replicas in {}", regions.join(", "))
@@ -292,25 +319,30 @@ impl fmt::Display for NewKey {
             version,
             label,
             serial,
+            trial,
         } = self;
+        let proved = match trial.as_ref().map(|trial| trial.on_failure) {
+            Some(OnFailure::Fail | OnFailure::FailIfAccepted) => ", prove it on every bucket",
+            Some(OnFailure::Warn) => ", prove it (what it cannot read is only a warning)",
+            None => "",
+        };
         write!(
             f,
-            "a key for serial {serial} and store it as {label} in version {version}"
+            "a key for serial {serial}{proved} and store it as {label} in version {version}"
         )
     }
 }
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whose = match self.key_under_test {
-            KeyUnderTest::Made(_) => "the new key",
-            KeyUnderTest::Candidate(..) => "the candidate key",
-            KeyUnderTest::Pending(_) => "the pending key",
-            KeyUnderTest::Current(_) => "the current key",
+        let whose = match self.whose {
+            Whose::Current => "the current key",
+            Whose::Pending => "the pending key",
         };
         let consequence = match self.on_failure {
             OnFailure::Fail => "",
-            OnFailure::Log => " (a failure is only logged)",
+            OnFailure::FailIfAccepted => " before another key goes",
+            OnFailure::Warn => " (a failure is only a warning)",
         };
         write!(f, "prove {whose} on every bucket{consequence}")
     }

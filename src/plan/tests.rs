@@ -9,14 +9,14 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::{RotationStep, end_rotation, withdrawal};
+use crate::cloud::Label;
 use crate::cloud::{
     Attachment, AttachmentKind, CloudError, ErrorKind, KeyStatus, SecretState, StackOperation,
     TagMap, Version,
 };
 use crate::observe::BucketRegion;
 use crate::ownership::{Owner, Ownership, StackId};
-use crate::properties::Desired;
-use crate::secret::Label;
+use crate::request::properties::Desired;
 
 use world::{STACK, WINDOW, World, id, now, stored, version};
 
@@ -452,7 +452,7 @@ fn the_old_policy_goes_first_if_the_quota_has_no_room_for_both() {
 #[test]
 fn a_policy_of_somebody_else_counts_and_is_named_when_there_is_no_room() {
     let mut world = World::settled();
-    let name = crate::names::PolicyName::parse("ByHand").unwrap();
+    let name = crate::request::names::PolicyName::parse("ByHand").unwrap();
     world.user().policies.insert(name, "x".repeat(1900));
     assert_snapshot!(world.plan(), @"refused: property `Buckets` makes a policy of 193 characters and its other inline policies 1900: `ByHand` (1900), but IAM allows a user 2048; remove those, give fewer entries, wider prefixes, or a second resource with another `UserName`");
 }

@@ -1,6 +1,6 @@
 //! The real sink: the SDK's own HTTPS client, without the SDK around it.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 
 use super::{PutError, Sink};
-use crate::response_url::ResponseUrl;
+use crate::request::response_url::ResponseUrl;
 use crate::waits::CONNECT;
 
 /// Puts answers over HTTPS, and over plain HTTP where an extra origin says so.
@@ -18,7 +18,7 @@ use crate::waits::CONNECT;
 /// alone. The first answer makes it, because reading the system's root certificates takes time.
 #[derive(Debug, Default)]
 pub struct Https {
-    connector: OnceCell<Connector>,
+    connector: OnceLock<Connector>,
 }
 
 impl Https {

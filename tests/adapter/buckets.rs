@@ -1,7 +1,7 @@
 //! The bucket's region, and what the user's own key reads.
 
-use publisher_s3_access::buckets::BucketName;
 use publisher_s3_access::cloud::{Cloud, ErrorKind, ListedObject, ObjectRead};
+use publisher_s3_access::request::buckets::BucketName;
 
 use crate::wire::{
     Answer, Wire, header_only, query_error, query_result, reply, s3_error, with_header,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use publisher_s3_access::cloud::{
     Attachment, AttachmentKind, Cloud, Creation, ErrorKind, NewUser, User,
 };
-use publisher_s3_access::names::PolicyArn;
+use publisher_s3_access::request::names::PolicyArn;
 
 use crate::wire::{Answer, Wire, query_error, query_result, reply};
 use crate::{policy, tags, user};

@@ -19,10 +19,10 @@ mod topics;
 mod versions;
 mod wire;
 
-use publisher_s3_access::buckets::{BucketName, BucketUri};
+use publisher_s3_access::cloud::{AccessKeyId, StoredKey};
 use publisher_s3_access::cloud::{SecretArn, TagMap, VersionId};
-use publisher_s3_access::names::{PolicyName, SecretName, UserName};
-use publisher_s3_access::secret::{AccessKeyId, StoredKey};
+use publisher_s3_access::request::buckets::{BucketName, BucketUri};
+use publisher_s3_access::request::names::{PolicyName, SecretName, UserName};
 
 /// A secret key as long as IAM's. No message may contain it, or a part that gives it away.
 const CANARY: &str = "CANARY+wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXA";

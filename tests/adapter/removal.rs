@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use publisher_s3_access::aws::Aws;
+use publisher_s3_access::cloud::aws::Aws;
 use publisher_s3_access::cloud::{Attachment, AttachmentKind, Cloud, ErrorKind, Result};
 
 use crate::wire::{Answer, Wire, json_error, query_error, query_result, reply};

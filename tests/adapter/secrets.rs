@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use publisher_s3_access::cloud::{
     Cloud, Creation, ErrorKind, NewSecret, Rotation, Secret, SecretArn, SecretState, VersionId,
 };
-use publisher_s3_access::names::SecretKmsKey;
+use publisher_s3_access::request::names::SecretKmsKey;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

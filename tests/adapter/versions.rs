@@ -1,7 +1,7 @@
 //! The versions of the secret and their labels.
 
+use publisher_s3_access::cloud::Label;
 use publisher_s3_access::cloud::{Cloud, ErrorKind, PutVersion, VersionId};
-use publisher_s3_access::secret::Label;
 use secrecy::ExposeSecret;
 use serde_json::json;
 

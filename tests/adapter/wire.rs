@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::Frame;
-use publisher_s3_access::aws::{Aws, Topics};
+use publisher_s3_access::cloud::aws::{Aws, Topics};
 
 /// The answer to one request.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use publisher_s3_access::buckets::BucketUri;
-use publisher_s3_access::policy;
+use publisher_s3_access::plan::policy;
+use publisher_s3_access::request::buckets::BucketUri;
 use serde_json::Value;
 
 use crate::pages::{Page, codes, names, pages, table, text};

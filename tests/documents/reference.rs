@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use publisher_s3_access::buckets::{BucketUri, Buckets};
-use publisher_s3_access::names::Partition;
-use publisher_s3_access::policy;
-use publisher_s3_access::properties::Desired;
+use publisher_s3_access::plan::policy;
+use publisher_s3_access::request::buckets::{BucketUri, Buckets};
+use publisher_s3_access::request::names::Partition;
+use publisher_s3_access::request::properties::Desired;
 use publisher_s3_access::waits::{ANSWER, INVOCATION, ProofTimeouts, VIEW_LAG};
 use serde_json::json;
 use yaml_serde::Value;

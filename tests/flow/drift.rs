@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use publisher_s3_access::cloud::Label;
 use publisher_s3_access::cloud::{AttachmentKind, KeyStatus};
-use publisher_s3_access::secret::Label;
 use serde_json::json;
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};

@@ -278,6 +278,7 @@ async fn lagging(operation: Operation) {
         tags: 5 * second,
         key: 4 * second,
         key_list: 6 * second,
+        key_deletion: 2 * second,
         policy: 7 * second,
         last_use: Duration::ZERO,
         missing: Missing::IsDenied,

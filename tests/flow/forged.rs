@@ -145,7 +145,7 @@ fn of_the_resource(scene: &mut Scene) -> Vec<Forged> {
     let mut forged = Vec::new();
     for kind in ["Create", "Update", "Delete"] {
         for (what, properties) in &wanted {
-            for id in [SECRET, OTHER_SECRET, "mine-PublisherAccess-1ABC"] {
+            for id in [SECRET, OTHER_SECRET, "mine-S3Access-1ABC"] {
                 if kind == "Create" && id != SECRET {
                     continue;
                 }

@@ -58,7 +58,7 @@ async fn an_invented_id_means_the_user_of_the_properties_or_nothing() {
         (json!({"UserName": "administrator"}), false),
     ] {
         let mut scene = Scene::created().await;
-        let answer = delete(&mut scene, "mine-PublisherAccess-1ABCDEF", &properties).await;
+        let answer = delete(&mut scene, "mine-S3Access-1ABCDEF", &properties).await;
         assert!(answer.succeeded(), "{properties}: {}", answer.reason());
         assert_eq!(
             scene.account.user_tags(USER).is_none(),

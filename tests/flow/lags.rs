@@ -131,6 +131,7 @@ async fn everything_may_lag_at_once() {
         tags,
         key,
         key_list,
+        key_deletion: seconds(3),
         policy,
         last_use: Duration::ZERO,
         missing: Missing::IsDenied,

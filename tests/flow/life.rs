@@ -1,6 +1,6 @@
 //! The life of a stack without faults.
 
-use publisher_s3_access::secret::Label;
+use publisher_s3_access::cloud::Label;
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_SECRET, OTHER_USER, SECRET, Scene, USER, properties, properties_with};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use publisher_s3_access::secret::Label;
+use publisher_s3_access::cloud::Label;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 

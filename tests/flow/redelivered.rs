@@ -5,8 +5,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use publisher_s3_access::buckets::BucketUri;
-use publisher_s3_access::cloud::{Cloud, ErrorKind, StackResource};
+use publisher_s3_access::cloud::{ErrorKind, StackResource, Stacks};
+use publisher_s3_access::request::buckets::BucketUri;
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_USER, Scene, USER, properties, properties_with};

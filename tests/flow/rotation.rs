@@ -7,10 +7,11 @@ mod refusals;
 
 use std::time::Duration;
 
-use publisher_s3_access::buckets::BucketUri;
 use publisher_s3_access::cloud::VersionId;
+use publisher_s3_access::cloud::{Label, StoredKey};
 use publisher_s3_access::plan::RotationStep;
-use publisher_s3_access::secret::{Label, StoredKey};
+use publisher_s3_access::request::buckets::BucketUri;
+use publisher_s3_access::request::names::KeySerial;
 use serde_json::json;
 
 use crate::scene::{SECRET, Scene, USER, properties_with};
@@ -218,7 +219,7 @@ async fn a_stack_that_raises_its_serial_after_a_rotation_keeps_the_overlap_and_t
         let before = in_use(&scene);
         let token = secret.rotate(&scene.process()).await.expect("it works");
         assert_rotated(&scene, &token, &before);
-        assert_eq!(in_use(&scene).serial, 3);
+        assert_eq!(in_use(&scene).serial, KeySerial::stored(3));
     }
 }
 

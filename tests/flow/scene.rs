@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use publisher_s3_access::buckets::BucketUri;
-use publisher_s3_access::cloud::{Cloud, KeyStatus, TagMap};
-use publisher_s3_access::names::UserName;
-use publisher_s3_access::secret::Label;
+use publisher_s3_access::cloud::Label;
+use publisher_s3_access::cloud::{AccessKeys, KeyStatus, TagMap};
+use publisher_s3_access::request::buckets::BucketUri;
+use publisher_s3_access::request::names::UserName;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

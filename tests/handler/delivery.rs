@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::time::Duration;
 
-use publisher_s3_access::event::Envelope;
 use publisher_s3_access::reply::{Https, PutError, Reply, Sink, deliver};
-use publisher_s3_access::response_url::{ResponseOrigins, ResponseUrl};
+use publisher_s3_access::request::Envelope;
+use publisher_s3_access::request::response_url::{ResponseOrigins, ResponseUrl};
 use tokio::time::Instant;
 
 use crate::support::events::sample;

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use publisher_s3_access::deadline::Deadline;
+use publisher_s3_access::waits::Deadline;
 use publisher_s3_access::{handle, logging};
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Refusals before any call to AWS, with an id whose Delete then succeeds.
 
-use publisher_s3_access::settings::Settings;
+use publisher_s3_access::request::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::support::cloud::Manner;
@@ -172,7 +172,7 @@ fn a_policy_beyond_iams_limit_is_refused_without_a_call() {
 
 #[test]
 fn only_what_begins_with_publisher_and_holds_a_user_name_is_an_id_made_here() {
-    use publisher_s3_access::names::PhysicalId;
+    use publisher_s3_access::request::names::PhysicalId;
     assert!(matches!(
         PhysicalId::parse("publisher/publisher-connectors"),
         PhysicalId::Ours(_)

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use publisher_s3_access::event::Envelope;
-use publisher_s3_access::outcome::{Failure, Outcome, Success};
 use publisher_s3_access::reply::{LIMIT, Reply};
+use publisher_s3_access::request::Envelope;
+use publisher_s3_access::request::outcome::{Failure, Outcome, Success};
 use serde_json::{Value, json};
 
 use crate::support::events::{sample, with};

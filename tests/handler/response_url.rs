@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use publisher_s3_access::response_url::{ResponseOrigins, ResponseUrl, ResponseUrlError};
+use publisher_s3_access::request::response_url::{ResponseOrigins, ResponseUrl, ResponseUrlError};
 
 const URL: &str = "https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com/arn%3Aaws%3A\
     cloudformation%3Aeu-west-1%3A123456789012%3Astack/publisher/guid%7CAccess%7Crequest?X-Amz-Algorithm=AWS4-HMAC-\

@@ -1,6 +1,6 @@
 //! What the function's environment and ARN say.
 
-use publisher_s3_access::settings::{BodyLogging, Invocation, Settings};
+use publisher_s3_access::request::settings::{BodyLogging, Invocation, Settings};
 
 fn read(variables: &[(&str, &str)], function_arn: &str) -> Settings {
     let variable = |name: &str| {

@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::time::Duration;
 
-use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::handle;
 use publisher_s3_access::reply::{PutError, Sink};
-use publisher_s3_access::response_url::ResponseUrl;
+use publisher_s3_access::request::response_url::ResponseUrl;
+use publisher_s3_access::waits::Deadline;
 use tokio::time::Instant;
 
 use crate::support::cloud::{Fake, Manner, PANIC_MESSAGE};

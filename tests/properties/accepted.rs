@@ -1,7 +1,7 @@
 //! Good input, and its meaning.
 
-use publisher_s3_access::names::{Partition, RecoveryWindow, Tags, Verification};
-use publisher_s3_access::properties::Desired;
+use publisher_s3_access::request::names::{Partition, RecoveryWindow, Tags, Verification};
+use publisher_s3_access::request::properties::Desired;
 use serde_json::{Value, json};
 
 use crate::{KEY, create, with};

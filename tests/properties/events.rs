@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use publisher_s3_access::names::SecretName;
-use publisher_s3_access::properties::{Deletion, Previous};
+use publisher_s3_access::request::names::SecretName;
+use publisher_s3_access::request::properties::{Deletion, Previous};
 use serde_json::Value;
 
 use crate::create;

@@ -6,10 +6,10 @@ use std::iter::once;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use publisher_s3_access::buckets::{BucketUri, Buckets};
-use publisher_s3_access::names::KmsKeyArn;
-use publisher_s3_access::policy::{self, PolicyDocument};
-use publisher_s3_access::properties::{Deletion, Desired, Previous, service_timeout};
+use publisher_s3_access::plan::policy::{self, PolicyDocument};
+use publisher_s3_access::request::buckets::{BucketUri, Buckets};
+use publisher_s3_access::request::names::KmsKeyArn;
+use publisher_s3_access::request::properties::{Deletion, Desired, Previous, service_timeout};
 use serde_json::{Map, Value, json};
 
 use crate::{KEY, partition};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use publisher_s3_access::names::{KeySerial, RecoveryWindow, Verification};
-use publisher_s3_access::properties::{Deletion, Previous, service_timeout};
+use publisher_s3_access::request::names::{KeySerial, RecoveryWindow, Verification};
+use publisher_s3_access::request::properties::{Deletion, Previous, service_timeout};
 use serde_json::{Value, json};
 
 use crate::{KEY, create};

@@ -14,9 +14,9 @@ mod names;
 mod policies;
 mod refused;
 
-use publisher_s3_access::names::Partition;
-use publisher_s3_access::properties::Desired;
-use publisher_s3_access::property_error::PropertyError;
+use publisher_s3_access::request::names::Partition;
+use publisher_s3_access::request::properties::Desired;
+use publisher_s3_access::request::property_error::PropertyError;
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";

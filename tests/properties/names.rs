@@ -1,7 +1,7 @@
 //! What names mean beyond their text.
 
-use publisher_s3_access::buckets::Prefix;
-use publisher_s3_access::names::{
+use publisher_s3_access::request::buckets::Prefix;
+use publisher_s3_access::request::names::{
     KeySerial, KmsKeyArn, Partition, PolicyArn, SecretKmsKey, SecretName, UserName,
 };
 use serde_json::json;

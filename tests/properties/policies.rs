@@ -1,8 +1,8 @@
 //! The policy: its text for each form of input, its length, and when an observed one means the same.
 
-use publisher_s3_access::names::Partition;
-use publisher_s3_access::policy::{self, PolicyDocument};
-use publisher_s3_access::properties::Desired;
+use publisher_s3_access::plan::policy::{self, PolicyDocument};
+use publisher_s3_access::request::names::Partition;
+use publisher_s3_access::request::properties::Desired;
 use serde_json::{Value, json};
 
 use crate::{KEY, partition};

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use publisher_s3_access::settings::{Invocation, Settings};
+use publisher_s3_access::request::settings::{Invocation, Settings};
 use serde_json::{Map, Value};
 
 use kit::template::rendering::{CHINA, COMMERCIAL, Place, Stack};

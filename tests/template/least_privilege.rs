@@ -1,6 +1,6 @@
 //! What the function's role can do, and that it cannot touch other stacks.
 
-use publisher_s3_access::names::SecretName;
+use publisher_s3_access::request::names::SecretName;
 use serde_json::{Value, json};
 
 use super::policy::{allowed_actions, allowing, allowing_service, denying, of_role};

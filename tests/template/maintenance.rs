@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use publisher_s3_access::cloud::SecretArn;
 use publisher_s3_access::maintenance::{Asked, Event, Settings};
-use publisher_s3_access::names::Partition;
-use publisher_s3_access::properties::Desired;
-use publisher_s3_access::settings::Invocation;
+use publisher_s3_access::request::names::Partition;
+use publisher_s3_access::request::properties::Desired;
+use publisher_s3_access::request::settings::Invocation;
 use serde_json::{Value, json};
 
 use super::lifecycle::RESOURCE;

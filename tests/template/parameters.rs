@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use publisher_s3_access::names::{Partition, UserName};
-use publisher_s3_access::properties::Desired;
+use publisher_s3_access::request::names::{Partition, UserName};
+use publisher_s3_access::request::properties::Desired;
 use serde_json::{Value, json};
 
 use super::lifecycle::RESOURCE;

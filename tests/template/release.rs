@@ -185,8 +185,8 @@ fn the_examples_give_parameters_that_the_template_has() {
 
 #[test]
 fn a_second_user_fits_into_the_template_and_is_understood() {
-    use publisher_s3_access::names::Partition;
-    use publisher_s3_access::properties::Desired;
+    use publisher_s3_access::request::names::Partition;
+    use publisher_s3_access::request::properties::Desired;
 
     let example = Template::read_from("examples/own-template/second-user.yaml");
     let template = Template::read();

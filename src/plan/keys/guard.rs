@@ -1,13 +1,15 @@
 //! The guard of a scheduled rotation, which must not end a key that is in use. It never holds up what a person asks
 //! for: `KeySerial`, a repair or a deletion.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use super::Keys;
-use crate::cloud::{CloudError, ErrorKind, Key, KeyStatus, LastUse};
-use crate::secret::AccessKeyId;
+use super::{Holder, Keys};
+use crate::cloud::{AccessKeyId, CloudError, ErrorKind, Key, KeyStatus, LastUse};
+use crate::plan::dates;
+use crate::waits::{DAY, TRIED_ONLY_AFTER};
 
-/// A key that holds up a rotation, because the rotation would end it.
+/// A key that holds up a rotation, because the rotation would end it. Prints as a clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldUp {
     pub key: AccessKeyId,
@@ -25,54 +27,69 @@ pub enum Protection {
     Unreadable(Box<CloudError>),
 }
 
-/// How to judge a key of which IAM knows no use.
-#[derive(Clone, Copy)]
-pub(super) enum Unused {
-    /// It was given to somebody, who may be about to use it.
-    MayBeAwaited,
-    /// No version ever held it: it is an orphan unless somebody uses it.
-    IsOrphan,
+impl fmt::Display for HeldUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, why } = self;
+        match why {
+            Protection::Used(last) => {
+                write!(
+                    f,
+                    "it would end key `{key}`, which was {}",
+                    dates::used(last)
+                )
+            }
+            Protection::Young(created) => write!(
+                f,
+                "it would end key `{key}`, which was made on {} and never used as far as AWS knows, so someone may be about \
+                 to use it",
+                dates::date(*created)
+            ),
+            Protection::Unreadable(error) => {
+                write!(
+                    f,
+                    "it would end key `{key}`, whose last use cannot be read ({error})"
+                )
+            }
+        }
+    }
 }
 
 impl Keys<'_> {
-    /// Refuses to end these keys unless each has gone unused for `window`.
-    pub(super) fn guard<'k>(
-        &self,
-        going: impl IntoIterator<Item = &'k Key>,
-        unused: Unused,
-        window: Duration,
-    ) -> Result<(), HeldUp> {
-        for key in going {
-            // Nobody can use an inactive key.
-            let protection = match key.status {
-                KeyStatus::Active => self.protection(key, unused, window),
-                KeyStatus::Inactive => None,
-            };
-            if let Some(why) = protection {
-                let key = key.id.clone();
-                return Err(HeldUp { key, why });
-            }
+    /// Why a rotation may not end this key, unless it has gone unused for `window`.
+    pub(super) fn guard(&self, key: &Key, window: Duration) -> Option<HeldUp> {
+        // Nobody can use an inactive key.
+        if key.status == KeyStatus::Inactive {
+            return None;
         }
-        Ok(())
-    }
-
-    fn protection(&self, key: &Key, unused: Unused, window: Duration) -> Option<Protection> {
-        // A date in the future means that the clocks differ, and counts as now.
-        let since = |date: SystemTime| self.now.duration_since(date).unwrap_or_default();
-        match (self.last_used.and_then(|uses| uses.get(&key.id)), unused) {
-            (Some(Ok(Some(last))), _) => {
-                (since(last.date) <= window).then(|| Protection::Used(last.clone()))
+        let uses = self.pair.user.as_ref().map(|user| &user.last_used);
+        let why = match uses.and_then(|uses| uses.get(&key.id)) {
+            Some(Ok(last)) if self.was_only_tried(key, last.as_ref()) => return None,
+            Some(Ok(Some(last))) => {
+                (self.since(last.date) <= window).then(|| Protection::Used(last.clone()))
             }
-            (Some(Ok(None)), Unused::MayBeAwaited) => {
-                (since(key.created) < window).then_some(Protection::Young(key.created))
+            Some(Ok(None)) => {
+                (self.since(key.created) < window).then_some(Protection::Young(key.created))
             }
-            (Some(Ok(None)), Unused::IsOrphan) => None,
-            (Some(Err(error)), _) => Some(Protection::Unreadable(Box::new(error.clone()))),
-            (None, _) => Some(Protection::Unreadable(Box::new(CloudError::unanswered(
+            Some(Err(error)) => Some(Protection::Unreadable(Box::new(error.clone()))),
+            None => Some(Protection::Unreadable(Box::new(CloudError::unanswered(
                 "iam:GetAccessKeyLastUsed",
                 ErrorKind::Indeterminate,
                 "it was not asked",
             )))),
-        }
+        };
+        let key = key.id.clone();
+        why.map(|why| HeldUp { key, why })
+    }
+
+    /// Whether the key was only ever tried: no label names it, it is older than two days, and it was not used after its first
+    /// day.
+    fn was_only_tried(&self, key: &Key, last: Option<&LastUse>) -> bool {
+        let unlabelled = match self.holder(&key.id) {
+            Holder::Lost | Holder::Old => true,
+            Holder::Previous | Holder::Rotation | Holder::Current => false,
+        };
+        unlabelled
+            && self.since(key.created) > TRIED_ONLY_AFTER
+            && last.is_none_or(|last| last.date <= key.created + DAY)
     }
 }

@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use super::super::{
     Access, Change, Goal, Plan, Refusal, Rotating, RotationStep, provision, removal, rotation,
 };
+use crate::cloud::{AccessKeyId, Label, StoredKey};
 use crate::cloud::{
     Key, KeyStatus, LastUse, Rotation, Secret, SecretArn, SecretState, StackOperation, TagMap,
     User, Version, VersionId,
 };
 use crate::confirm::Confirmation;
-use crate::names::RecoveryWindow;
 use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};
 use crate::ownership::{Owner, Ownership, StackId};
-use crate::properties::{Desired, Previous};
-use crate::secret::{AccessKeyId, Label, StoredKey};
+use crate::request::names::RecoveryWindow;
+use crate::request::properties::{Desired, Previous};
 
 pub(super) const STACK: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111";
 

@@ -1,6 +1,6 @@
 //! The operations on a stack, and what must hold after each.
 
-use publisher_s3_access::secret::Label;
+use publisher_s3_access::cloud::Label;
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};

@@ -1,6 +1,6 @@
 //! Each finding, and when it is sent.
 
-use publisher_s3_access::buckets::BucketUri;
+use publisher_s3_access::request::buckets::BucketUri;
 use serde_json::json;
 use tokio::time::sleep;
 

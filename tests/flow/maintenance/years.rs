@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use publisher_s3_access::buckets::BucketUri;
-use publisher_s3_access::secret::StoredKey;
+use publisher_s3_access::cloud::StoredKey;
+use publisher_s3_access::request::buckets::BucketUri;
 use serde_json::Value;
 use tokio::time::sleep;
 

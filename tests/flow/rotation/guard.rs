@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use publisher_s3_access::buckets::BucketUri;
 use publisher_s3_access::cloud::ErrorKind;
+use publisher_s3_access::cloud::{Label, StoredKey};
 use publisher_s3_access::plan::RotationStep;
-use publisher_s3_access::secret::{Label, StoredKey};
+use publisher_s3_access::request::buckets::BucketUri;
 use serde_json::json;
 use tokio::time::sleep;
 

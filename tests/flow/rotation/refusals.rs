@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use publisher_s3_access::cloud::{Cloud, PutVersion, SecretArn, VersionId};
+use publisher_s3_access::cloud::{AccessKeyId, Label, StoredKey};
+use publisher_s3_access::cloud::{PutVersion, SecretArn, Secrets, VersionId};
 use publisher_s3_access::plan::RotationStep;
-use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
+use publisher_s3_access::request::names::KeySerial;
 use publisher_s3_access::waits::KEY_IN_FLIGHT;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -240,7 +241,7 @@ async fn leave_candidate(scene: &Scene) -> StoredKey {
         id: AccessKeyId::parse(&id).expect("an id"),
         secret: "unknown".into(),
         user: USER.to_owned(),
-        serial: 2,
+        serial: KeySerial::stored(2),
     };
     let version = VersionId("11111111-0000-4000-8000-000000000000".to_owned());
     let value = candidate.to_value();

@@ -112,7 +112,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         "publisher/publisher-reader",
         "publisher/publisher-other",
         "publisher/publisher-stranger",
-        "mine-PublisherAccess-1ABC",
+        "mine-S3Access-1ABC",
     ];
     let kinds = select(vec!["Create", "Update", "Delete"]);
     let forged = (kinds, template(), select(ids));

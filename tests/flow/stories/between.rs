@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use publisher_s3_access::buckets::BucketUri;
+use publisher_s3_access::cloud::Label;
 use publisher_s3_access::plan::RotationStep;
-use publisher_s3_access::secret::Label;
+use publisher_s3_access::request::buckets::BucketUri;
 use tokio::time::sleep;
 
 use super::beside::everything;

@@ -9,11 +9,11 @@ pub(crate) mod server;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::handle;
 use publisher_s3_access::reply::{DeliveryError, PutError, Sink};
-use publisher_s3_access::response_url::ResponseUrl;
-use publisher_s3_access::settings::{Invocation, Settings};
+use publisher_s3_access::request::response_url::ResponseUrl;
+use publisher_s3_access::request::settings::{Invocation, Settings};
+use publisher_s3_access::waits::Deadline;
 use serde_json::Value;
 
 use cloud::{Fake, Manner};

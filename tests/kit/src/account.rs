@@ -20,10 +20,8 @@ use std::fmt::{Display, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use publisher_s3_access::cloud::{
-    CloudError, Denial, Denied, ErrorKind, Message, PolicyKind, Result, TagMap,
-};
-use publisher_s3_access::names::UserName;
+use publisher_s3_access::cloud::{CloudError, Denial, ErrorKind, Message, Result, TagMap};
+use publisher_s3_access::request::names::UserName;
 use tokio::time::Instant;
 
 use cloudformation::Stacks;
@@ -81,6 +79,8 @@ pub struct Lags {
     pub key: Duration,
     /// A fresh key is not listed, and a deleted one still is.
     pub key_list: Duration,
+    /// A fresh key is missing to whoever deletes it.
+    pub key_deletion: Duration,
     /// The use of a key is not shown yet.
     pub last_use: Duration,
     /// A policy just put does not count yet; the previous one does.
@@ -291,7 +291,7 @@ impl State {
              }| CloudError {
                 operation,
                 kind,
-                denial: (kind == ErrorKind::Denied).then(|| Box::new(denial(&message))),
+                denial: Denial::read(kind, Some(code), &message),
                 code: Some(code.to_owned()),
                 message,
                 request_id: Some(format!("request-{}", self.log.len())),
@@ -321,28 +321,6 @@ pub fn denied(action: &str, why: &str) -> Refusal {
         "AccessDenied",
         format!("not authorized to perform: {action} {why}"),
     )
-}
-
-/// Which policy a message names.
-fn denial(message: &str) -> Denial {
-    let says = |text: &str| message.contains(text);
-    Denial {
-        by: match () {
-            () if says("service control policy") => PolicyKind::Organization,
-            () if says("permissions boundary") => PolicyKind::Boundary,
-            () if says("identity-based policy") => PolicyKind::Identity,
-            () if says("resource-based policy") => PolicyKind::Resource,
-            () => PolicyKind::Unsaid,
-        },
-        explicit: says("explicit deny"),
-        of: if says("kms:") {
-            let words = message.split_whitespace();
-            let key = words.clone().find(|word| word.contains(":kms:"));
-            Denied::KmsKey(key.map(str::to_owned))
-        } else {
-            Denied::Call
-        },
-    }
 }
 
 /// The first characters of a printed value.

@@ -372,18 +372,20 @@ impl<C: Notifier> Notifier for Faulty<C> {
     }
 }
 
+impl<C: Cloud> Cloud for Faulty<C> {
+    fn now(&self) -> SystemTime {
+        self.inner.now()
+    }
+}
+
 /// Implements the port by sending every call through [`Faulty::through`].
 macro_rules! through {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        impl<C: Cloud> Cloud for Faulty<C> {
-            fn now(&self) -> SystemTime {
-                self.inner.now()
-            }
-
+    ($($of:ident { $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)* })*) => {
+        $(impl<C: Cloud> $of for Faulty<C> {
             $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer> {
                 self.through(stringify!($name), self.inner.$name($($argument),*)).await
             })*
-        }
+        })*
     };
 }
 

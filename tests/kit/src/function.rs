@@ -1,20 +1,21 @@
 //! The function as Lambda runs it: one event in, one answer out, or a process that died.
 
+use std::collections::BTreeMap;
 use std::future::ready;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use publisher_s3_access::cloud::Cloud;
-use publisher_s3_access::deadline::Deadline;
 use publisher_s3_access::handle;
 use publisher_s3_access::reply::{PutError, Sink};
-use publisher_s3_access::response_url::ResponseUrl;
-use publisher_s3_access::settings::{Invocation, Settings};
-use publisher_s3_access::waits::INVOCATION;
+use publisher_s3_access::request::response_url::ResponseUrl;
+use publisher_s3_access::request::settings::{CUSTOM_RESOURCE, Settings};
+use publisher_s3_access::waits::{Deadline, INVOCATION};
 use serde_json::Value;
 
-use super::account::{ACCOUNT, Account, REGION};
+use super::account::Account;
 use super::faults::Faulty;
+use super::template::rendering::{COMMERCIAL, Stack};
 
 /// The function's timeout in the template.
 pub const TIMEOUT: Duration = INVOCATION;
@@ -42,7 +43,7 @@ pub async fn invoke<C: Cloud>(
     invoke_with(account, cloud, event, &[]).await
 }
 
-/// The same with further environment variables of the function, such as the stack it serves.
+/// The same with other environment variables of the function than the template's, such as the stack it serves.
 pub async fn invoke_with<C: Cloud>(
     account: &Account,
     cloud: &Faulty<C>,
@@ -66,7 +67,7 @@ pub async fn invoke_with<C: Cloud>(
 }
 
 async fn run(cloud: &impl Cloud, event: &Value, mailbox: &Mailbox, variables: &[(&str, &str)]) {
-    let settings = settings(variables);
+    let settings = settings(event, variables);
     let deadline = Deadline::after(TIMEOUT);
     handle(
         &event.to_string(),
@@ -84,21 +85,35 @@ pub async fn invoke_well(account: &Account, event: &Value) -> Option<Value> {
     invoke(account, &Faulty::new(account.clone()), event).await
 }
 
-fn settings(variables: &[(&str, &str)]) -> Settings {
-    let always = [
-        ("USER_NAME_PREFIX", "publisher-"),
-        ("URL_SUFFIX", "amazonaws.com"),
-    ];
+/// The function's environment as the template sets it, with Lambda's own variables.
+static ENVIRONMENT: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let mut all = rendered("Function");
+    all.insert("_HANDLER".to_owned(), CUSTOM_RESOURCE.to_owned());
+    all
+});
+
+/// The environment that the template gives a function of a stack in the usual place.
+pub(crate) fn rendered(function: &str) -> BTreeMap<String, String> {
+    let stack = Stack::rotating(COMMERCIAL);
+    let variables = &stack.properties(function)["Environment"]["Variables"];
+    let variables = variables.as_object().expect("it has an environment");
+    let text = |value: &Value| value.as_str().expect("a variable is a text").to_owned();
+    variables
+        .iter()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
+}
+
+/// The settings of the function of the stack that the event names, unless `variables` say otherwise.
+fn settings(event: &Value, variables: &[(&str, &str)]) -> Settings {
+    let stack_id = event["StackId"].as_str().unwrap_or_default();
     let variable = |name: &str| {
-        let mut all = always.iter().chain(variables);
-        Some(all.find(|(given, _)| *given == name)?.1.to_owned())
+        let given = variables.iter().find(|(given, _)| *given == name);
+        match given {
+            Some((_, value)) => Some((*value).to_owned()),
+            None if name == "STACK_ID" => Some(stack_id.to_owned()),
+            None => ENVIRONMENT.get(name).cloned(),
+        }
     };
-    let function_arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:publisher-s3-access");
-    Settings::read(
-        variable,
-        Invocation {
-            id: "invocation",
-            function_arn: &function_arn,
-        },
-    )
+    Settings::read(variable, "invocation")
 }

@@ -7,17 +7,17 @@ use std::time::{Duration, SystemTime};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use publisher_s3_access::cloud::{Cloud, Notifier, VersionId};
-use publisher_s3_access::deadline::Deadline;
-use publisher_s3_access::maintenance::{MaintenanceError, Settings, maintain};
-use publisher_s3_access::plan::RotationStep;
-use publisher_s3_access::settings::Invocation;
+use publisher_s3_access::maintenance::{Environment, maintain};
+use publisher_s3_access::plan::{Refusal, RotationStep};
+use publisher_s3_access::request::settings::Settings;
+use publisher_s3_access::waits::Deadline;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::account::messages::topic;
 use super::account::{ACCOUNT, Account, REGION};
 use super::faults::Faulty;
-use super::function::TIMEOUT;
+use super::function::{TIMEOUT, rendered};
 
 /// How often Secrets Manager repeats the steps after a failure, and when.
 const ATTEMPTS: usize = 5;
@@ -34,11 +34,11 @@ pub struct Rotated {
     account: Account,
     pub name: &'static str,
     arn: String,
-    variables: BTreeMap<&'static str, String>,
+    variables: BTreeMap<String, String>,
 }
 
 /// How an invocation ended; `None` if the process died.
-pub type Ended = Option<Result<(), MaintenanceError>>;
+pub type Ended = Option<Result<(), Refusal>>;
 
 impl Rotated {
     /// The secret of this name, with rotation enabled.
@@ -52,7 +52,9 @@ impl Rotated {
         let tags = account.secret_tags(name).expect("the secret is there");
         let user = name.trim_start_matches("publisher/");
         let arn = account.secret_arn(name);
-        let variables = BTreeMap::from([
+        // As the template sets it, for this stack and its parameters.
+        let mut variables = rendered("RotationFunction");
+        let own = [
             ("STACK_ID", tags["publisher-s3-access:stack-id"].clone()),
             ("LOGICAL_ID", tags["publisher-s3-access:logical-id"].clone()),
             ("SECRET_ARN", arn.clone()),
@@ -63,7 +65,13 @@ impl Rotated {
                 "PERMISSIONS_BOUNDARY",
                 account.boundary(user).unwrap_or_default(),
             ),
-        ]);
+            ("ROTATION_DAYS", "0".to_owned()),
+            ("MAX_KEY_AGE_DAYS", "0".to_owned()),
+        ];
+        for (name, value) in own {
+            let replaced = variables.insert(name.to_owned(), value);
+            assert!(replaced.is_some(), "the template does not set {name}");
+        }
         Self {
             account: account.clone(),
             name,
@@ -75,7 +83,7 @@ impl Rotated {
     /// With another value of a variable.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.variables.insert(name, value.into());
+        self.variables.insert(name.to_owned(), value.into());
         self
     }
 
@@ -134,14 +142,14 @@ impl Rotated {
         &self,
         cloud: &Faulty<C>,
         event: &Value,
-    ) -> Option<Result<Value, MaintenanceError>> {
-        let settings = self.settings();
+    ) -> Option<Result<Value, Refusal>> {
+        let environment = self.environment();
         let started = Instant::now();
         cloud.revive();
         let event = event.to_string();
         self.account.note(format_args!("-- {event}"));
         let aws = ready((cloud, cloud));
-        let run = maintain(&event, Deadline::after(TIMEOUT), &settings, aws);
+        let run = maintain(&event, Deadline::after(TIMEOUT), &environment, aws);
         let ended = cloud.until_killed(run).await;
         if started.elapsed() >= TIMEOUT {
             self.account
@@ -206,14 +214,10 @@ impl Rotated {
             .expect("no rotation is under way")
     }
 
-    fn settings(&self) -> Settings {
+    fn environment(&self) -> Environment {
         let variable = |name: &str| self.variables.get(name).cloned();
-        let function_arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:maintenance");
-        let invocation = Invocation {
-            id: "invocation",
-            function_arn: &function_arn,
-        };
-        Settings::read(variable, invocation).expect("the settings are whole")
+        let settings = Settings::read(variable, "invocation");
+        Environment::read(variable, settings).expect("the environment is whole")
     }
 }
 

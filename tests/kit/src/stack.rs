@@ -18,7 +18,7 @@ const SERVICE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long Lambda waits before it repeats a failed asynchronous invocation, first and second time.
 const REPEATS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 /// The logical id of the resource.
-pub const LOGICAL_ID: &str = "PublisherAccess";
+pub const LOGICAL_ID: &str = "S3Access";
 
 /// A stack.
 pub struct Stack {
@@ -474,7 +474,8 @@ impl Stack {
             stack_id,
             logical_id,
         } = &self.owner;
-        let issued = DateTime::from(self.account.time())
+        // It takes a moment until the function is invoked.
+        let issued = DateTime::from(self.account.time() - Duration::from_secs(1))
             .fmt(Format::DateTime)
             .expect("a date of this century");
         let issued = issued.replace(['-', ':'], "");

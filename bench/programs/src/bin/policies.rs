@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use anyhow::Context;
-use publisher_s3_access::names::Partition;
-use publisher_s3_access::properties::Desired;
+use publisher_s3_access::request::names::Partition;
+use publisher_s3_access::request::properties::Desired;
 use serde_json::json;
 
 /// How often each policy is written. The mean counts.

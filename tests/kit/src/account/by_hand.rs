@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use publisher_s3_access::buckets::BucketUri;
+use publisher_s3_access::cloud::{AccessKeyId, Label, StoredKey};
 use publisher_s3_access::cloud::{
     Attachment, AttachmentKind, KeyStatus, Rotation, TagMap, VersionId,
 };
-use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
+use publisher_s3_access::request::buckets::BucketUri;
+
+use publisher_s3_access::request::names::KeySerial;
 
 use super::iam::IamUser;
 use super::secrets::StoredSecret;
@@ -58,7 +60,7 @@ impl Account {
             id: key.id.clone(),
             secret: key.secret.as_str().into(),
             user: user.name.clone(),
-            serial: 1,
+            serial: KeySerial::stored(1),
         })
     }
 
@@ -460,7 +462,8 @@ impl State {
     fn make_secret(&mut self, name: &str, at: At) {
         let number = self.next();
         let new = publisher_s3_access::cloud::NewSecret {
-            name: publisher_s3_access::names::SecretName::parse(name).expect("a secret's name"),
+            name: publisher_s3_access::request::names::SecretName::parse(name)
+                .expect("a secret's name"),
             description: "somebody else's".to_owned(),
             kms_key: None,
             tags: TagMap::new(),

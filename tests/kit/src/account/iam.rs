@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use publisher_s3_access::cloud::AccessKeyId;
 use publisher_s3_access::cloud::{
     Attachment, AttachmentKind, Creation, ErrorKind, Key, KeyStatus, LastUse, NewUser, TagMap, User,
 };
-use publisher_s3_access::secret::AccessKeyId;
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use publisher_s3_access::cloud::{KeyStatus, SecretArn};
-use publisher_s3_access::names::UserName;
-use publisher_s3_access::secret::{Label, StoredKey};
+use publisher_s3_access::cloud::{Label, StoredKey};
+use publisher_s3_access::request::names::UserName;
 
 use super::iam::{IamKey, IamUser, no_such_user};
 use super::secrets::{StoredSecret, no_such_secret};
@@ -347,6 +347,7 @@ fn fingerprint_of_secret(secret: &StoredSecret) -> String {
         deleted_until,
         versions,
         replicas,
+        primary_region: _,
         rotation,
         tags_set: _,
         changed: _,

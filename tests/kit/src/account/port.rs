@@ -2,25 +2,20 @@
 
 use std::time::SystemTime;
 
-use publisher_s3_access::buckets::{BucketName, BucketUri};
-use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, Key, LastUse, ListedObject, NewSecret,
-    NewUser, ObjectRead, PutVersion, Result, Secret, SecretArn, Stack, StackResource, TagMap, User,
-    Version, VersionId,
-};
-use publisher_s3_access::names::{PolicyArn, PolicyName, SecretKmsKey, SecretName, UserName};
-use publisher_s3_access::secret::{AccessKeyId, Label, StoredKey};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::iam::{IamUser, check_user_tags, no_such_user, removing_missing};
 use super::secrets::{StoredSecret, no_such_secret};
 use super::{Account, At, By, Effect, check_tags, denied};
+use crate::calls::types::*;
 
 impl Cloud for Account {
     fn now(&self) -> SystemTime {
         self.time()
     }
+}
 
+impl Users for Account {
     async fn find_user(&self, user: &UserName) -> Result<Option<User>> {
         self.act("iam:GetUser", user, By::Role, |state, at| {
             Ok(state.iam.find(user.as_str(), at).map(IamUser::as_seen))
@@ -139,76 +134,6 @@ impl Cloud for Account {
         .await
     }
 
-    async fn list_keys(&self, user: &UserName) -> Result<Vec<Key>> {
-        self.act("iam:ListAccessKeys", user, By::Role, |state, at| {
-            Ok(state
-                .iam
-                .find(user.as_str(), at)
-                .map(|user| user.list_keys(at))
-                .unwrap_or_default())
-        })
-        .await
-    }
-
-    async fn create_key(&self, user: &UserName) -> Result<CreatedKey> {
-        self.act("iam:CreateAccessKey", user, By::Role, |state, at| {
-            state.may_change_user("iam:CreateAccessKey", user, self.actor.as_ref(), at)?;
-            let number = state.next();
-            let found = state.iam.user_mut(user.as_str());
-            let Some(key) = found
-                .ok_or_else(|| no_such_user(user.as_str()))?
-                .make_key(number, at)
-            else {
-                return Ok(CreatedKey::LimitReached);
-            };
-            let made = CreatedKey::Created {
-                id: key.id.clone(),
-                secret: key.secret.clone().into(),
-            };
-            state.check_unstored(user.as_str());
-            Ok(made)
-        })
-        .await
-    }
-
-    async fn delete_key(&self, user: &UserName, key: &AccessKeyId) -> Result<()> {
-        self.strip_user(
-            "iam:DeleteAccessKey",
-            user,
-            format_args!("{user} {key}"),
-            |user, at| {
-                user.delete_key(key, at);
-            },
-        )
-        .await
-    }
-
-    async fn key_owner(&self, key: &AccessKeyId) -> Result<Option<String>> {
-        self.act("iam:GetAccessKeyLastUsed", key, By::Role, |state, _| {
-            Ok(state
-                .iam
-                .key(key.as_str())
-                .map(|(user, _)| user.name.clone()))
-        })
-        .await
-    }
-
-    async fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>> {
-        self.act(
-            "iam:GetAccessKeyLastUsed",
-            key,
-            By::Role,
-            |state, at| match state.iam.key(key.as_str()) {
-                Some((_, key)) => Ok(key.last_used(at)),
-                None => Err(denied(
-                    "iam:GetAccessKeyLastUsed",
-                    "because no identity-based policy allows it",
-                )),
-            },
-        )
-        .await
-    }
-
     async fn list_attachments(
         &self,
         user: &UserName,
@@ -250,7 +175,92 @@ impl Cloud for Account {
         )
         .await
     }
+}
 
+impl AccessKeys for Account {
+    async fn list_keys(&self, user: &UserName) -> Result<Vec<Key>> {
+        self.act("iam:ListAccessKeys", user, By::Role, |state, at| {
+            Ok(state
+                .iam
+                .find(user.as_str(), at)
+                .map(|user| user.list_keys(at))
+                .unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn create_key(&self, user: &UserName) -> Result<CreatedKey> {
+        self.act("iam:CreateAccessKey", user, By::Role, |state, at| {
+            state.may_change_user("iam:CreateAccessKey", user, self.actor.as_ref(), at)?;
+            let number = state.next();
+            let found = state.iam.user_mut(user.as_str());
+            let Some(key) = found
+                .ok_or_else(|| no_such_user(user.as_str()))?
+                .make_key(number, at)
+            else {
+                return Ok(CreatedKey::LimitReached);
+            };
+            let made = CreatedKey::Created {
+                id: key.id.clone(),
+                secret: key.secret.clone().into(),
+            };
+            state.check_unstored(user.as_str());
+            Ok(made)
+        })
+        .await
+    }
+
+    async fn delete_key(&self, user: &UserName, key: &AccessKeyId) -> Result<Removal> {
+        let (operation, what) = ("iam:DeleteAccessKey", format!("{user} {key}"));
+        self.act(operation, what, By::Role, |state, at| {
+            if state.iam.find(user.as_str(), at).is_none() {
+                return removing_missing(operation, at).map(|()| Removal::WasMissing);
+            }
+            state.may_change_user(operation, user, self.actor.as_ref(), at)?;
+            let Some(found) = state.iam.user_mut(user.as_str()) else {
+                return Ok(Removal::WasMissing);
+            };
+            // IAM may not know a fresh key yet where it is asked to delete it.
+            let known = found
+                .living_keys()
+                .any(|held| held.id == *key && at.now >= held.made + at.lags.key_deletion);
+            if !known {
+                return Ok(Removal::WasMissing);
+            }
+            found.delete_key(key, at);
+            Ok(Removal::Removed)
+        })
+        .await
+    }
+
+    async fn key_owner(&self, key: &AccessKeyId) -> Result<Option<String>> {
+        self.act("iam:GetAccessKeyLastUsed", key, By::Role, |state, _| {
+            Ok(state
+                .iam
+                .key(key.as_str())
+                .map(|(user, _)| user.name.clone()))
+        })
+        .await
+    }
+
+    async fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>> {
+        self.act(
+            "iam:GetAccessKeyLastUsed",
+            key,
+            By::Role,
+            |state, at| match state.iam.key(key.as_str()) {
+                Some((_, key)) => Ok(key.last_used(at)),
+                None => Err(denied(
+                    "iam:GetAccessKeyLastUsed",
+                    "because no identity-based policy allows it",
+                )),
+            },
+        )
+        .await
+    }
+}
+
+impl Secrets for Account {
     async fn find_secret(&self, secret: &SecretName) -> Result<Option<Secret>> {
         self.act(
             "secretsmanager:DescribeSecret",
@@ -344,15 +354,22 @@ impl Cloud for Account {
         &self,
         secret: &SecretArn,
         description: &str,
-        kms_key: Option<&SecretKmsKey>,
+        encryption: &Encryption,
     ) -> Result<()> {
-        let what = format!("{secret} {kms_key:?} {description}");
-        let key = kms_key.map(|key| key.as_str().to_owned());
-        let usable = self.state().secrets.check_kms_key(key.as_deref());
+        let what = format!("{secret} {encryption:?} {description}");
+        let key = match encryption {
+            Encryption::Unchanged => None,
+            Encryption::AwsManaged => Some(None),
+            Encryption::Key(key) => Some(Some(key.as_str().to_owned())),
+        };
+        let usable = self
+            .state()
+            .secrets
+            .check_kms_key(key.as_ref().and_then(Option::as_deref));
         self.change_secret("secretsmanager:UpdateSecret", secret, what, |secret, _| {
             usable?;
             secret.description = description.to_owned();
-            secret.kms_key = key;
+            secret.kms_key = key.unwrap_or(secret.kms_key.take());
             Ok(())
         })
         .await
@@ -404,7 +421,7 @@ impl Cloud for Account {
     async fn move_label(
         &self,
         secret: &SecretArn,
-        label: &str,
+        label: Label,
         from: Option<&VersionId>,
         to: Option<&VersionId>,
     ) -> Result<()> {
@@ -415,7 +432,7 @@ impl Cloud for Account {
             "secretsmanager:UpdateSecretVersionStage",
             secret,
             what,
-            |secret, _| secret.move_label(label, from, to),
+            |secret, _| secret.move_label(label.as_str(), from, to),
         )
         .await
     }
@@ -459,7 +476,9 @@ impl Cloud for Account {
         )
         .await
     }
+}
 
+impl Stacks for Account {
     async fn stack_resource(&self, stack_id: &str, logical_id: &str) -> Result<StackResource> {
         let actor = self.actor.as_ref();
         self.act(
@@ -481,7 +500,9 @@ impl Cloud for Account {
         )
         .await
     }
+}
 
+impl Objects for Account {
     async fn bucket_region(&self, bucket: &BucketName) -> Result<Option<String>> {
         self.act("HEAD bucket", bucket, By::Other, |state, _| {
             Ok(state.bucket_region(bucket.as_str()))
@@ -503,7 +524,8 @@ impl Cloud for Account {
         key: &StoredKey,
         region: &str,
         bucket: &BucketUri,
-    ) -> Result<Vec<ListedObject>> {
+        page: Option<&str>,
+    ) -> Result<Page> {
         let prefix = bucket.prefix.as_ref().map_or("", |prefix| prefix.as_str());
         self.act(
             "s3:ListBucket",
@@ -511,7 +533,7 @@ impl Cloud for Account {
             By::Other,
             |state, at| {
                 let name = bucket.bucket.as_str();
-                let objects = state.list_objects(key, region, name, prefix, at)?;
+                let objects = state.list_objects(key, region, name, prefix, page, at)?;
                 state.iam.record_use(&key.id, "s3", at);
                 Ok(objects)
             },

@@ -1,7 +1,7 @@
 //! What Secrets Manager itself does when it rotates a secret.
 
+use publisher_s3_access::cloud::Label;
 use publisher_s3_access::cloud::{ErrorKind, Rotation, VersionId};
-use publisher_s3_access::secret::Label;
 
 use super::secrets::{StoredSecret, no_such_secret};
 use super::{Account, At, Effect, refusal};

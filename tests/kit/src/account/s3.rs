@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use publisher_s3_access::buckets::BucketUri;
-use publisher_s3_access::cloud::{ErrorKind, KeyStatus, ListedObject, ObjectRead};
-use publisher_s3_access::secret::StoredKey;
+use publisher_s3_access::cloud::StoredKey;
+use publisher_s3_access::cloud::{ErrorKind, KeyStatus, ListedObject, ObjectRead, Page};
+use publisher_s3_access::request::buckets::BucketUri;
 use secrecy::ExposeSecret;
 
 use super::iam::IamUser;
 use super::{Account, At, Effect, State, denied, refusal};
 use crate::policy_check::{Decision, Request};
+
+/// How many objects a page of a listing has.
+const PAGE: usize = 1000;
 
 /// All buckets of the world, by name.
 #[derive(Clone, Default)]
@@ -125,8 +128,9 @@ impl State {
         region: &str,
         bucket: &str,
         prefix: &str,
+        page: Option<&str>,
         at: At,
-    ) -> Effect<Vec<ListedObject>> {
+    ) -> Effect<Page> {
         let user = self.authenticate_in(region, key, at)?;
         let there = self.reach(bucket, region)?;
         if there.policy == BucketPolicy::DeniesList {
@@ -144,8 +148,14 @@ impl State {
             archived: matches!(object, Object::Archived),
         };
         let objects = there.objects.iter();
-        let under_prefix = objects.filter(|(key, _)| key.starts_with(prefix));
-        Ok(under_prefix.take(100).map(listed).collect())
+        let after = |key: &str| page.is_none_or(|page| key > page);
+        let mut rest = objects.filter(|(key, _)| key.starts_with(prefix) && after(key));
+        let objects: Vec<_> = rest.by_ref().take(PAGE).map(listed).collect();
+        let last = objects.last().map(|object| object.key.clone());
+        Ok(Page {
+            next: rest.next().and(last),
+            objects,
+        })
     }
 
     pub fn read_byte(
@@ -233,7 +243,7 @@ impl Account {
             .unwrap_or_default();
         let prefix = bucket.prefix.as_ref().map_or("", |prefix| prefix.as_str());
         state
-            .list_objects(key, &region, bucket.bucket.as_str(), prefix, at)
+            .list_objects(key, &region, bucket.bucket.as_str(), prefix, None, at)
             .is_ok()
     }
 }

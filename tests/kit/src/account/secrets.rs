@@ -7,7 +7,7 @@ use publisher_s3_access::cloud::{
     Creation, ErrorKind, NewSecret, PutVersion, Rotation, Secret, SecretArn, SecretState, TagMap,
     Version, VersionId,
 };
-use publisher_s3_access::secret::{Label, StoredKey};
+use publisher_s3_access::cloud::{Label, StoredKey};
 use tokio::time::Instant;
 
 use super::{ACCOUNT, At, Effect, REGION, Refusal, check_tags, denied, refusal};
@@ -34,6 +34,8 @@ pub struct StoredSecret {
     pub deleted_until: Option<Instant>,
     pub versions: BTreeMap<VersionId, StoredVersion>,
     pub replicas: Vec<String>,
+    /// The region of the secret that it is a replica of.
+    pub primary_region: Option<String>,
     pub rotation: Rotation,
     pub next_rotation: Option<SystemTime>,
     pub tags_set: Instant,
@@ -112,6 +114,7 @@ impl Secrets {
             deleted_until: None,
             versions: BTreeMap::new(),
             replicas: Vec::new(),
+            primary_region: None,
             rotation: Rotation::Unsaid,
             next_rotation: None,
             tags_set: at.now,
@@ -228,6 +231,7 @@ impl StoredSecret {
                 .map(|(id, version)| (id.clone(), version.labels.clone()))
                 .collect(),
             replicas: self.replicas.clone(),
+            primary_region: self.primary_region.clone(),
             rotation: self.rotation,
             next_rotation: self.next_rotation,
         }

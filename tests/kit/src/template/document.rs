@@ -1,6 +1,7 @@
 //! The template with its short forms written out: `!Ref X` is `{"Ref": "X"}`, `!Sub x` is `{"Fn::Sub": "x"}`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use yaml_serde::Value as Yaml;
@@ -14,6 +15,10 @@ impl Template {
 
     /// Another template, by its path in the repository.
     pub fn read_from(path: &str) -> Self {
+        // Tests of different packages run in different folders.
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(path);
         let text = std::fs::read_to_string(path).expect("the template is there");
         let yaml: Yaml = yaml_serde::from_str(&text).expect("the template is YAML");
         Self(written_out(&yaml))

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use publisher_s3_access::cloud::Cloud;
-use publisher_s3_access::secret::Label;
+use publisher_s3_access::cloud::Label;
 
 use super::*;
 

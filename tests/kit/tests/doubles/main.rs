@@ -13,11 +13,11 @@ mod s3;
 mod secrets;
 mod stack;
 
+use publisher_s3_access::cloud::StoredKey;
 use publisher_s3_access::cloud::{
     Cloud, Creation, ErrorKind, NewSecret, NewUser, Result, SecretArn, TagMap, VersionId,
 };
-use publisher_s3_access::names::{PolicyArn, PolicyName, SecretName, UserName};
-use publisher_s3_access::secret::StoredKey;
+use publisher_s3_access::request::names::{PolicyArn, PolicyName, SecretName, UserName};
 
 use kit::account::{Account, BOUNDARY, Owner};
 

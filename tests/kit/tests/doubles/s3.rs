@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use publisher_s3_access::buckets::{BucketName, BucketUri};
 use publisher_s3_access::cloud::{Cloud, CloudError, ErrorKind, ObjectRead, StackResource};
+use publisher_s3_access::request::buckets::{BucketName, BucketUri};
 
 use super::*;
 use kit::account::Lags;

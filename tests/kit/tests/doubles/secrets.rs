@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use publisher_s3_access::cloud::Label;
 use publisher_s3_access::cloud::{Cloud, Creation, ErrorKind, PutVersion, SecretState};
-use publisher_s3_access::names::SecretKmsKey;
-use publisher_s3_access::secret::Label;
+use publisher_s3_access::request::names::SecretKmsKey;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::*;

@@ -100,7 +100,7 @@ async fn an_unanswered_create_is_repeated_twice_and_deleted_with_an_invented_id(
         seen[3]["PhysicalResourceId"]
             .as_str()
             .unwrap()
-            .starts_with("mine-PublisherAccess-")
+            .starts_with("mine-S3Access-")
     );
     assert!(account.time().duration_since(before).unwrap().as_secs() >= 3600);
 }

@@ -1,0 +1,252 @@
+//! Makes a key: created, proved while only this function knows it, and then stored in one call that makes it current. A
+//! key that fails its proof, that nobody waits for any more or whose storing is refused is deleted, and the secret was
+//! never touched.
+
+use backon::Retryable;
+use futures_util::future::{Either, select};
+use tokio::time::{Instant, sleep};
+use tracing::{error, info};
+
+use super::proof::{Patience, prove};
+use super::{Effect, Execution};
+use crate::cloud::{
+    Cloud, CloudError, CreatedKey, ErrorKind, Label, PutVersion, Removal, SecretArn, StoredKey,
+};
+use crate::observe::{Conversation, Done};
+use crate::plan::{NewKey, Refusal, Step, Trial, Warning};
+use crate::waits::{
+    CALL, FRESH_WORD, IAM_LAG, KEY_BUDGET, KEY_IN_FLIGHT, LONGEST_PROOF_PAUSE, WITHDRAW,
+    while_iam_lags,
+};
+
+/// What is known of a new key before it is stored.
+#[derive(Default)]
+struct Tried {
+    warnings: Vec<Warning>,
+    conversation: Option<Conversation>,
+    /// Why it is not to be stored.
+    again: Option<String>,
+}
+
+impl<C: Cloud> Execution<'_, C> {
+    pub(super) async fn make_key(&self, new: &NewKey, step: &Step) -> Result<Effect, Refusal> {
+        let secret = self.secret(step)?;
+        if !self.has_time_for_a_key() {
+            return Err(Refusal::OutOfTime);
+        }
+        let failed = |error: CloudError| Refusal::Failed {
+            step: step.to_string(),
+            error: Box::new(error),
+        };
+        let begun = Instant::now();
+        let key = match self.create_key().await {
+            Ok(CreatedKey::Created { id, secret }) => StoredKey {
+                id,
+                secret,
+                user: self.name.to_string(),
+                serial: Some(new.serial),
+            },
+            Ok(CreatedKey::LimitReached) => {
+                return Ok(Effect::again("the user has two keys already"));
+            }
+            // A key that nobody knows may exist now. IAM's list shows it late, and observing again then finds it.
+            Err(error) if error.kind == ErrorKind::Indeterminate => {
+                sleep(IAM_LAG).await;
+                return Ok(Effect::again(error.to_string()));
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let end = (begun + KEY_IN_FLIGHT).min(self.invocation.deadline.of_work() - WITHDRAW);
+        let store_by = end - CALL;
+        let tried = match self.try_key(&key, new, store_by).await {
+            Ok(tried) => tried,
+            Err(refusal) => return self.give_up(&key, new, secret, refusal).await,
+        };
+        let mut effect = Effect {
+            warnings: tried.warnings,
+            conversation: tried.conversation,
+            again: tried.again,
+            ..Effect::default()
+        };
+        if effect.again.is_none() && Instant::now() > store_by {
+            effect.again = Some(format!("key `{}` could not be stored in time", key.id));
+        }
+        if effect.again.is_some() {
+            self.discard(&key).await;
+            effect.done.discarded = true;
+            return Ok(effect);
+        }
+        match self.store(secret, new, &key, end).await {
+            Ok(PutVersion::Stored) => {
+                info!(key = %key.id, version = %new.version, "key made and stored");
+                effect.done.stored = Some(key.id);
+            }
+            Ok(PutVersion::TokenTaken) => {
+                self.discard(&key).await;
+                effect.done.discarded = true;
+                effect.overtaken_by = Some(new.version.clone());
+                effect.again = Some("another run was first to store a key".to_owned());
+            }
+            // The version may hold the key by now. Observing again shows it.
+            Err(error) if error.kind == ErrorKind::Indeterminate => {
+                effect.done.stored = Some(key.id);
+                effect.again = Some(error.to_string());
+            }
+            Err(error) => return self.give_up(&key, new, secret, failed(error)).await,
+        }
+        Ok(effect)
+    }
+
+    /// `CreateAccessKey`, repeated only if AWS said that nothing happened: it throttled, or the user or the role's policy may
+    /// not be visible yet.
+    async fn create_key(&self) -> Result<CreatedKey, CloudError> {
+        (|| self.invocation.cloud.create_key(self.name))
+            .retry(while_iam_lags())
+            .when(|error| {
+                (error.kind == ErrorKind::Throttled || self.progress.may_lag(error))
+                    && self.has_time_for_a_key()
+            })
+            .await
+    }
+
+    /// Proves a key that only this function knows and, beside that, asks CloudFormation whether it still waits. Asks once more
+    /// if that answer has become old. Secrets Manager asks for its rotations itself.
+    async fn try_key(
+        &self,
+        key: &StoredKey,
+        new: &NewKey,
+        store_by: Instant,
+    ) -> Result<Tried, Refusal> {
+        if new.label != Label::Current {
+            return Ok(Tried::default());
+        }
+        let mut tried = match &new.trial {
+            Some(trial) => self.prove_and_ask(key, trial, store_by).await?,
+            None => Tried::default(),
+        };
+        let word = tried.conversation.unwrap_or(self.progress.conversation);
+        if tried.again.is_none() && word.is_older_than(FRESH_WORD) {
+            let asked = self.ask(word).await;
+            (tried.conversation, tried.again) = (asked.conversation, asked.again);
+        }
+        Ok(tried)
+    }
+
+    /// A proof only reads, so it is cut off as soon as CloudFormation says that nobody waits.
+    async fn prove_and_ask(
+        &self,
+        key: &StoredKey,
+        trial: &Trial,
+        store_by: Instant,
+    ) -> Result<Tried, Refusal> {
+        let Trial {
+            on_failure,
+            targets,
+        } = trial;
+        let timeouts = self.invocation.proof_timeouts;
+        let patience = Patience::until(store_by - LONGEST_PROOF_PAUSE, timeouts);
+        let proof = Box::pin(prove(
+            self.invocation.cloud,
+            self.name,
+            key,
+            targets,
+            patience,
+        ));
+        let asking = Box::pin(self.ask(self.progress.conversation));
+        let (proved, asked) = match select(proof, asking).await {
+            Either::Left((proved, asking)) => (Some(proved), asking.await),
+            Either::Right((asked, _)) if asked.again.is_some() => (None, asked),
+            Either::Right((asked, proof)) => (Some(proof.await), asked),
+        };
+        let Effect {
+            conversation,
+            again,
+            ..
+        } = asked;
+        let warnings = match proved {
+            Some(proved) if again.is_none() => {
+                // In a rollback too, a key has to be this user's.
+                proved.accepted()?;
+                proved.judge(*on_failure)?
+            }
+            Some(_) | None => Vec::new(),
+        };
+        Ok(Tried {
+            warnings,
+            conversation,
+            again,
+        })
+    }
+
+    /// Stores a key, and repeats the call with the same version and value while it is not known whether it was stored.
+    async fn store(
+        &self,
+        secret: &SecretArn,
+        new: &NewKey,
+        key: &StoredKey,
+        end: Instant,
+    ) -> Result<PutVersion, CloudError> {
+        let value = key.to_value();
+        let cloud = self.invocation.cloud;
+        (|| cloud.store_version(secret, &new.version, &value, new.label))
+            .retry(while_iam_lags())
+            .when(|error| {
+                let unclear =
+                    error.kind == ErrorKind::Indeterminate || self.progress.may_lag(error);
+                unclear && Instant::now() + CALL < end
+            })
+            .await
+    }
+
+    fn has_time_for_a_key(&self) -> bool {
+        let left = self.invocation.deadline.of_work();
+        left.saturating_duration_since(Instant::now()) >= KEY_BUDGET
+    }
+
+    /// Deletes a key that will not be stored. Another run may have stored its own meanwhile, and ended this one: then that
+    /// one counts, and nothing has failed.
+    async fn give_up(
+        &self,
+        key: &StoredKey,
+        new: &NewKey,
+        secret: &SecretArn,
+        refusal: Refusal,
+    ) -> Result<Effect, Refusal> {
+        self.discard(key).await;
+        let other = self.invocation.cloud.read_version(secret, &new.version);
+        if !matches!(other.await, Ok(Some(_))) {
+            return Err(refusal);
+        }
+        Ok(Effect {
+            done: Done {
+                discarded: true,
+                ..Done::default()
+            },
+            overtaken_by: Some(new.version.clone()),
+            ..Effect::again("another run was first to store a key")
+        })
+    }
+
+    /// Deletes a key that nobody else knows. IAM may not show it everywhere yet, so a key that is missing is deleted again.
+    async fn discard(&self, key: &StoredKey) {
+        let cloud = self.invocation.cloud;
+        let until = Instant::now() + WITHDRAW;
+        let deleted = (|| async {
+            match cloud.delete_key(self.name, &key.id).await {
+                Ok(Removal::Removed) => Ok(()),
+                Ok(Removal::WasMissing) => Err(None),
+                Err(error) => Err(Some(error)),
+            }
+        })
+        .retry(while_iam_lags())
+        .when(|_| Instant::now() < until)
+        .await;
+        match deleted {
+            Ok(()) => info!(key = %key.id, "deleted the new key"),
+            Err(None) => info!(key = %key.id, "the new key is gone"),
+            Err(Some(error)) => {
+                error!(key = %key.id, %error, "could not delete the new key; the next request that makes one will");
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Secrets Manager.
+
+use std::time::SystemTime;
+
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types::Tag;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use backon::Retryable;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Aws;
+use super::error::{incomplete_response, map_sdk_error, none_if_not_found, success_if_gone};
+use crate::cloud::{
+    CloudError, Creation, Encryption, ErrorKind, Label, NewSecret, PutVersion, Result, Rotation,
+    Secret, SecretArn, SecretState, Secrets, Version, VersionId,
+};
+use crate::request::names::{SecretName, TagMap};
+use crate::waits::until_name_is_free;
+
+impl Secrets for Aws {
+    async fn find_secret(&self, secret: &SecretName) -> Result<Option<Secret>> {
+        self.describe(secret.as_str()).await
+    }
+
+    async fn update_secret(
+        &self,
+        secret: &SecretArn,
+        description: &str,
+        encryption: &Encryption,
+    ) -> Result<()> {
+        let kms_key = match encryption {
+            Encryption::Unchanged => None,
+            Encryption::AwsManaged => Some(String::new()),
+            Encryption::Key(key) => Some(key.to_string()),
+        };
+        let call = self
+            .secrets
+            .update_secret()
+            .secret_id(&secret.0)
+            .description(description)
+            .set_kms_key_id(kms_key);
+        call.send()
+            .await
+            .map(drop)
+            .map_err(map_secrets_error("secretsmanager:UpdateSecret"))
+    }
+
+    async fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> Result<()> {
+        let call = self
+            .secrets
+            .tag_resource()
+            .secret_id(&secret.0)
+            .set_tags(Some(secret_tags(tags)));
+        call.send()
+            .await
+            .map(drop)
+            .map_err(map_secrets_error("secretsmanager:TagResource"))
+    }
+
+    async fn untag_secret(&self, secret: &SecretArn, keys: &[String]) -> Result<()> {
+        let call = self
+            .secrets
+            .untag_resource()
+            .secret_id(&secret.0)
+            .set_tag_keys(Some(keys.to_vec()));
+        call.send()
+            .await
+            .map(drop)
+            .map_err(map_secrets_error("secretsmanager:UntagResource"))
+    }
+
+    /// A name can be taken by a secret that exists, by one that is pending deletion, or by one that was deleted by
+    /// force. The first two are visible, and the caller looks whose they are. The last is no longer visible, and is
+    /// waited for.
+    async fn create_secret(&self, new: &NewSecret) -> Result<Creation<SecretArn>> {
+        let attempt = || async {
+            match self.try_create(new).await {
+                Err(error) if is_being_deleted(&error) => {
+                    match self.find_secret(&new.name).await? {
+                        Some(_) => Ok(Creation::AlreadyExists),
+                        None => Err(error),
+                    }
+                }
+                outcome => outcome,
+            }
+        };
+        attempt
+            .retry(until_name_is_free())
+            .when(is_being_deleted)
+            .await
+    }
+
+    async fn restore_secret(&self, secret: &SecretArn) -> Result<()> {
+        let call = self.secrets.restore_secret().secret_id(&secret.0);
+        call.send()
+            .await
+            .map(drop)
+            .map_err(map_secrets_error("secretsmanager:RestoreSecret"))
+    }
+
+    async fn remove_replicas(&self, secret: &SecretArn, regions: &[String]) -> Result<()> {
+        let call = self
+            .secrets
+            .remove_regions_from_replication()
+            .secret_id(&secret.0);
+        let call = call.set_remove_replica_regions(Some(regions.to_vec()));
+        let outcome = call.send().await.map(drop).map_err(map_secrets_error(
+            "secretsmanager:RemoveRegionsFromReplication",
+        ));
+        let is_gone = async {
+            let secret = self.describe(&secret.0).await?;
+            Ok(secret.is_none_or(|secret| {
+                regions
+                    .iter()
+                    .all(|region| !secret.replicas.contains(region))
+            }))
+        };
+        success_if_gone(outcome, is_gone).await
+    }
+
+    async fn delete_secret(&self, secret: &SecretArn, recovery_days: Option<u8>) -> Result<()> {
+        let call = self.secrets.delete_secret().secret_id(&secret.0);
+        let call = match recovery_days {
+            Some(days) => call.recovery_window_in_days(days.into()),
+            None => call.force_delete_without_recovery(true),
+        };
+        match call
+            .send()
+            .await
+            .map(drop)
+            .map_err(map_secrets_error("secretsmanager:DeleteSecret"))
+        {
+            Err(error) if is_being_deleted(&error) => Ok(()),
+            Err(mut error)
+                if error.kind == ErrorKind::Rejected && error.message.contains("replica") =>
+            {
+                error.kind = ErrorKind::Conflict;
+                Err(error)
+            }
+            outcome => {
+                let is_gone = async {
+                    let secret = self.describe(&secret.0).await?;
+                    Ok(secret.is_none_or(|secret| secret.state == SecretState::PendingDeletion))
+                };
+                success_if_gone(outcome, is_gone).await
+            }
+        }
+    }
+
+    async fn list_versions(&self, secret: &SecretName) -> Result<Vec<Version>> {
+        const OPERATION: &str = "secretsmanager:ListSecretVersionIds";
+        let call = self
+            .secrets
+            .list_secret_version_ids()
+            .secret_id(secret.as_str())
+            .include_deprecated(true);
+        let pages = call
+            .into_paginator()
+            .send()
+            .try_collect()
+            .await
+            .map_err(map_secrets_error(OPERATION));
+        let pages = none_if_not_found(pages)?.unwrap_or_default();
+        pages
+            .into_iter()
+            .flat_map(|page| page.versions.unwrap_or_default())
+            .map(|version| {
+                let id = version.version_id.map(VersionId);
+                let created = version
+                    .created_date
+                    .and_then(|date| SystemTime::try_from(date).ok());
+                let (id, created) = id
+                    .zip(created)
+                    .ok_or_else(|| incomplete_response(OPERATION, "a version's id or its date"))?;
+                Ok(Version { id, created })
+            })
+            .collect()
+    }
+
+    async fn read_version(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+    ) -> Result<Option<SecretString>> {
+        let call = self
+            .secrets
+            .get_secret_value()
+            .secret_id(&secret.0)
+            .version_id(&version.0);
+        let answer = none_if_not_found(
+            call.send()
+                .await
+                .map_err(map_secrets_error("secretsmanager:GetSecretValue")),
+        )?;
+        Ok(answer
+            .and_then(|answer| answer.secret_string)
+            .map(SecretString::from))
+    }
+
+    async fn store_version(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        value: &SecretString,
+        label: Label,
+    ) -> Result<PutVersion> {
+        let call = self
+            .secrets
+            .put_secret_value()
+            .secret_id(&secret.0)
+            .client_request_token(&version.0)
+            .secret_string(value.expose_secret())
+            .version_stages(label.as_str());
+        match call
+            .send()
+            .await
+            .map_err(map_secrets_error("secretsmanager:PutSecretValue"))
+        {
+            Ok(_) => Ok(PutVersion::Stored),
+            Err(error) if error.code.as_deref() == Some("ResourceExistsException") => {
+                Ok(PutVersion::TokenTaken)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn move_label(
+        &self,
+        secret: &SecretArn,
+        label: Label,
+        from: Option<&VersionId>,
+        to: Option<&VersionId>,
+    ) -> Result<()> {
+        let call = self
+            .secrets
+            .update_secret_version_stage()
+            .secret_id(&secret.0)
+            .version_stage(label.as_str())
+            .set_remove_from_version_id(from.map(|version| version.0.clone()))
+            .set_move_to_version_id(to.map(|version| version.0.clone()));
+        call.send()
+            .await
+            .map(drop)
+            .map_err(map_secrets_error("secretsmanager:UpdateSecretVersionStage"))
+    }
+}
+
+impl Aws {
+    /// By name or full ARN.
+    async fn describe(&self, id: &str) -> Result<Option<Secret>> {
+        const OPERATION: &str = "secretsmanager:DescribeSecret";
+        let answer = self
+            .secrets
+            .describe_secret()
+            .secret_id(id)
+            .send()
+            .await
+            .map_err(map_secrets_error(OPERATION));
+        match none_if_not_found(answer)? {
+            Some(answer) => described(answer)
+                .map(Some)
+                .ok_or_else(|| incomplete_response(OPERATION, "the secret's ARN")),
+            None => Ok(None),
+        }
+    }
+
+    async fn try_create(&self, new: &NewSecret) -> Result<Creation<SecretArn>> {
+        const OPERATION: &str = "secretsmanager:CreateSecret";
+        let NewSecret {
+            name,
+            description,
+            kms_key,
+            tags,
+        } = new;
+        let call = self
+            .secrets
+            .create_secret()
+            .name(name.as_str())
+            .description(description)
+            .set_kms_key_id(kms_key.as_ref().map(|key| key.as_str().to_owned()))
+            .set_tags(Some(secret_tags(tags)));
+        match call.send().await.map_err(map_secrets_error(OPERATION)) {
+            Ok(answer) => {
+                let arn = answer.arn.filter(|arn| !arn.is_empty());
+                arn.map(|arn| Creation::Created(SecretArn(arn)))
+                    .ok_or_else(|| incomplete_response(OPERATION, "the secret's ARN"))
+            }
+            Err(error) if error.code.as_deref() == Some("ResourceExistsException") => {
+                Ok(Creation::AlreadyExists)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// As [`map_sdk_error`]. But a secret that is being deleted refuses nearly everything, with a code that also means
+/// other things, so the message decides. That is a conflict that passes, not a final refusal.
+fn map_secrets_error<E: ProvideErrorMetadata>(
+    operation: &'static str,
+) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
+    move |error| {
+        let mut error = map_sdk_error(operation)(error);
+        if is_being_deleted(&error) {
+            error.kind = ErrorKind::Conflict;
+        }
+        error
+    }
+}
+
+/// Whether Secrets Manager refuses because a secret of this name is deleted, or will be. The texts' apostrophes vary.
+fn is_being_deleted(error: &CloudError) -> bool {
+    let texts = [
+        "scheduled for deletion",
+        "marked for deletion",
+        "was deleted",
+    ];
+    error.code.as_deref() == Some("InvalidRequestException")
+        && texts.iter().any(|text| error.message.contains(text))
+}
+
+fn secret_tags(tags: &TagMap) -> Vec<Tag> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+/// `None` without an ARN.
+fn described(answer: DescribeSecretOutput) -> Option<Secret> {
+    let tags = answer.tags.unwrap_or_default().into_iter();
+    let labels = answer.version_ids_to_stages.unwrap_or_default().into_iter();
+    Some(Secret {
+        arn: SecretArn(answer.arn.filter(|arn| !arn.is_empty())?),
+        tags: tags
+            .filter_map(|Tag { key, value, .. }| Some((key?, value.unwrap_or_default())))
+            .collect(),
+        description: answer.description.unwrap_or_default(),
+        kms_key: answer
+            .kms_key_id
+            .filter(|key| !key.is_empty() && key != "alias/aws/secretsmanager"),
+        // An unreadable date counts as long ago, which only saves waiting.
+        changed: answer
+            .last_changed_date
+            .or(answer.created_date)
+            .and_then(|date| SystemTime::try_from(date).ok())
+            .unwrap_or(SystemTime::UNIX_EPOCH),
+        state: if answer.deleted_date.is_some() {
+            SecretState::PendingDeletion
+        } else {
+            SecretState::Live
+        },
+        labels: labels
+            .map(|(version, labels)| (VersionId(version), labels.into_iter().collect()))
+            .collect(),
+        replicas: answer
+            .replication_status
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|to| to.region)
+            .collect(),
+        primary_region: answer.primary_region.filter(|region| !region.is_empty()),
+        rotation: match answer.rotation_enabled {
+            Some(true) => Rotation::Enabled,
+            Some(false) => Rotation::Off,
+            None => Rotation::Unsaid,
+        },
+        next_rotation: answer
+            .next_rotation_date
+            .and_then(|date| SystemTime::try_from(date).ok()),
+    })
+}

@@ -1,0 +1,209 @@
+//! Secrets, their versions and the labels on them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::future::Future;
+use std::time::SystemTime;
+
+use secrecy::SecretString;
+
+use super::{Creation, Result};
+use crate::request::names::{SecretKmsKey, SecretName, TagMap};
+
+/// The calls on a secret.
+pub trait Secrets {
+    /// `secretsmanager:DescribeSecret`, also of a secret that is pending deletion.
+    fn find_secret(&self, secret: &SecretName) -> impl Future<Output = Result<Option<Secret>>>;
+    /// `secretsmanager:ListSecretVersionIds` with the deprecated ones, all pages; empty if the secret is missing or has
+    /// no version.
+    fn list_versions(&self, secret: &SecretName) -> impl Future<Output = Result<Vec<Version>>>;
+    /// `secretsmanager:GetSecretValue` of one version; `None` if it has no value.
+    fn read_version(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+    ) -> impl Future<Output = Result<Option<SecretString>>>;
+    /// `secretsmanager:CreateSecret` without a value, with tags. A name whose secret is pending deletion is
+    /// [`Creation::AlreadyExists`]; one that is not free yet after a forced deletion is waited for, up to half a
+    /// minute, and then answered [`ErrorKind::Conflict`].
+    fn create_secret(
+        &self,
+        secret: &NewSecret,
+    ) -> impl Future<Output = Result<Creation<SecretArn>>>;
+    /// `secretsmanager:RestoreSecret`.
+    fn restore_secret(&self, secret: &SecretArn) -> impl Future<Output = Result<()>>;
+    /// `secretsmanager:UpdateSecret` of description and encryption key, never of the value.
+    fn update_secret(
+        &self,
+        secret: &SecretArn,
+        description: &str,
+        encryption: &Encryption,
+    ) -> impl Future<Output = Result<()>>;
+    /// `secretsmanager:TagResource`: adds or overwrites.
+    fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> impl Future<Output = Result<()>>;
+    /// `secretsmanager:UntagResource`: absent keys are ignored.
+    fn untag_secret(&self, secret: &SecretArn, keys: &[String])
+    -> impl Future<Output = Result<()>>;
+    /// `secretsmanager:PutSecretValue` under one label, idempotent for an equal value.
+    fn store_version(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        value: &SecretString,
+        label: Label,
+    ) -> impl Future<Output = Result<PutVersion>>;
+    /// `secretsmanager:UpdateSecretVersionStage`: moves a label; `from` must hold it, and `to` = `None` removes it. A
+    /// label that is not where `from` says is [`ErrorKind::Rejected`].
+    fn move_label(
+        &self,
+        secret: &SecretArn,
+        label: Label,
+        from: Option<&VersionId>,
+        to: Option<&VersionId>,
+    ) -> impl Future<Output = Result<()>>;
+    /// `secretsmanager:RemoveRegionsFromReplication`.
+    fn remove_replicas(
+        &self,
+        secret: &SecretArn,
+        regions: &[String],
+    ) -> impl Future<Output = Result<()>>;
+    /// `secretsmanager:DeleteSecret`: at once for `None`, otherwise restorable for that many days. A secret that is
+    /// already pending deletion counts as success.
+    fn delete_secret(
+        &self,
+        secret: &SecretArn,
+        recovery_days: Option<u8>,
+    ) -> impl Future<Output = Result<()>>;
+}
+
+/// The full ARN of a secret, with the suffix that Secrets Manager appends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SecretArn(pub String);
+
+impl fmt::Display for SecretArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of a version of the secret: the `ClientRequestToken` it was stored with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionId(pub String);
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A secret to create, without a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSecret {
+    pub name: SecretName,
+    pub description: String,
+    /// The key that encrypts it; `None` for the AWS-managed one.
+    pub kms_key: Option<SecretKmsKey>,
+    /// All its tags, including the ownership tags.
+    pub tags: TagMap,
+}
+
+/// A secret as it is, without values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    pub arn: SecretArn,
+    pub tags: TagMap,
+    /// Its description; empty if it has none.
+    pub description: String,
+    /// The key that encrypts it as Secrets Manager shows it; `None` for the AWS-managed one.
+    pub kms_key: Option<String>,
+    /// When it was made or last changed in any way.
+    pub changed: SystemTime,
+    pub state: SecretState,
+    /// Every labelled version with its labels.
+    pub labels: BTreeMap<VersionId, BTreeSet<String>>,
+    /// The regions it is replicated to.
+    pub replicas: Vec<String>,
+    /// The region of the secret that it is a replica of, or its own; `None` if Secrets Manager does not say.
+    pub primary_region: Option<String>,
+    /// Whether Secrets Manager rotates it.
+    pub rotation: Rotation,
+    /// When Secrets Manager rotates it next, if it says.
+    pub next_rotation: Option<SystemTime>,
+}
+
+/// The key that is to encrypt a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// The one that it has.
+    Unchanged,
+    AwsManaged,
+    Key(SecretKmsKey),
+}
+
+/// Whether a secret is usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretState {
+    /// It can be read and written.
+    Live,
+    /// It was deleted with a recovery window and can be restored.
+    PendingDeletion,
+}
+
+/// Whether Secrets Manager rotates the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    Enabled,
+    /// Rotation is cancelled, or was never configured.
+    Off,
+    /// Secrets Manager does not say, perhaps because the test of the first schedule has not ended. The documentation
+    /// leaves that open.
+    Unsaid,
+}
+
+/// A version of the secret, labelled or deprecated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub id: VersionId,
+    /// When it was stored.
+    pub created: SystemTime,
+}
+
+/// The result of storing a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutVersion {
+    /// The version holds this value.
+    Stored,
+    /// The version exists with another value: another run made the same decision first.
+    TokenTaken,
+}
+
+/// A staging label of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Label {
+    /// `AWSCURRENT`: the current key.
+    Current,
+    /// `AWSPREVIOUS`: the previous key, active until the next rotation. Secrets Manager moves this label by itself.
+    Previous,
+    /// `PublisherCandidate`: a new key that is stored and not proved yet.
+    Candidate,
+    /// `AWSPENDING`: Secrets Manager's own rotation is under way.
+    Pending,
+}
+
+impl Label {
+    /// The label as Secrets Manager spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "AWSCURRENT",
+            Self::Previous => "AWSPREVIOUS",
+            Self::Candidate => "PublisherCandidate",
+            Self::Pending => "AWSPENDING",
+        }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

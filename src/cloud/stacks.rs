@@ -1,0 +1,91 @@
+//! The stack and the resource in it, as CloudFormation describes them. Each answer may lag some seconds behind what
+//! CloudFormation has sent to the function.
+
+use std::fmt;
+use std::future::Future;
+
+use super::Result;
+use crate::request::names::TagMap;
+
+/// What CloudFormation is asked.
+pub trait Stacks {
+    /// `cloudformation:DescribeStackResource`: CloudFormation's record of the resource.
+    fn stack_resource(
+        &self,
+        stack_id: &str,
+        logical_id: &str,
+    ) -> impl Future<Output = Result<StackResource>>;
+    /// `cloudformation:DescribeStacks`: the stack's status and tags; `None` if there is no such stack.
+    fn stack(&self, stack_id: &str) -> impl Future<Output = Result<Option<Stack>>>;
+}
+
+/// CloudFormation's record of a logical id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StackResource {
+    /// A custom resource of the stack.
+    Custom {
+        status: ResourceStatus,
+        /// Its physical id; empty while CloudFormation has none.
+        physical_id: String,
+    },
+    /// A resource of another type, which this function does not serve. Holds the type.
+    OtherType(String),
+    /// The stack has no such resource, or there is no such stack. Holds CloudFormation's message.
+    Missing(String),
+}
+
+/// A [resource status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceDetail.html),
+/// such as `UPDATE_IN_PROGRESS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceStatus(pub String);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Its [status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html).
+    pub status: StackStatus,
+    /// Its own tags, without those that AWS adds.
+    pub tags: TagMap,
+}
+
+/// A stack status, such as `UPDATE_ROLLBACK_IN_PROGRESS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackStatus(pub String);
+
+/// Whether a stack goes forward or rolls back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackOperation {
+    /// Towards the new template.
+    Forward,
+    /// Back to the previous template and its properties.
+    Rollback,
+}
+
+impl StackStatus {
+    /// Whether an operation is under way: every status of a stack at work ends in `_IN_PROGRESS`.
+    pub fn is_in_progress(&self) -> bool {
+        self.0.ends_with("_IN_PROGRESS")
+    }
+
+    /// Whether the stack goes forward or rolls back: `ROLLBACK_…`, `UPDATE_ROLLBACK_…` and `IMPORT_ROLLBACK_…` roll
+    /// back. A rollback that has ended does not count, because a late view may still show the one before this
+    /// operation.
+    pub fn operation(&self) -> StackOperation {
+        if self.0.contains("ROLLBACK") && self.is_in_progress() {
+            StackOperation::Rollback
+        } else {
+            StackOperation::Forward
+        }
+    }
+}
+
+impl fmt::Display for ResourceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for StackStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

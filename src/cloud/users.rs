@@ -1,0 +1,114 @@
+//! IAM users, their inline policies, and what else is attached to them.
+
+use std::future::Future;
+
+use super::{Creation, Result};
+use crate::request::names::{PolicyArn, PolicyName, TagMap, UserName};
+
+/// The calls on a user.
+pub trait Users {
+    /// `iam:GetUser`: the user with its tags and boundary. IAM compares names ignoring case.
+    fn find_user(&self, user: &UserName) -> impl Future<Output = Result<Option<User>>>;
+    /// `iam:CreateUser` with boundary and tags in one call, so that no untagged user can exist.
+    fn create_user(&self, user: &NewUser) -> impl Future<Output = Result<Creation<User>>>;
+    /// `iam:TagUser`: adds or overwrites.
+    fn tag_user(&self, user: &UserName, tags: &TagMap) -> impl Future<Output = Result<()>>;
+    /// `iam:UntagUser`: absent keys are ignored.
+    fn untag_user(&self, user: &UserName, keys: &[String]) -> impl Future<Output = Result<()>>;
+    /// `iam:PutUserPermissionsBoundary`.
+    fn set_boundary(
+        &self,
+        user: &UserName,
+        boundary: &PolicyArn,
+    ) -> impl Future<Output = Result<()>>;
+    /// `iam:DeleteUser`; fails with [`ErrorKind::Conflict`] while anything is attached to the user.
+    fn delete_user(&self, user: &UserName) -> impl Future<Output = Result<()>>;
+
+    /// `iam:ListUserPolicies`, all pages; empty if the user is missing.
+    fn list_policies(&self, user: &UserName) -> impl Future<Output = Result<Vec<PolicyName>>>;
+    /// `iam:GetUserPolicy`: the document as JSON text (percent-decoded).
+    fn get_policy(
+        &self,
+        user: &UserName,
+        policy: &PolicyName,
+    ) -> impl Future<Output = Result<Option<String>>>;
+    /// `iam:PutUserPolicy`: makes or replaces.
+    fn put_policy(
+        &self,
+        user: &UserName,
+        policy: &PolicyName,
+        document: &str,
+    ) -> impl Future<Output = Result<()>>;
+    /// `iam:DeleteUserPolicy`.
+    fn delete_policy(
+        &self,
+        user: &UserName,
+        policy: &PolicyName,
+    ) -> impl Future<Output = Result<()>>;
+
+    /// What of this kind is attached to the user, all pages; empty if the user is missing.
+    fn list_attachments(
+        &self,
+        user: &UserName,
+        kind: AttachmentKind,
+    ) -> impl Future<Output = Result<Vec<Attachment>>>;
+    /// Removes one. Group memberships are never passed here, because a role that could remove them would not be safe.
+    fn detach(&self, user: &UserName, attachment: &Attachment) -> impl Future<Output = Result<()>>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    pub name: UserName,
+    /// The managed policy that bounds it.
+    pub boundary: Option<PolicyArn>,
+    /// All its tags, including the ownership tags.
+    pub tags: TagMap,
+}
+
+/// An IAM user as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its name as IAM spells it. The letter case can differ from what was asked for.
+    pub name: String,
+    pub arn: String,
+    pub tags: TagMap,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+}
+
+/// What people attach to a user, apart from inline policies and access keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttachmentKind {
+    /// An attached managed policy; the id is its ARN.
+    ManagedPolicy,
+    /// The console password; the id is the user's name.
+    LoginProfile,
+    SshKey,
+    SigningCertificate,
+    /// A service-specific credential (CodeCommit, Keyspaces, Bedrock).
+    ServiceCredential,
+    /// An MFA device; the id is its serial number.
+    MfaDevice,
+    /// Membership in a group; the id is the group's name.
+    Group,
+}
+
+impl AttachmentKind {
+    pub const ALL: [Self; 7] = [
+        Self::ManagedPolicy,
+        Self::LoginProfile,
+        Self::SshKey,
+        Self::SigningCertificate,
+        Self::ServiceCredential,
+        Self::MfaDevice,
+        Self::Group,
+    ];
+}
+
+/// One thing that is attached to a user.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attachment {
+    pub kind: AttachmentKind,
+    /// Its id within its kind.
+    pub id: String,
+}

@@ -1,0 +1,147 @@
+//! The customer's tags, valid for IAM and Secrets Manager alike.
+
+use std::collections::BTreeMap;
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+use super::{Rule, length_within, only, text_newtype};
+
+/// Tags as AWS gives them: key to value.
+pub type TagMap = BTreeMap<String, String>;
+
+/// What both services allow: `[\p{L}\p{Z}\p{N}_.:/=+\-@]`, letters, spaces and numbers of any script. The vowel signs of
+/// Thai or Hindi are marks, which IAM refuses.
+fn tag_character(c: char) -> bool {
+    matches!(
+        c.general_category_group(),
+        GeneralCategoryGroup::Letter
+            | GeneralCategoryGroup::Separator
+            | GeneralCategoryGroup::Number
+    ) || "_.:/=+-@".contains(c)
+}
+
+const TAG_CHARACTERS: &str = "letters, digits, spaces and `_.:/=+-@`";
+
+/// AWS reserves this prefix in any letter case, for keys and for values.
+fn not_reserved(text: &str) -> Result<(), Rule> {
+    if text.to_lowercase().starts_with("aws:") {
+        return Err("begins with `aws:`, which AWS reserves".into());
+    }
+    Ok(())
+}
+
+text_newtype! {
+    /// A tag's key: 1 to 128 characters.
+    TagKey
+}
+
+impl TagKey {
+    /// The prefix of this resource's own ownership tags.
+    pub const OWN_PREFIX: &str = "publisher-s3-access:";
+
+    /// Parses a customer's tag key.
+    ///
+    /// # Errors
+    /// The rule the text breaks. The prefixes `aws:` and `publisher-s3-access:` are refused in any case, because IAM
+    /// takes keys that differ only in case for the same.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        length_within(text, 128)?;
+        not_reserved(text)?;
+        if text.to_lowercase().starts_with(Self::OWN_PREFIX) {
+            return Err(
+                "begins with `publisher-s3-access:`, which marks what the stack owns".into(),
+            );
+        }
+        only(text, TAG_CHARACTERS, tag_character)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Whether IAM takes both for the same key.
+    #[must_use]
+    pub fn eq_ignore_case(&self, other: &Self) -> bool {
+        self.0.to_lowercase() == other.0.to_lowercase()
+    }
+}
+
+text_newtype! {
+    /// A tag's value: 0 to 256 characters.
+    TagValue
+}
+
+impl TagValue {
+    /// Parses a tag's value, which may be empty.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        if !text.is_empty() {
+            length_within(text, 256)?;
+        }
+        not_reserved(text)?;
+        only(text, TAG_CHARACTERS, tag_character)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    pub key: TagKey,
+    pub value: TagValue,
+}
+
+/// The customer's tags in the order given: at most [`Tags::LIMIT`], no key twice ignoring case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(Vec<Tag>);
+
+impl Tags {
+    /// AWS allows 50 tags on a user or a secret. The rest is room for ownership tags and for tags that others add.
+    pub const LIMIT: usize = 45;
+
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tag behind the others.
+    ///
+    /// # Errors
+    /// The rule that it breaks: one tag too many, or the same key again ignoring case, which IAM refuses.
+    pub fn push(&mut self, tag: Tag) -> Result<(), Rule> {
+        if self.0.len() == Self::LIMIT {
+            return Err(format!("is one tag too many; at most {} are allowed", Self::LIMIT).into());
+        }
+        if let Some(twin) = self
+            .0
+            .iter()
+            .find(|other| other.key.eq_ignore_case(&tag.key))
+        {
+            return Err(format!(
+                "is the same key as `{}`: IAM ignores case in tag keys",
+                twin.key
+            )
+            .into());
+        }
+        self.0.push(tag);
+        Ok(())
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, Tag> {
+        self.0.iter()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Tags {
+    type Item = &'a Tag;
+    type IntoIter = std::slice::Iter<'a, Tag>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,88 @@
+//! What both functions are told by their environment and by Lambda.
+
+use std::time::Duration;
+
+use super::owner::StackId;
+use super::response_url::ResponseOrigins;
+use crate::waits::ProofTimeouts;
+
+/// The settings of one invocation.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The function's handler, which Lambda sets as `_HANDLER`: which of the two functions this is.
+    pub handler: String,
+    /// The one stack that the function serves, from `STACK_ID`. Without it, every event is refused.
+    pub stack_id: Option<String>,
+    /// The release that the template was made for, from `RELEASE`.
+    pub release: Option<String>,
+    /// The partition's DNS suffix, from `URL_SUFFIX` (`AWS::URLSuffix`).
+    pub url_suffix: String,
+    /// The prefix that every user name must have, because the function's role reaches no other; may be empty.
+    pub user_name_prefix: String,
+    /// Where answers may go.
+    pub response_origins: ResponseOrigins,
+    /// How long a proof waits for IAM.
+    pub proof_timeouts: ProofTimeouts,
+    /// The invocation's log stream; empty if unknown.
+    pub log_stream: String,
+    /// Lambda's id of this invocation.
+    pub invocation_id: String,
+}
+
+/// The handler of the function that answers CloudFormation.
+pub const CUSTOM_RESOURCE: &str = "custom-resource";
+
+/// The handler of the function that looks after the pair between deployments.
+pub const MAINTENANCE: &str = "maintenance";
+
+impl Settings {
+    /// Reads the settings; `variable` looks up an environment variable, and `invocation_id` is Lambda's request id.
+    ///
+    /// Nothing here fails. A setting that makes work impossible is refused later, when there is somebody to answer.
+    #[must_use]
+    pub fn read(variable: impl Fn(&str) -> Option<String>, invocation_id: &str) -> Self {
+        let text = |name| variable(name).unwrap_or_default();
+        let given = |name| variable(name).filter(|text| !text.is_empty());
+        let stack_id = given("STACK_ID");
+        let in_china = stack_id
+            .as_deref()
+            .and_then(StackId::parse)
+            .is_some_and(|stack| stack.partition().as_str() == "aws-cn");
+        let url_suffix = given("URL_SUFFIX").unwrap_or_else(|| {
+            let suffix = if in_china {
+                "amazonaws.com.cn"
+            } else {
+                "amazonaws.com"
+            };
+            suffix.to_owned()
+        });
+        Self {
+            handler: text("_HANDLER"),
+            response_origins: ResponseOrigins::new(&url_suffix, &text("EXTRA_RESPONSE_ORIGINS")),
+            url_suffix,
+            user_name_prefix: text("USER_NAME_PREFIX"),
+            log_stream: text("AWS_LAMBDA_LOG_STREAM_NAME"),
+            invocation_id: invocation_id.to_owned(),
+            proof_timeouts: proof_timeouts(|name| variable(name)?.parse().ok()),
+            stack_id,
+            release: given("RELEASE"),
+        }
+    }
+}
+
+/// `KEY_KNOWN_SECONDS` and `POLICY_ALLOWED_SECONDS` shorten a proof in tests, where nothing lags. The template does not
+/// set them.
+fn proof_timeouts(seconds: impl Fn(&str) -> Option<u64>) -> ProofTimeouts {
+    let ProofTimeouts {
+        known,
+        allowed,
+        allowed_by_others,
+    } = ProofTimeouts::default();
+    let or = |name, default| seconds(name).map_or(default, Duration::from_secs);
+    let allowed = or("POLICY_ALLOWED_SECONDS", allowed);
+    ProofTimeouts {
+        known: or("KEY_KNOWN_SECONDS", known),
+        allowed,
+        allowed_by_others: allowed_by_others.min(allowed),
+    }
+}
