@@ -58,7 +58,7 @@ impl Scene {
             "eu-west-1",
             &[("a/b", Object::Plain), ("c", Object::Plain)],
         );
-        account.bucket("others", "us-east-1", &[]);
+        account.bucket("others", "us-east-1", &[("d", Object::Plain)]);
         account.by_hand().make_user("publisher-stranger");
         account
             .by_hand()
