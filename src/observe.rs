@@ -7,7 +7,7 @@ mod verdict;
 
 pub use invocation::{Access, Done, Invocation, Progress};
 pub use ownership::Ownership;
-pub use pair::{KeyUse, ObservedSecret, ObservedUser, Pair, last_uses};
+pub use pair::{KeyUse, ObservedSecret, ObservedUser, Pair, Values, last_uses};
 pub use verdict::{Answer, Conversation, Question, ResourceNow, Verdict, View, look};
 
 use std::collections::BTreeMap;
@@ -19,7 +19,6 @@ use crate::cloud::{AttachmentKind, Cloud, CloudError, Result, StackOperation, St
 use crate::request::buckets::{BucketName, Buckets};
 use crate::request::names::{TagMap, UserName, Verification};
 use crate::request::owner::Owner;
-use pair::Values;
 
 /// Everything that a plan is made from.
 #[derive(Debug)]
@@ -147,7 +146,7 @@ pub async fn for_deletion<C: Cloud>(
     loop {
         let (view, observed) = join(
             look(invocation.cloud, invocation.owner),
-            for_removal(invocation, progress, name),
+            for_removal(invocation, progress, name, Values::IfUserIsNotOurs),
         )
         .await;
         let question = Question::Removal(name);
@@ -174,9 +173,10 @@ pub async fn for_removal<C: Cloud>(
     invocation: &Invocation<'_, C>,
     progress: &Progress,
     name: &UserName,
+    values: Values,
 ) -> Result<Observed> {
     let kinds = &AttachmentKind::ALL;
-    let pair = Pair::read(invocation, progress, name, kinds, Values::IfUserIsNotOurs).await?;
+    let pair = Pair::read(invocation, progress, name, kinds, values).await?;
     Ok(Observed::of(invocation, pair))
 }
 

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use crate::apply::{Applied, settle};
 use crate::cloud::Cloud;
 use crate::observe::{
-    self, Done, Invocation, NothingObserved, Observed, Progress, ResourceNow, Verdict,
+    self, Done, Invocation, NothingObserved, Observed, Progress, ResourceNow, Values, Verdict,
     buckets_to_find,
 };
 use crate::plan::warning::{self, Warning, Weight};
@@ -238,10 +238,14 @@ impl<C: Cloud> Work<'_, C> {
             ..
         } = self;
         let owner = invocation.owner;
+        let values = match goes {
+            Goes::Whole => Values::IfUserIsNotOurs,
+            Goes::Made(_) => Values::Always,
+        };
         let removed = settle(
             invocation,
             progress,
-            async |progress| Ok(observe::for_removal(invocation, progress, name).await?),
+            async |progress| Ok(observe::for_removal(invocation, progress, name, values).await?),
             |observed, _| match goes {
                 Goes::Whole => plan::removal(owner, &observed.pair, recovery, observed.now),
                 Goes::Made(made) => Ok(plan::withdrawal(

@@ -39,8 +39,9 @@ impl<C: Cloud> Execution<'_, C> {
 
     fn may_have_happened(&self, step: &Step, error: &CloudError) -> bool {
         match error.kind {
-            ErrorKind::Conflict | ErrorKind::Indeterminate => true,
-            ErrorKind::Rejected | ErrorKind::NotFound => step.nature().may_be_overtaken,
+            // Without an answer it may have happened; what is not there any more, another run has removed.
+            ErrorKind::Conflict | ErrorKind::Indeterminate | ErrorKind::NotFound => true,
+            ErrorKind::Rejected => step.nature().may_be_overtaken,
             ErrorKind::Denied
             | ErrorKind::UnknownKey
             | ErrorKind::Throttled

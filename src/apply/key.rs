@@ -4,7 +4,7 @@
 
 use backon::Retryable;
 use futures_util::future::{Either, select};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info};
 
 use super::proof::{Patience, prove};
@@ -58,9 +58,13 @@ impl<C: Cloud> Execution<'_, C> {
         };
         let end = (begun + KEY_IN_FLIGHT).min(self.invocation.deadline.of_work() - WITHDRAW);
         let store_by = end - CALL;
-        let tried = match self.try_key(&key, new, store_by).await {
-            Ok(tried) => tried,
-            Err(refusal) => return self.give_up(&key, new, secret, refusal).await,
+        let tried = match timeout_at(store_by, self.try_key(&key, new, store_by)).await {
+            Ok(Ok(tried)) => tried,
+            Ok(Err(refusal)) => return self.give_up(&key, new, secret, refusal).await,
+            Err(_) => Tried {
+                again: Some(format!("key `{}` was not proved in time", key.id)),
+                ..Tried::default()
+            },
         };
         let mut effect = Effect {
             warnings: tried.warnings,
@@ -68,9 +72,6 @@ impl<C: Cloud> Execution<'_, C> {
             again: tried.again,
             ..Effect::default()
         };
-        if effect.again.is_none() && Instant::now() > store_by {
-            effect.again = Some(format!("key `{}` could not be stored in time", key.id));
-        }
         if effect.again.is_some() {
             self.discard(&key).await;
             effect.done.discarded = true;

@@ -64,7 +64,7 @@ pub struct ObservedSecret {
 
 /// Which values of the secret are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Values {
+pub enum Values {
     Always,
     /// Only if the user's own tags do not say that it is ours.
     IfUserIsNotOurs,

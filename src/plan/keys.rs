@@ -29,6 +29,8 @@ pub(super) struct Wanted {
     pub(super) before: Option<KeySerial>,
     /// When the request was sent; `None` if that is unknown.
     pub(super) sent: Option<SystemTime>,
+    /// Whether the secret was restored from a previous stack's deletion. It gets a new key.
+    pub(super) restored: bool,
 }
 
 /// What becomes of the keys.
@@ -238,10 +240,9 @@ impl<'a> Keys<'a> {
 
     /// The serial never falls, so a number that was reached before, such as before a rollback, asks for nothing.
     fn asks_for_a_new_key(&self, wanted: Wanted) -> bool {
-        wanted.before.is_none_or(|before| wanted.serial > before)
-            && self
-                .highest()
-                .is_none_or(|(highest, _)| wanted.serial > highest)
+        let raised = wanted.before.is_none_or(|before| wanted.serial > before);
+        let highest = self.highest();
+        wanted.restored || raised && highest.is_none_or(|(highest, _)| wanted.serial > highest)
     }
 
     fn versions_read(&self) -> impl Iterator<Item = &'a VersionId> {

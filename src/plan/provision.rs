@@ -97,15 +97,37 @@ pub fn provision(
         return Ok(plan);
     }
     let secret_steps = secret_steps(goal, observed);
-    let taken_over = |secret: &ObservedSecret| secret.ownership == Ownership::PreviousStack;
-    plan.stages = if pair.secret.as_ref().is_some_and(taken_over) {
-        in_turn(user_steps.into_iter().chain(secret_steps))
+    if was_restored(pair) {
+        // Its tags come last, because they show that it still needs a new key.
+        let is_tags = |step: &Step| matches!(step, Step::TagSecret(_));
+        let (tags, others) = secret_steps.into_iter().partition(is_tags);
+        plan.stages = side_by_side(user_steps, others);
+        plan_keys(&mut plan, goal, observed, progress)?;
+        if matches!(plan.end, End::Done) {
+            plan.stages.push(tags);
+        }
     } else {
-        side_by_side(user_steps, secret_steps)
-    };
-    plan_keys(&mut plan, goal, observed, progress)?;
+        plan.stages = if is_taken_over(pair) {
+            in_turn(secret_steps.into_iter().chain(user_steps))
+        } else {
+            side_by_side(user_steps, secret_steps)
+        };
+        plan_keys(&mut plan, goal, observed, progress)?;
+    }
     refuse_missing_buckets(&plan, observed)?;
     Ok(plan)
+}
+
+fn is_taken_over(pair: &Pair) -> bool {
+    let secret = pair.secret.as_ref();
+    secret.is_some_and(|secret| secret.ownership == Ownership::PreviousStack)
+}
+
+/// Whether the secret of a previous stack was pending deletion, and was restored: the user is tagged before that, and the
+/// secret after it. Otherwise the secret is tagged first.
+fn was_restored(pair: &Pair) -> bool {
+    let user = pair.user.as_ref();
+    is_taken_over(pair) && user.is_some_and(|user| user.ownership == Ownership::Ours)
 }
 
 /// Refuses a new name that differs from the old one in letter case alone.
@@ -355,6 +377,7 @@ fn plan_keys(
             Change::InPlace(previous) => Some(previous.key_serial.unwrap_or_default()),
         },
         sent: goal.sent,
+        restored: was_restored(&observed.pair),
     };
     let KeyPlan {
         decision,

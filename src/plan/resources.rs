@@ -37,6 +37,8 @@ pub(super) fn user_steps(
     {
         steps.push(Step::SetBoundary(boundary.clone()));
     }
+    steps.extend(policy_steps(goal, document, ownership, policies)?);
+    // The tags come last, because a previous stack's tags show that its policies go.
     let wanted = wanted_tags(goal, observed, &user.tags, warnings);
     let Retagging { remove, write } = retagging(&wanted, &user.tags, change);
     if !remove.is_empty() {
@@ -45,8 +47,6 @@ pub(super) fn user_steps(
     if !write.is_empty() {
         steps.push(Step::TagUser(write));
     }
-
-    steps.extend(policy_steps(goal, document, ownership, policies)?);
     Ok(steps)
 }
 

@@ -108,7 +108,7 @@ fn create(
                 .to_owned(),
         ));
     }
-    let room = match room_for_rotation(&observed.pair, observed.now, window)? {
+    let room = match room_for_rotation(&observed.pair, token, observed.now, window)? {
         Room::Made(going) => going.into_iter().map(|key| Step::DeleteKey(key.id)),
         Room::Wait(why) => return Ok(Plan::nothing(End::ObserveAgain(why))),
     };

@@ -137,7 +137,11 @@ impl Strike {
         );
         tokio::time::sleep(SETTLED).await;
         let outcome = operation.mend(&mut scene, outcome).await;
-        operation.check(&scene, outcome);
+        let lost = match &self.faults {
+            Faults::Once(faults) if faults.len() < 2 => 0,
+            Faults::Once(_) | Faults::EveryAttempt(..) | Faults::Outage(..) => 1,
+        };
+        operation.check(&scene, outcome, lost);
         tokio::time::sleep(SETTLED).await;
         let ended = scene.delete().await;
         assert_eq!(ended, Outcome::Complete, "{}", scene.reason());

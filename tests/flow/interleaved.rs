@@ -3,7 +3,10 @@
 //! The first run is held before its `k`-th call while the second goes as far as its `j`-th. Then the first goes on to
 //! its end, and then the second. If `j` comes after its last call, the second runs whole in between.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::scene::{OTHER_USER, SECRET, Scene, USER, properties, properties_with};
 use kit::account::Owner;
@@ -137,6 +140,24 @@ fn assert_succeeded(answer: &Answer, k: usize, j: usize) {
     );
 }
 
+/// Fails the test unless the request succeeded, or was told that another one has answered before it.
+#[track_caller]
+fn assert_counts(answer: &Answer, k: usize, j: usize) {
+    assert!(
+        answer.succeeded() || answer.reason().contains("answered before"),
+        "held at {k} and {j}: {}",
+        answer.reason()
+    );
+}
+
+/// Fails the test unless one of the two has succeeded, and the other was at most told so.
+#[track_caller]
+fn assert_one_succeeded(both: &Both, k: usize, j: usize) {
+    assert_counts(&both.first, k, j);
+    assert_counts(&both.second, k, j);
+    assert!(both.first.succeeded() || both.second.succeeded(), "held at {k} and {j}");
+}
+
 const CREATING: Status = ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS");
 const CREATED: Status = ("CREATE_COMPLETE", "CREATE_COMPLETE");
 const UPDATING: Status = ("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS");
@@ -212,8 +233,7 @@ async fn two_creates(ended: Status) {
         }
         .run(&scene, k, j)
         .await;
-        assert_succeeded(&both.first, k, j);
-        assert_succeeded(&both.second, k, j);
+        assert_one_succeeded(&both, k, j);
         scene.assert_works(USER, "reads");
         assert_eq!(scene.account.keys(USER).len(), 1, "held at {k} and {j}");
         both
@@ -244,10 +264,14 @@ fn update(scene: &mut Scene, changes: Value) -> Value {
     )
 }
 
+/// Nothing but these tests holds a run for so long.
+const FROZEN: Duration = Duration::from_secs(60);
+
 async fn two_rotations(ended: Status) {
     at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
         scene.account.allow_unstored(2);
         let rotate = update(&mut scene, json!({"KeySerial": 2}));
+        let started = Instant::now();
         let both = Beside {
             first: rotate.clone(),
             second: rotate,
@@ -256,10 +280,14 @@ async fn two_rotations(ended: Status) {
         }
         .run(&scene, k, j)
         .await;
-        assert_succeeded(&both.first, k, j);
-        assert_succeeded(&both.second, k, j);
-        scene.assert_works(USER, "reads");
         let first = scene.first_key().expect("there was a key");
+        // One that was held for longer than a key may be unstored begins again, and may run out of time.
+        if started.elapsed() > FROZEN {
+            assert!(scene.active_keys(USER).contains(&first));
+            return both;
+        }
+        assert_one_succeeded(&both, k, j);
+        scene.assert_works(USER, "reads");
         let current = scene.account.current_key(SECRET).expect("there is a key");
         assert_ne!(first, current, "held at {k} and {j}");
         assert_eq!(
@@ -295,8 +323,7 @@ async fn a_replacement_delivered_twice_makes_one_pair() {
         }
         .run(&scene, k, j)
         .await;
-        assert_succeeded(&both.first, k, j);
-        assert_succeeded(&both.second, k, j);
+        assert_one_succeeded(&both, k, j);
         scene.assert_works(OTHER_USER, "reads");
         assert_eq!(
             scene.account.keys(OTHER_USER).len(),
@@ -432,7 +459,7 @@ async fn a_replacement_beside_its_rollback_leaves_one_pair() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_duplicate_changes_nothing_and_succeeds_if_all_is_as_it_asks() {
+async fn a_late_duplicate_changes_nothing() {
     let mut scene = Scene::new().await;
     let create = scene.stack.begin_create(&properties());
     assert_eq!(scene.create(properties()).await, Outcome::Complete);
@@ -444,12 +471,12 @@ async fn a_late_duplicate_changes_nothing_and_succeeds_if_all_is_as_it_asks() {
         Outcome::Complete
     );
     let before = scene.account.foreign_to(&neutral());
-    for (late, succeeds) in [(create, false), (rotate, false), (widen, true)] {
+    for late in [create, rotate, widen] {
         let answer = invoke(&scene.account, &scene.process(), &late)
             .await
             .map(Answer)
             .expect("it lives");
-        assert_eq!(answer.succeeded(), succeeds, "{}", answer.reason());
+        assert!(answer.reason().contains("answered before"), "{}", answer.reason());
         assert_eq!(answer.physical_id(), SECRET);
         assert_eq!(scene.account.foreign_to(&neutral()), before);
     }

@@ -5,9 +5,11 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::{Holder, Keys};
-use crate::cloud::{AccessKeyId, CloudError, ErrorKind, Key, KeyStatus, LastUse};
+use crate::cloud::{AccessKeyId, CloudError, ErrorKind, Key, KeyStatus, LastUse, VersionId};
 use crate::plan::dates;
 use crate::waits::{DAY, TRIED_ONLY_AFTER};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A key that holds up a rotation, because the rotation would end it. Prints as a clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +57,15 @@ impl fmt::Display for HeldUp {
 }
 
 impl Keys<'_> {
-    /// Why a rotation may not end this key, unless it has gone unused for `window`.
-    pub(super) fn guard(&self, key: &Key, window: Duration) -> Option<HeldUp> {
-        // Nobody can use an inactive key.
-        if key.status == KeyStatus::Inactive {
+    /// Why this rotation may not end this key, unless it has gone unused for `window`.
+    pub(super) fn guard(
+        &self,
+        key: &Key,
+        rotation: &VersionId,
+        window: Duration,
+    ) -> Option<HeldUp> {
+        // Nobody can use an inactive key, nor one that a crash of this rotation has lost.
+        if key.status == KeyStatus::Inactive || self.was_lost_by(rotation, key) {
             return None;
         }
         let uses = self.pair.user.as_ref().map(|user| &user.last_used);
@@ -79,6 +86,13 @@ impl Keys<'_> {
         };
         let key = key.id.clone();
         why.map(|why| HeldUp { key, why })
+    }
+
+    /// Whether no version holds the key, and it was made after this rotation began. IAM's dates are whole seconds.
+    fn was_lost_by(&self, rotation: &VersionId, key: &Key) -> bool {
+        let begun = self.secret.and_then(|secret| secret.stored_at(rotation));
+        self.holder(&key.id) == Holder::Lost
+            && begun.is_some_and(|begun| key.created + SECOND > begun)
     }
 
     /// Whether the key was only ever tried: no label names it, it is older than two days, and it was not used after its first

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{Holder, Keys};
-use crate::cloud::{Key, KeyStatus};
+use crate::cloud::{Key, KeyStatus, VersionId};
 use crate::observe::Pair;
 use crate::plan::{Refusal, dates};
 use crate::waits::{KEY_IN_FLIGHT, ROTATION_WINDOW};
@@ -62,6 +62,7 @@ impl Keys<'_> {
 /// The rotation would end a key in use.
 pub(in crate::plan) fn room_for_rotation(
     pair: &Pair,
+    rotation: &VersionId,
     now: SystemTime,
     window: Duration,
 ) -> Result<Room, Refusal> {
@@ -72,7 +73,7 @@ pub(in crate::plan) fn room_for_rotation(
     }
     let room = keys.room()?;
     if let Room::Made(going) = &room
-        && let Some(held_up) = going.iter().find_map(|key| keys.guard(key, window))
+        && let Some(held_up) = going.iter().find_map(|key| keys.guard(key, rotation, window))
     {
         return Err(Refusal::HeldUp(Box::new(held_up)));
     }

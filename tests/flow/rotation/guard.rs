@@ -162,20 +162,25 @@ async fn a_request_of_a_person_ends_a_key_in_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_no_version_holds_is_ended_unless_somebody_uses_it() {
+async fn a_key_that_no_version_holds_is_ended_once_it_is_clear_that_it_was_only_tried() {
     let bucket = BucketUri::parse("reads").expect("a bucket");
-    for used in [false, true] {
+    for (days, used, ended) in [
+        (1, false, false),
+        (1, true, false),
+        (3, false, true),
+        (3, true, false),
+    ] {
         let (scene, secret) = watched(Scene::created().await);
         let stray = scene.account.by_hand().add_key(USER);
-        sleep(DAY).await;
+        sleep(DAY * days).await;
         if used {
             let key = scene.account.whole_key(&stray).expect("it is there");
             assert!(scene.account.by_hand().reads(&key, &bucket));
         }
         let token = secret.begin();
         let done = secret.steps(&scene.process(), &token).await;
-        assert_eq!(done.is_err(), used, "{done:?}");
-        assert_eq!(scene.active_keys(USER).contains(&stray), used);
-        assert_eq!(scene.account.take_messages().len(), usize::from(used));
+        assert_eq!(done.is_ok(), ended, "{days} {used}: {done:?}");
+        assert_eq!(scene.active_keys(USER).contains(&stray), !ended);
+        assert_eq!(scene.account.take_messages().len(), usize::from(!ended));
     }
 }

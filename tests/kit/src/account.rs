@@ -164,7 +164,8 @@ impl Account {
             secrets: Secrets::default(),
             stacks: Stacks::default(),
             buckets: Buckets::default(),
-            unstored_allowed: 1,
+            // A crash leaves one, and the next run tries its own before it stores it.
+            unstored_allowed: 2,
             watched: None,
             messages: Vec::new(),
             log: Vec::new(),
