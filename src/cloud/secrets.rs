@@ -184,7 +184,7 @@ pub enum Label {
     Current,
     /// `AWSPREVIOUS`: the previous key, active until the next rotation. Secrets Manager moves this label by itself.
     Previous,
-    /// `PublisherCandidate`: a new key that is stored and not proved yet.
+    /// `PublisherCandidate`, which release 0.2.0 put on a key that it had not proved yet.
     Candidate,
     /// `AWSPENDING`: Secrets Manager's own rotation is under way.
     Pending,

@@ -78,6 +78,7 @@ impl<C: Cloud, N: Notifier> Work<'_, C, N> {
             return Ok(Plan::nothing(End::Done));
         }
         let rotating = Rotating {
+            owner: &self.environment.owner,
             token,
             serial: self.environment.desired.key_serial,
             targets: &self.targets(observed),

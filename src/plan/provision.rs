@@ -157,7 +157,7 @@ fn refuse_wrong_release(goal: &Goal<'_>, observed: &Observed) -> Result<(), Refu
 
 /// Refuses to change what belongs neither to this resource nor to a previous stack of its name, and a user that somebody
 /// renamed or moved.
-fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
+pub(super) fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
     let Pair {
         name,
         user,
@@ -193,13 +193,19 @@ fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal> {
         Ownership::PreviousStack if alone => Err(Refusal::SecretAlone(name.secret_name())),
         Ownership::PreviousStack => Ok(()),
         Ownership::Untagged | Ownership::Foreign(_) => {
-            Err(of_stranger(owner, name.secret_name(), secret))
+            let user = user.as_ref().map(|user| &user.ownership);
+            Err(of_stranger(owner, name.secret_name(), secret, user))
         }
     }
 }
 
 /// Why a secret of this name that is not ours is in the way.
-fn of_stranger(owner: &Owner, name: SecretName, secret: &ObservedSecret) -> Refusal {
+fn of_stranger(
+    owner: &Owner,
+    name: SecretName,
+    secret: &ObservedSecret,
+    user: Option<&Ownership>,
+) -> Refusal {
     let here = owner.stack.region();
     match (&secret.secret.primary_region, &secret.ownership) {
         (Some(region), _) if region != here => Refusal::SecretIsReplica {
@@ -210,6 +216,15 @@ fn of_stranger(owner: &Owner, name: SecretName, secret: &ObservedSecret) -> Refu
         (_, _) if secret.secret.state == SecretState::PendingDeletion => {
             Refusal::SecretBeingDeleted(name)
         }
+        (_, _) if user == Some(&Ownership::Ours) => Refusal::TagsChanged {
+            what: format!(
+                "secret `{name}` does not carry this stack's ownership tags, though its user does"
+            ),
+            command: format!(
+                "aws secretsmanager tag-resource --secret-id {name} --tags {}",
+                as_arguments(owner)
+            ),
+        },
         (_, Ownership::Foreign(whose)) => Refusal::SecretForeign {
             name,
             whose: whose.clone(),
@@ -265,15 +280,20 @@ pub(super) fn refuse_changed_tags(owner: &Owner, pair: &Pair) -> Result<(), Refu
     if !changed || !active.any(|key| secret.holds(&key.id)) {
         return Ok(());
     }
-    let tags = owner.tags();
-    let tags: Vec<String> = tags
-        .iter()
-        .map(|(key, value)| format!("Key={key},Value={value}"))
-        .collect();
+    let (name, tags) = (&pair.name, as_arguments(owner));
     Err(Refusal::TagsChanged {
-        name: pair.name.clone(),
-        tags: tags.join(" "),
+        what: format!("user `{name}` has lost its ownership tags, though its secret holds its key"),
+        command: format!("aws iam tag-user --user-name {name} --tags {tags}"),
     })
+}
+
+/// The ownership tags, as the AWS CLI takes them.
+fn as_arguments(owner: &Owner) -> String {
+    let tags = owner.tags();
+    let arguments = tags
+        .iter()
+        .map(|(key, value)| format!("Key={key},Value={value}"));
+    arguments.collect::<Vec<_>>().join(" ")
 }
 
 /// Refuses an unreadable secret, which does not show whose the keys are. A rollback goes through all the same.

@@ -86,16 +86,16 @@ pub enum Refusal {
         name: UserName,
         error: Box<CloudError>,
     },
-    /// Our secret holds an active key of a user with other tags.
+    /// One half of the pair is ours, and shows that the other one is too, whatever its tags say.
     #[error(
-        "user `{name}` has lost its ownership tags, though its secret holds its key; nothing was changed: if it is this \
-         stack's, run `aws iam tag-user --user-name {name} --tags {tags}` and try again (a rollback: `aws cloudformation \
+        "{what}; nothing was changed: if it is this stack's, run `{command}` and try again (a rollback: `aws cloudformation \
          continue-update-rollback`)"
     )]
     TagsChanged {
-        name: UserName,
-        /// The tags, as the command takes them.
-        tags: String,
+        /// What has lost its tags, and why it is ours all the same.
+        what: String,
+        /// The command that sets them again.
+        command: String,
     },
     /// A user of this name was not made by a stack.
     #[error(

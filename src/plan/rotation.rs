@@ -8,6 +8,7 @@ use super::{End, NewKey, OnFailure, Plan, Proof, Refusal, Step, Target, Whose, p
 use crate::cloud::{KeyStatus, Label, StoredKey, VersionId};
 use crate::observe::{AtWork, Observed, ObservedSecret, ObservedUser, Ownership, Pair};
 use crate::request::names::{KeySerial, UserName};
+use crate::request::owner::Owner;
 
 /// The [steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html) of a
 /// rotation. Secrets Manager asks for one after the other, and for all of them again after a failure.
@@ -26,6 +27,8 @@ pub enum RotationStep {
 /// The rotation that a step belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotating<'a> {
+    /// The resource that the secret belongs to.
+    pub owner: &'a Owner,
     /// The version that Secrets Manager has labelled `AWSPENDING`.
     pub token: &'a VersionId,
     /// The `KeySerial` of the template.
@@ -47,13 +50,18 @@ pub fn rotation(
     rotating: Rotating<'_>,
     observed: &Observed,
 ) -> Result<Plan, Refusal> {
-    let Rotating { token, targets, .. } = rotating;
+    let Rotating {
+        owner,
+        token,
+        targets,
+        ..
+    } = rotating;
     let Parties {
         user,
         current,
         in_use,
         pending,
-    } = Parties::of(&observed.pair, token)?;
+    } = Parties::of(owner, &observed.pair, token)?;
     let prove = |key: &StoredKey, whose| {
         Step::Prove(Proof {
             key: key.clone(),
@@ -95,6 +103,7 @@ fn create(
     observed: &Observed,
 ) -> Result<Plan, Refusal> {
     let Rotating {
+        owner: _,
         token,
         serial,
         window,
@@ -145,7 +154,7 @@ struct Parties<'a> {
 impl<'a> Parties<'a> {
     /// Requires user, secret and both versions to belong together, because whoever can write to the secret could name
     /// another user in it.
-    fn of(pair: &'a Pair, token: &VersionId) -> Result<Self, Refusal> {
+    fn of(owner: &Owner, pair: &'a Pair, token: &VersionId) -> Result<Self, Refusal> {
         let Pair {
             name,
             user,
@@ -161,13 +170,12 @@ impl<'a> Parties<'a> {
         let secret = secret
             .as_ref()
             .ok_or_else(|| lasting(format!("there is no secret `{}`", name.secret_name())))?;
-        for (what, ownership) in [("user", &user.ownership), ("secret", &secret.ownership)] {
-            if *ownership != Ownership::Ours {
-                return Err(lasting(format!(
-                    "the {what} of `{}` does not carry the tags of this stack's resource ({ownership:?}): nothing is changed",
-                    name.secret_name()
-                )));
-            }
+        provision::refuse_strangers(owner, pair)?;
+        if [&user.ownership, &secret.ownership] != [&Ownership::Ours; 2] {
+            return Err(lasting(format!(
+                "user and secret `{}` carry the tags of a previous stack: update the stack with another `Revision`",
+                name.secret_name()
+            )));
         }
         if let Some(error) = &secret.unreadable {
             return Err(provision::unreadable(name.secret_name(), error));

@@ -37,7 +37,7 @@ async fn heals(mut scene: Scene) -> Scene {
 
 /// After this drift an Update changes nothing, and says why. A rollback is refused too, yet the stack is not stuck.
 async fn refuses(scene: &mut Scene, why: &str) {
-    let everything = scene.account.foreign_to(&nobody());
+    let everything = scene.everything();
     check_all(scene).await;
     let first = scene
         .stack
@@ -48,15 +48,8 @@ async fn refuses(scene: &mut Scene, why: &str) {
         .and_then(|exchange| exchange.answer.clone());
     let reason = first.as_ref().map(Answer::reason).unwrap_or_default();
     assert!(reason.contains(why), "`{reason}` says nothing of `{why}`");
-    assert_eq!(scene.account.foreign_to(&nobody()), everything);
+    assert_eq!(scene.everything(), everything);
     scene.account.verify();
-}
-
-fn nobody() -> kit::account::Owner {
-    kit::account::Owner {
-        stack_id: String::new(),
-        logical_id: String::new(),
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -190,7 +190,7 @@ fn tell(operation: Operation, runs: usize, faults: usize) {
     println!("{operation:?}: {runs} runs, {faults} faults");
 }
 
-fn words(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("a panic without words")

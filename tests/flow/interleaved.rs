@@ -155,7 +155,10 @@ fn assert_counts(answer: &Answer, k: usize, j: usize) {
 fn assert_one_succeeded(both: &Both, k: usize, j: usize) {
     assert_counts(&both.first, k, j);
     assert_counts(&both.second, k, j);
-    assert!(both.first.succeeded() || both.second.succeeded(), "held at {k} and {j}");
+    assert!(
+        both.first.succeeded() || both.second.succeeded(),
+        "held at {k} and {j}"
+    );
 }
 
 const CREATING: Status = ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS");
@@ -470,15 +473,19 @@ async fn a_late_duplicate_changes_nothing() {
         scene.update(properties_with(changes)).await,
         Outcome::Complete
     );
-    let before = scene.account.foreign_to(&neutral());
+    let before = scene.everything();
     for late in [create, rotate, widen] {
         let answer = invoke(&scene.account, &scene.process(), &late)
             .await
             .map(Answer)
             .expect("it lives");
-        assert!(answer.reason().contains("answered before"), "{}", answer.reason());
+        assert!(
+            answer.reason().contains("answered before"),
+            "{}",
+            answer.reason()
+        );
         assert_eq!(answer.physical_id(), SECRET);
-        assert_eq!(scene.account.foreign_to(&neutral()), before);
+        assert_eq!(scene.everything(), before);
     }
 }
 
@@ -493,12 +500,4 @@ async fn a_replacement_for_a_stack_that_is_gone_removes_the_old_pair_too() {
         .expect("it lives");
     assert!(!answer.succeeded());
     scene.assert_nothing_left();
-}
-
-/// An owner to whom everything is foreign.
-fn neutral() -> Owner {
-    Owner {
-        stack_id: String::new(),
-        logical_id: String::new(),
-    }
 }

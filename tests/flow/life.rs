@@ -150,7 +150,11 @@ async fn a_restored_secret_gets_a_new_key_and_the_previous_stacks_works_on() {
     scene.assert_works(USER, "reads");
     let key = scene.account.current_key(SECRET).expect("there is a key");
     assert!(!old.contains(&key), "{key} is new");
-    assert_eq!(scene.active_keys(USER), [old[1].clone(), key], "the one before it works on");
+    assert_eq!(
+        scene.active_keys(USER),
+        [old[1].clone(), key],
+        "the one before it works on"
+    );
 }
 
 #[tokio::test(start_paused = true)]

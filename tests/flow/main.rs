@@ -5,8 +5,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod by_hand;
 mod calls;
 mod drift;
+mod edits;
 mod faults;
 mod forced_deletion;
 mod forged;

@@ -9,7 +9,6 @@ use kit::faults::{Fault, Faulty};
 use kit::function::invoke;
 use kit::stack::{Answer, Outcome};
 use publisher_s3_access::cloud::ErrorKind;
-use publisher_s3_access::cloud::Label;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -50,7 +49,6 @@ async fn overtaken(
 fn assert_as_created(scene: &Scene) {
     assert_eq!(scene.account.keys(USER).len(), 1, "one key");
     assert_eq!(scene.account.current_key(SECRET), scene.first_key());
-    assert_eq!(scene.account.key_under(SECRET, Label::Candidate), None);
     scene.assert_works(USER, "reads");
 }
 

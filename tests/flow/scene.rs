@@ -195,6 +195,14 @@ impl Scene {
         }
     }
 
+    /// All that there is, to see that nothing was changed.
+    pub(crate) fn everything(&self) -> BTreeMap<String, String> {
+        self.account.foreign_to(&Owner {
+            stack_id: String::new(),
+            logical_id: String::new(),
+        })
+    }
+
     /// Accepts what is not the stack's as it is now.
     pub(crate) fn look_around(&mut self) {
         self.neighbours = self.account.foreign_to(self.owner());

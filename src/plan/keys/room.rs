@@ -73,7 +73,9 @@ pub(in crate::plan) fn room_for_rotation(
     }
     let room = keys.room()?;
     if let Room::Made(going) = &room
-        && let Some(held_up) = going.iter().find_map(|key| keys.guard(key, rotation, window))
+        && let Some(held_up) = going
+            .iter()
+            .find_map(|key| keys.guard(key, rotation, window))
     {
         return Err(Refusal::HeldUp(Box::new(held_up)));
     }

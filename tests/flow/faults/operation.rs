@@ -98,11 +98,7 @@ impl Operation {
             }
             Self::TakeOver(_) if complete && scene.stack.resource().is_some() => {
                 scene.assert_works_but(USER, "reads", lost);
-                assert_ne!(
-                    account.current_key(SECRET),
-                    scene.first_key(),
-                    "a new key"
-                );
+                assert_ne!(account.current_key(SECRET), scene.first_key(), "a new key");
             }
             // What was not taken over yet is still the previous stack's.
             Self::TakeOver(_) => scene.assert_neighbours_untouched(),

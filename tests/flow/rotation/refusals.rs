@@ -229,7 +229,10 @@ async fn no_repeated_step_changes_a_finished_rotation() {
         assert_eq!(secret.step(&process, step, &token).await, Some(Ok(())));
         let reads = ["stack_resource", "stack", "find_secret"];
         let calls = process.calls();
-        assert!(calls.iter().all(|call| reads.contains(call)), "{step:?}: {calls:?}");
+        assert!(
+            calls.iter().all(|call| reads.contains(call)),
+            "{step:?}: {calls:?}"
+        );
     }
 }
 

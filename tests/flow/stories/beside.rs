@@ -12,7 +12,6 @@ use super::made::{Template, template};
 use crate::scene::{OTHER_SECRET, SECRET, Scene};
 use publisher_s3_access::cloud::TagMap;
 
-use kit::account::Owner;
 use kit::account::cloudformation::ViewLag;
 use kit::function::invoke;
 
@@ -125,10 +124,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
 /// All that there is, to see that nothing was changed. A secret that is pending deletion goes by itself when its time is
 /// up.
 pub(super) fn everything(scene: &Scene) -> BTreeMap<String, String> {
-    let mut all = scene.account.foreign_to(&Owner {
-        stack_id: String::new(),
-        logical_id: String::new(),
-    });
+    let mut all = scene.everything();
     for secret in [SECRET, OTHER_SECRET] {
         if scene.account.is_pending_deletion(secret) {
             all.retain(|arn, _| !arn.contains(&format!(":secret:{secret}-")));

@@ -248,6 +248,11 @@ impl Stack {
         self.roll_back(attempt, run).await
     }
 
+    /// Whether a rollback has failed.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.is_some()
+    }
+
     /// Deletes the stack, a second time if that failed.
     pub async fn delete(&mut self, run: &mut impl AsyncFnMut(Value) -> Option<Value>) -> Outcome {
         self.stack_is("DELETE_IN_PROGRESS");

@@ -1,6 +1,6 @@
 //! What a person does behind the stack's back, and ways to look at the account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use publisher_s3_access::cloud::{AccessKeyId, Label, StoredKey};
@@ -74,6 +74,28 @@ impl Account {
         let state = self.state();
         let key = state.secrets.named(secret)?.key_under(label)?;
         Some(key.id.to_string())
+    }
+
+    /// The value in the version with this label.
+    pub fn value_under(&self, secret: &str, label: Label) -> Option<String> {
+        let state = self.state();
+        let secret = state.secrets.named(secret)?;
+        secret.versions[secret.holder(label.as_str())?]
+            .value
+            .clone()
+    }
+
+    /// The versions of the secret that hold this key: their labels, and when each was made.
+    pub fn versions_with(&self, secret: &str, key: &str) -> Vec<(BTreeSet<String>, SystemTime)> {
+        let state = self.state();
+        let versions = state.secrets.named(secret).into_iter();
+        let versions = versions.flat_map(|secret| secret.versions.values());
+        let holds =
+            |value: &Option<String>| value.as_ref().is_some_and(|value| value.contains(key));
+        versions
+            .filter(|version| holds(&version.value))
+            .map(|version| (version.labels.clone(), version.created))
+            .collect()
     }
 
     /// How many versions the secret has, labelled and deprecated.
@@ -291,6 +313,13 @@ impl Person<'_> {
     pub fn tag_user(&self, user: &str, key: &str, value: &str) {
         self.user(format!("tag {key}={value}"), user, |user, _| {
             user.tags.insert(key.to_owned(), value.to_owned());
+        });
+    }
+
+    /// Removes a tag of the user.
+    pub fn drop_user_tag(&self, user: &str, key: &str) {
+        self.user(format!("drop tag {key}"), user, |user, _| {
+            user.tags.remove(key);
         });
     }
 
