@@ -204,6 +204,46 @@ impl Edit {
         }
     }
 
+    /// Whether the daily check has to tell of it.
+    pub(crate) fn breaks(self) -> bool {
+        match self {
+            Self::SaveEmpty
+            | Self::SaveEmptyTwice
+            | Self::SaveStrangersKey
+            | Self::SaveSpoilt
+            | Self::DeactivateKey
+            | Self::DeleteKey
+            | Self::StripUserTags
+            | Self::DropAUserTag
+            | Self::OtherStacksUser
+            | Self::StripSecretTags
+            | Self::OtherStacksSecret
+            | Self::SpoilPolicy
+            | Self::RemovePolicies
+            | Self::DeleteSecret
+            | Self::DeleteSecretSlowly
+            | Self::DeleteUser
+            | Self::ChangeBoundary => true,
+            Self::SaveAgain
+            | Self::SaveTwice
+            | Self::SaveOlder
+            | Self::SaveOwnKey
+            | Self::SaveSerialOutOfRange
+            | Self::SaveHighSerial
+            | Self::MoveCurrentBack
+            | Self::TakePrevious
+            | Self::PendingOnCurrent
+            | Self::PendingOnPrevious
+            | Self::CandidateOnPrevious
+            | Self::OwnLabelOnPrevious
+            | Self::AddKey
+            | Self::DeactivatePrevious
+            | Self::DeletePrevious
+            | Self::Quarantine
+            | Self::Replicate => false,
+        }
+    }
+
     /// Follows the way out that a refusal names, where there is one.
     pub(crate) fn mend(self, account: &Account, user: &str, owner: &Owner) {
         let hand = account.by_hand();
@@ -212,6 +252,12 @@ impl Edit {
             (STACK_ID, owner.stack_id.as_str()),
             (LOGICAL_ID, owner.logical_id.as_str()),
         ];
+        if self == Self::SaveSpoilt
+            && let Some(key) = account.current_key(secret)
+            && let Some(key) = account.whole_key(&key)
+        {
+            hand.edit_secret(secret, &revealed(&key));
+        }
         for (key, value) in tags {
             if Self::OF_USER_TAGS.contains(&self) {
                 hand.tag_user(user, key, value);

@@ -16,6 +16,7 @@ mod forged_at_work;
 mod ids;
 mod impossible;
 mod interleaved;
+mod keys;
 mod lags;
 mod life;
 mod lost_kms_key;

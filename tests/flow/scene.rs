@@ -1,12 +1,10 @@
 //! The scene of the stories: an account with buckets and neighbours, and a stack in it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use publisher_s3_access::cloud::Label;
-use publisher_s3_access::cloud::{AccessKeys, KeyStatus, TagMap};
+use publisher_s3_access::cloud::{KeyStatus, TagMap};
 use publisher_s3_access::request::buckets::BucketUri;
-use publisher_s3_access::request::names::UserName;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -254,23 +252,6 @@ impl Scene {
     pub(crate) fn assert_nothing_left(&self) {
         self.account.assert_nothing_of(self.owner());
         self.assert_neighbours_untouched();
-    }
-
-    /// The key before, if the contract protects it from a rotation on schedule now, by what AWS shows of it.
-    pub(crate) async fn protected(&self, user: &str, window: Duration) -> Option<String> {
-        let account = &self.account;
-        let previous = account.key_under(&format!("publisher/{user}"), Label::Previous)?;
-        let name = UserName::parse(user).expect("a user name");
-        let keys = account.list_keys(&name).await.expect("listed");
-        let key = keys.iter().find(|key| key.id.as_str() == previous)?;
-        let since = |date: SystemTime| account.time().duration_since(date).unwrap_or_default();
-        let used = account.last_used(&key.id).await.expect("it is there");
-        let protected = key.status == KeyStatus::Active
-            && match used {
-                Some(last) => since(last.date) <= window,
-                None => since(key.created) < window,
-            };
-        protected.then_some(previous)
     }
 
     /// The ids of the user's active keys.

@@ -18,7 +18,8 @@ use publisher_s3_access::cloud::TagMap;
 
 use self::beside::{Event, Surroundings, assert_tagged, event, surroundings};
 use self::between::{Between, between};
-use self::made::{Archive, Edit, Template, archive, edit, template};
+use self::made::{Archive, Template, archive, edit, template};
+use crate::by_hand::Edit;
 use crate::scene::{OTHER_USER, Scene, USER};
 use kit::account::Account;
 use kit::faults::{Fault, Faulty};
@@ -84,6 +85,8 @@ struct Told<'c> {
     tags: TagMap,
     /// Every key that these ever had.
     ever: BTreeSet<String>,
+    /// What was edited by hand since all was in order.
+    edited: Vec<Edit>,
     /// Whether no fault has struck since all was checked last. A rollback that could not look has left what it could.
     is_clean: bool,
     counts: &'c RefCell<Counts>,
@@ -127,6 +130,7 @@ impl Told<'_> {
         let outcome = self.scene.stack.update(properties, others, &mut run).await;
         let outcome = match outcome {
             Outcome::Blocked => {
+                self.mend();
                 self.count("rollbacks continued");
                 self.scene.continue_rollback().await
             }
@@ -154,8 +158,16 @@ impl Told<'_> {
         }
     }
 
+    /// A person does what the refusals say.
+    fn mend(&mut self) {
+        for edit in self.edited.drain(..) {
+            edit.mend(&self.scene.account, self.template.user, self.scene.owner());
+        }
+    }
+
     /// Has everything checked without a fault. Then the stack must be in order.
     async fn check(&mut self) {
+        self.mend();
         self.revision += 1;
         let outcome = self
             .scene
@@ -165,7 +177,7 @@ impl Told<'_> {
         self.is_clean = true;
         self.count("updates");
         self.scene
-            .assert_works(self.template.user, self.template.bucket);
+            .assert_works_but(self.template.user, self.template.bucket, 2);
         assert_tagged(&self.scene, self.template.user, &self.tags, &self.ever);
     }
 
@@ -226,10 +238,11 @@ impl Told<'_> {
             } => {
                 self.deploy(template, others, archive, fault).await;
                 self.scene
-                    .assert_works(self.template.user, self.template.bucket);
+                    .assert_works_but(self.template.user, self.template.bucket, 2);
             }
             Chapter::Edit { edit, fault } => {
                 edit.happen(&self.scene.account, self.template.user);
+                self.edited.push(edit);
                 self.count("edits by hand");
                 self.update(self.template, Others::Succeed, fault).await;
                 self.check().await;
@@ -266,6 +279,7 @@ async fn tell(first: Template, chapters: Vec<Chapter>, counts: &RefCell<Counts>)
         revision: 0,
         tags: TagMap::new(),
         ever: BTreeSet::new(),
+        edited: Vec::new(),
         is_clean: true,
         counts,
     };

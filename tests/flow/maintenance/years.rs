@@ -8,6 +8,7 @@ use publisher_s3_access::request::buckets::BucketUri;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::keys::protected;
 use crate::scene::{SECRET, Scene, USER};
 use kit::account::Lags;
 use kit::rotation::{DAY, Rotated};
@@ -151,7 +152,7 @@ impl Story {
 
     /// Rotates with all attempts, and returns whether the rotation completed.
     async fn rotate(&mut self) -> bool {
-        let protected = self.scene.protected(USER, self.plot.window()).await;
+        let protected = protected(&self.scene.account, USER, self.plot.window()).await;
         let token = self.secret.begin();
         let done = self.secret.go_on(&self.scene.process(), &token).await;
         match (&done, &protected) {

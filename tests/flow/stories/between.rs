@@ -10,8 +10,10 @@ use publisher_s3_access::request::buckets::BucketUri;
 use tokio::time::sleep;
 
 use super::beside::everything;
-use super::made::{Edit, edit};
+use super::made::edit;
 use super::{Fault, Told, fault};
+use crate::by_hand::Edit;
+use crate::keys::{assert_kept, keys, protected};
 use crate::scene::{OTHER_SECRET, SECRET, USER};
 use kit::account::Account;
 use kit::faults::Faulty;
@@ -90,8 +92,7 @@ async fn check(told: &mut Told<'_>, edit: Option<Edit>, fault: Option<(usize, Fa
         edit.happen(&told.scene.account, told.template.user);
     }
     let before = everything(&told.scene);
-    let harmless = matches!(edit, Some(Edit::Quarantine | Edit::Replicate));
-    let broken = before != in_order && !harmless;
+    let broken = before != in_order && edit.is_some_and(Edit::breaks);
     let mut process = Faulty::with_all(told.scene.stack.cloud(), fault);
     let mut findings = checked(told, &secret, &process).await;
     for _ in 0..LATE_LOOKS {
@@ -106,11 +107,16 @@ async fn check(told: &mut Told<'_>, edit: Option<Edit>, fault: Option<(usize, Fa
     told.struck(&process);
     told.count("checks");
     told.count_all("findings told", findings.len());
-    if broken {
-        assert!(!findings.is_empty(), "nobody hears of {edit:?}: {process}");
+    if let Some(edit) = edit {
+        assert!(
+            !broken || !findings.is_empty(),
+            "nobody hears of {edit:?}: {process}"
+        );
+        told.edited.push(edit);
         told.check().await;
     } else if told.is_clean {
-        let of_age = |line: &String| line.contains("though key `");
+        let of_age =
+            |line: &String| line.contains("though key `") || line.contains("and stays until");
         assert!(findings.iter().all(of_age), "{findings:?}: {process}");
     }
 }
@@ -153,8 +159,8 @@ async fn rotate(told: &mut Told<'_>, fault: Option<(usize, Fault)>) {
     let account = &scene.account;
     account.by_hand().enable_rotation(name);
     let window = DAY * u32::try_from(ROTATION_DAYS / 3).expect("few");
-    let protected = scene.protected(user, window.max(DAY * 7)).await;
-    let (before, keys) = (account.current_key(name), scene.active_keys(user));
+    let protected = protected(account, user, window.max(DAY * 7)).await;
+    let (current, before) = (account.current_key(name), keys(account, user).await);
     account.watch(user);
     let process = Faulty::with_all(scene.stack.cloud(), fault);
     let token = secret.begin();
@@ -162,7 +168,7 @@ async fn rotate(told: &mut Told<'_>, fault: Option<(usize, Fault)>) {
     account.watch_no_more();
     let what = match (&done, &protected) {
         (Ok(()), None) => {
-            assert_ne!(account.current_key(name), before, "{process}");
+            assert_ne!(account.current_key(name), current, "{process}");
             let moved = secret.label_moved();
             let told = secret.invoke(&scene.process(), &moved).await;
             assert_eq!(told, Some(Ok(())));
@@ -170,7 +176,6 @@ async fn rotate(told: &mut Told<'_>, fault: Option<(usize, Fault)>) {
         }
         // A fault may hide when the key was last used.
         (Err(_), protected) if protected.is_some() || process.struck() > 0 => {
-            assert_eq!(scene.active_keys(user), keys, "{process}: {done:?}");
             assert_eq!(account.version_under(name, Label::Pending), None);
             "rotations held up"
         }
@@ -178,7 +183,8 @@ async fn rotate(told: &mut Told<'_>, fault: Option<(usize, Fault)>) {
     };
     let messages = account.take_messages();
     assert!(!messages.is_empty(), "{what}, and nobody is told");
-    scene.assert_works(user, told.template.bucket);
+    scene.assert_works_but(user, told.template.bucket, 2);
+    assert_kept(&before, &keys(account, user).await);
     told.struck(&process);
     told.count(what);
 }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
+use crate::by_hand::Edit;
 use crate::scene::{OTHER_USER, USER, properties};
-use kit::account::{Account, OTHER_BOUNDARY};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Template {
@@ -14,22 +14,6 @@ pub(super) struct Template {
     pub(super) policy: &'static str,
     pub(super) serial: u64,
     pub(super) recovery_days: u8,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Edit {
-    DeleteKey,
-    DeactivateKey,
-    AddKey,
-    SpoilPolicy,
-    RemovePolicies,
-    SpoilSecret,
-    DeleteSecret,
-    DeleteSecretSlowly,
-    DeleteUser,
-    ChangeBoundary,
-    Quarantine,
-    Replicate,
 }
 
 /// What the function was made from.
@@ -73,20 +57,7 @@ pub(super) fn template() -> impl Strategy<Value = Template> {
 }
 
 pub(super) fn edit() -> impl Strategy<Value = Edit> {
-    select(vec![
-        Edit::DeleteKey,
-        Edit::DeactivateKey,
-        Edit::AddKey,
-        Edit::SpoilPolicy,
-        Edit::RemovePolicies,
-        Edit::SpoilSecret,
-        Edit::DeleteSecret,
-        Edit::DeleteSecretSlowly,
-        Edit::DeleteUser,
-        Edit::ChangeBoundary,
-        Edit::Quarantine,
-        Edit::Replicate,
-    ])
+    prop_oneof![select(&Edit::OF_KEYS[..]), select(&Edit::OF_THE_REST[..])]
 }
 
 impl Template {
@@ -111,41 +82,5 @@ impl Template {
             all[name] = value;
         }
         all
-    }
-}
-
-impl Edit {
-    pub(super) fn happen(self, account: &Account, user: &str) {
-        let hand = account.by_hand();
-        let secret = format!("publisher/{user}");
-        let key = account.current_key(&secret).expect("the stack is in order");
-        match self {
-            Self::DeleteKey => hand.delete_key(user, &key),
-            Self::DeactivateKey => hand.deactivate_key(user, &key),
-            Self::AddKey if account.keys(user).len() < 2 => drop(hand.add_key(user)),
-            Self::AddKey => {}
-            Self::SpoilPolicy => {
-                let name = account
-                    .policies(user)
-                    .into_keys()
-                    .next()
-                    .expect("the stack is in order");
-                let document = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
-                hand.put_policy(user, &name, document);
-            }
-            Self::RemovePolicies => {
-                for name in account.policies(user).into_keys() {
-                    hand.remove_policy(user, &name);
-                }
-            }
-            Self::SpoilSecret => hand.edit_secret(&secret, "oops"),
-            Self::DeleteSecret | Self::DeleteSecretSlowly if account.is_replicated(&secret) => {}
-            Self::DeleteSecret => hand.delete_secret(&secret, None),
-            Self::DeleteSecretSlowly => hand.delete_secret(&secret, Some(7)),
-            Self::DeleteUser => hand.delete_user(user),
-            Self::ChangeBoundary => hand.set_boundary(user, Some(OTHER_BOUNDARY)),
-            Self::Quarantine => hand.quarantine(user),
-            Self::Replicate => hand.replicate(&secret, "eu-west-1"),
-        }
     }
 }

@@ -197,6 +197,11 @@ impl Account {
         }
     }
 
+    /// Takes this copy's clock back to `then`, as if no time had passed since.
+    pub fn rewind(&self, then: Instant) {
+        self.state().started += then.elapsed();
+    }
+
     /// Sets the lags from now on.
     pub fn lag(&self, lags: Lags) {
         self.state().lags = lags;
