@@ -252,9 +252,10 @@ impl Edit {
             (STACK_ID, owner.stack_id.as_str()),
             (LOGICAL_ID, owner.logical_id.as_str()),
         ];
-        if self == Self::SaveSpoilt
-            && let Some(key) = account.current_key(secret)
-            && let Some(key) = account.whole_key(&key)
+        // A label can have gone back to a spoilt value.
+        if let Some(stored) = account.stored_key(secret)
+            && let Some(key) = account.whole_key(stored.id.as_str())
+            && key.secret.expose_secret() != stored.secret.expose_secret()
         {
             hand.edit_secret(secret, &revealed(&key));
         }

@@ -163,7 +163,11 @@ async fn rotate(told: &mut Told<'_>, fault: Option<(usize, Fault)>) {
     let (current, before) = (account.current_key(name), keys(account, user).await);
     account.watch(user);
     let process = Faulty::with_all(scene.stack.cloud(), fault);
-    let token = secret.begin();
+    // A label that a person has added looks like a rotation under way.
+    let Ok(token) = account.begin_rotation(name) else {
+        account.watch_no_more();
+        return;
+    };
     let done = secret.go_on(&process, &token).await;
     account.watch_no_more();
     let what = match (&done, &protected) {
@@ -193,7 +197,9 @@ async fn rotate(told: &mut Told<'_>, fault: Option<(usize, Fault)>) {
 async fn give_up(told: &mut Told<'_>, steps: usize) {
     let secret = looked_after(told);
     told.scene.account.by_hand().enable_rotation(secret.name);
-    let token = secret.begin();
+    let Ok(token) = told.scene.account.begin_rotation(secret.name) else {
+        return;
+    };
     for step in &RotationStep::ALL[..steps] {
         let ended = secret.step(&told.scene.process(), *step, &token).await;
         if !matches!(ended, Some(Ok(()))) {
