@@ -35,8 +35,8 @@ impl Warning {
 /// How many bytes of an answer warnings may take, as JSON.
 pub const ROOM: usize = 500;
 
-/// The attribute: all warnings in the order of their weight, in one line, cut after a sentence if they are too long. `none` if
-/// there is none.
+/// The attribute: all warnings in the order of their weight, in one line. What does not fit is left out by whole sentences, and
+/// counted; a first one that is too long alone is cut. `none` if there is none.
 pub fn attribute(warnings: &[Warning], room: usize) -> String {
     let mut all: Vec<&Warning> = warnings.iter().collect();
     all.sort();
@@ -50,8 +50,11 @@ pub fn attribute(warnings: &[Warning], room: usize) -> String {
             left => more(left),
         };
         if in_json(&line) + in_json(&sentence) + in_json(&more) > room {
-            let rest = more_or_all(at, all.len());
-            return format!("{line}{rest}");
+            let left = all.len() - at;
+            return match at {
+                0 => cut(&sentence, room),
+                _ => format!("{line}{}", self::more(left)),
+            };
         }
         line.push_str(&sentence);
     }
@@ -66,11 +69,10 @@ fn more(left: usize) -> String {
     format!(" And {left} more, in the function's log.")
 }
 
-fn more_or_all(told: usize, all: usize) -> String {
-    match told {
-        0 => format!("{all} warnings, in the function's log."),
-        told => more(all - told),
-    }
+fn cut(sentence: &str, room: usize) -> String {
+    let ends = sentence.char_indices().map(|(end, _)| &sentence[..end]);
+    let fits = |start: &&str| in_json(start) + in_json("…") <= room;
+    format!("{}…", ends.take_while(fits).last().unwrap_or_default())
 }
 
 /// How many bytes a text takes inside a JSON string.
@@ -114,7 +116,7 @@ mod tests {
             format!("{}. And 2 more, in the function's log.", "x".repeat(300))
         );
         let one = attribute(&[warning(Weight::Access, 600)], ROOM);
-        assert_eq!(one, "1 warnings, in the function's log.");
+        assert_eq!(one, format!("{}…", "x".repeat(497)));
     }
 
     #[test]

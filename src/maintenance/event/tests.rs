@@ -6,7 +6,7 @@ const TOKEN: &str = "01234567-89ab-cdef-0123-456789abcdef";
 const SECRET: &str =
     "arn:aws:secretsmanager:us-east-1:012345678912:secret:publisher/publisher-connectors-AbCdEf";
 
-fn parse(event: &Value) -> Result<Event, MaintenanceError> {
+fn parse(event: &Value) -> Result<Event, Refusal> {
     Event::parse(&event.to_string(), &SecretArn(SECRET.to_owned()))
 }
 

@@ -1,32 +1,33 @@
 use super::*;
 use crate::cloud::{ErrorKind, ResourceStatus, Stack, StackStatus, TagMap};
+use crate::request::owner::StackId;
 
 const OWN: &str = "publisher/publisher-reader";
 
-fn view(stack: &str, resource: &str, physical_id: &str) -> StackView {
-    StackView {
-        resource: Ok(StackResource::Custom {
+fn view(stack: &str, resource: &str, physical_id: &str) -> View {
+    View {
+        resource: StackResource::Custom {
             status: ResourceStatus(resource.to_owned()),
             physical_id: physical_id.to_owned(),
-        }),
-        stack: Ok(Some(Stack {
+        },
+        stack: Some(Stack {
             status: StackStatus(stack.to_owned()),
             tags: TagMap::new(),
-        })),
+        }),
     }
 }
 
 /// The row of the table that a status falls into.
 fn row(status: &str) -> &'static str {
     match change(&view("UPDATE_IN_PROGRESS", status, OWN), "Access") {
-        Confirmation::Confirmed => "go on",
-        Confirmation::Answered(_) => "answered",
-        Confirmation::Unwanted(_) => "unwanted",
-        Confirmation::Contradicted(reason) => {
+        Verdict::GoOn => "go on",
+        Verdict::Answered(_) => "answered",
+        Verdict::Unwanted(_) => "unwanted",
+        Verdict::Contradicted(reason) => {
             assert!(reason.contains(status), "{reason}");
             "change nothing"
         }
-        Confirmation::TurnedBack | Confirmation::Unanswered(_) => "another",
+        Verdict::TurnedBack | Verdict::Unanswered(_) => "another",
     }
 }
 
@@ -90,17 +91,14 @@ fn every_status_of_a_resource_falls_into_one_row_of_the_table() {
     }
 }
 
-fn may_remove(view: &StackView) -> bool {
+fn may_remove(view: &View) -> bool {
     let user = UserName::parse("publisher-reader").unwrap();
-    let confirmation = removal(view, "Access", &user);
+    let verdict = removal(view, "Access", &user);
     assert!(
-        matches!(
-            confirmation,
-            Confirmation::Confirmed | Confirmation::Contradicted(_)
-        ),
-        "{confirmation:?}"
+        matches!(verdict, Verdict::GoOn | Verdict::Contradicted(_)),
+        "{verdict:?}"
     );
-    confirmation == Confirmation::Confirmed
+    verdict == Verdict::GoOn
 }
 
 #[test]
@@ -123,7 +121,7 @@ fn a_stack_at_rest_removes_nothing() {
         );
     }
     let mut gone = view("", "DELETE_IN_PROGRESS", OWN);
-    gone.stack = Ok(None);
+    gone.stack = None;
     assert!(!may_remove(&gone));
 }
 
@@ -155,22 +153,53 @@ fn the_pair_that_cloudformation_holds_is_not_removed() {
     }
 }
 
+fn judged(conversation: &mut Conversation, view: &Result<View>, question: Question<'_>) -> Verdict {
+    let stack = "arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111";
+    let owner = Owner {
+        stack: StackId::parse(stack).unwrap(),
+        logical_id: "Access".to_owned(),
+    };
+    conversation.judge(view, question, &owner)
+}
+
 #[test]
-fn without_an_answer_nothing_is_confirmed() {
+fn without_an_answer_nothing_is_believed_until_cloudformation_has_said_go_on() {
     let error = CloudError::unanswered("o", ErrorKind::Throttled, "m");
-    let mut silent = view("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", OWN);
-    silent.resource = Err(error.clone());
+    let unanswered = Verdict::Unanswered(error.clone());
     let user = UserName::parse("publisher-reader").unwrap();
-    let unanswered = Confirmation::Unanswered(error.clone());
-    assert_eq!(change(&silent, "Access"), unanswered);
-    assert_eq!(removal(&silent, "Access", &user), unanswered);
-    silent.stack = Err(error);
-    assert_eq!(removal(&silent, "Access", &user), unanswered);
+    let (silent, works) = (
+        Err(error),
+        Ok(view("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", OWN)),
+    );
+    let mut conversation = Conversation::default();
+    let asked = &mut conversation;
+    assert_eq!(judged(asked, &silent, Question::Change), unanswered);
+    assert_eq!(judged(asked, &works, Question::Change), Verdict::GoOn);
+    assert_eq!(judged(asked, &silent, Question::Change), Verdict::GoOn);
+    assert_eq!(judged(asked, &silent, Question::Removal(&user)), unanswered);
+}
+
+#[test]
+fn a_stack_that_turns_back_between_two_looks_stops_the_request() {
+    let mut conversation = Conversation::default();
+    let forward = Ok(view("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", OWN));
+    let back = Ok(view(
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_IN_PROGRESS",
+        OWN,
+    ));
+    let mut judge = |view| judged(&mut conversation, view, Question::Change);
+    assert_eq!(judge(&forward), Verdict::GoOn);
+    assert_eq!(judge(&back), Verdict::TurnedBack);
+    let mut conversation = Conversation::default();
+    let mut judge = |view| judged(&mut conversation, view, Question::Change);
+    assert_eq!(judge(&back), Verdict::GoOn);
+    assert_eq!(judge(&forward), Verdict::GoOn);
 }
 
 #[test]
 fn a_stack_rolls_back_only_while_it_is_at_work() {
-    let operation = |status: &str| operation_of(&view(status, "", "")).unwrap();
+    let operation = |status: &str| StackStatus(status.to_owned()).operation();
     for status in [
         "ROLLBACK_IN_PROGRESS",
         "UPDATE_ROLLBACK_IN_PROGRESS",

@@ -5,19 +5,21 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::super::policy::PolicyDocument;
 use super::super::{
-    Access, Change, Goal, Plan, Refusal, Rotating, RotationStep, provision, removal, rotation,
+    Change, Goal, Plan, Refusal, Rotating, RotationStep, provision, removal, rotation,
 };
-use crate::cloud::{AccessKeyId, Label, StoredKey};
 use crate::cloud::{
-    Key, KeyStatus, LastUse, Rotation, Secret, SecretArn, SecretState, StackOperation, TagMap,
-    User, Version, VersionId,
+    AccessKeyId, Key, KeyStatus, Label, LastUse, Rotation, Secret, SecretArn, SecretState,
+    StackOperation, StoredKey, TagMap, User, Version, VersionId,
 };
-use crate::confirm::Confirmation;
-use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Pair};
-use crate::ownership::{Owner, Ownership, StackId};
-use crate::request::names::RecoveryWindow;
+use crate::observe::{
+    AtWork, BucketRegion, Observed, ObservedSecret, ObservedUser, Ownership, Pair, Progress,
+};
+use crate::request::names::{KeySerial, RecoveryWindow};
+use crate::request::owner::{Owner, StackId};
 use crate::request::properties::{Desired, Previous};
+use crate::waits::Deadline;
 
 pub(super) const STACK: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/1111";
 
@@ -28,6 +30,8 @@ pub(super) struct World {
     pub(super) new: Value,
     /// The release that the template was made for.
     pub(super) release: Option<&'static str>,
+    /// When the request was sent.
+    pub(super) sent: SystemTime,
     pub(super) observed: Observed,
 }
 
@@ -51,7 +55,7 @@ pub(super) fn stored(key: &str, serial: u64) -> StoredKey {
         id: id(key),
         secret: "canary".into(),
         user: "publisher-connectors".into(),
-        serial,
+        serial: KeySerial::stored(serial),
     }
 }
 
@@ -84,12 +88,14 @@ fn settled_secret(owner: &Owner) -> ObservedSecret {
             state: SecretState::Live,
             labels: BTreeMap::new(),
             replicas: Vec::new(),
+            primary_region: None,
             rotation: Rotation::Off,
             next_rotation: None,
         },
         ownership: Ownership::Ours,
         versions: Vec::new(),
         stored: BTreeMap::new(),
+        unread: false,
         unreadable: None,
     }
 }
@@ -110,7 +116,6 @@ impl World {
         };
         let observed = Observed {
             now: now(),
-            confirmation: Confirmation::Confirmed,
             operation: StackOperation::Forward,
             stack_tags: TagMap::new(),
             regions: BTreeMap::from([(
@@ -124,17 +129,21 @@ impl World {
             old: properties.clone(),
             new: properties,
             release: None,
+            sent: now() - Duration::from_secs(2),
             observed,
         };
-        let document = desired
-            .policy_document(world.owner.stack.partition(), "amazonaws.com")
-            .unwrap();
-        world
-            .user()
-            .policies
-            .insert(desired.policy, document.as_str().into());
+        world.put_policy(&desired);
         world.store("v1", Label::Current, stored("K1", 1));
         world
+    }
+
+    /// Gives the user the policy that these properties ask for.
+    pub(super) fn put_policy(&mut self, desired: &Desired) {
+        let document = PolicyDocument::of(desired, self.owner.stack.partition(), "amazonaws.com");
+        let document = document.unwrap().as_str().to_owned();
+        self.user()
+            .policies
+            .insert(desired.policy.clone(), document);
     }
 
     pub(super) fn user(&mut self) -> &mut ObservedUser {
@@ -214,46 +223,54 @@ impl World {
         }
     }
 
-    /// The plan of an Update, as it is logged, with version ids of new keys shortened.
+    /// The plan of an Update, as it is logged, with version ids of new keys shortened; or which refusal it is.
     pub(super) fn plan(&self) -> String {
-        let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
-        let previous = Previous::read(&self.old);
-        self.plan_of(&desired, Change::InPlace(&previous))
+        shown(self.update())
     }
 
     pub(super) fn plan_fresh(&self) -> String {
-        let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
-        self.plan_of(&desired, Change::Fresh)
+        shown(self.fresh())
     }
 
-    pub(super) fn plan_of(&self, desired: &Desired, change: Change<'_>) -> String {
-        match self.planned(desired, change) {
-            Ok(plan) => shorten(&plan.to_string()),
-            Err(reason) => format!("refused: {reason}"),
-        }
+    /// The plan of an Update.
+    pub(super) fn update(&self) -> Result<Plan, Refusal> {
+        let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
+        self.planned(&desired, Change::InPlace(&Previous::read(&self.old)))
     }
 
-    /// The notes in the plan of an Update.
-    pub(super) fn notes(&self) -> Vec<String> {
+    /// The plan of a Create.
+    pub(super) fn fresh(&self) -> Result<Plan, Refusal> {
         let desired = Desired::parse(&self.new, self.owner.stack.partition()).unwrap();
-        let previous = Previous::read(&self.old);
-        let planned = self.planned(&desired, Change::InPlace(&previous));
-        planned.unwrap().notes
+        self.planned(&desired, Change::Fresh)
+    }
+
+    /// The warnings of an Update.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let warnings = self.update().unwrap().warnings;
+        warnings.into_iter().map(|warning| warning.text).collect()
+    }
+
+    /// Has a version without a label hold a key.
+    pub(super) fn keep_in(&mut self, name: &str, key: StoredKey) {
+        let secret = self.secret();
+        secret.versions.push(Version {
+            id: version(name),
+            created: now() - Duration::from_secs(7200),
+        });
+        secret.stored.insert(version(name), Some(key));
     }
 
     fn planned(&self, desired: &Desired, change: Change<'_>) -> Result<Plan, Refusal> {
-        let document = desired
-            .policy_document(self.owner.stack.partition(), "amazonaws.com")
-            .unwrap();
         let goal = Goal {
             owner: &self.owner,
             desired,
-            document: &document,
             change,
             release: self.release,
-            access: Access::Same,
+            url_suffix: "amazonaws.com",
+            sent: Some(self.sent),
         };
-        provision(&goal, &self.observed)
+        let progress = Progress::new(Deadline::after(Duration::from_secs(60)));
+        provision(&goal, &self.observed, &progress)
     }
 
     /// Begins a rotation: a version without a value.
@@ -269,27 +286,35 @@ impl World {
 
     pub(super) fn rotation(&self, step: RotationStep) -> String {
         let rotating = Rotating {
+            owner: &self.owner,
             token: &version("v3"),
+            serial: KeySerial::default(),
             targets: &[],
             window: WINDOW,
+            at_work: AtWork::No,
         };
-        match rotation(step, rotating, &self.observed) {
-            Ok(plan) => plan.to_string(),
-            Err(obstacle) => format!("{obstacle:?}"),
-        }
+        shown(rotation(step, rotating, &self.observed))
     }
 
     pub(super) fn removal(&self) -> String {
-        match self.removed() {
-            Ok(plan) => plan.to_string(),
-            Err(reason) => format!("refused: {reason}"),
-        }
+        shown(self.removed())
     }
 
-    /// The plan of a removal, with its notes.
+    /// The plan of a removal, with its warnings.
     pub(super) fn removed(&self) -> Result<Plan, Refusal> {
         let pair = &self.observed.pair;
         removal(&self.owner, pair, RecoveryWindow::None, now())
+    }
+}
+
+fn shown(planned: Result<Plan, Refusal>) -> String {
+    match planned {
+        Ok(plan) => shorten(&plan.to_string()),
+        Err(refusal) => {
+            let name = format!("{refusal:?}");
+            let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next();
+            format!("refused: {}", name.unwrap_or_default())
+        }
     }
 }
 
