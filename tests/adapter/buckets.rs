@@ -1,6 +1,6 @@
 //! The bucket's region, and what the user's own key reads.
 
-use publisher_s3_access::cloud::{Cloud, ErrorKind, ListedObject, ObjectRead};
+use publisher_s3_access::cloud::{ErrorKind, ListedObject, ObjectRead, Objects, Page};
 use publisher_s3_access::request::buckets::BucketName;
 
 use crate::wire::{
@@ -107,6 +107,13 @@ fn listed() -> ListedObject {
     }
 }
 
+fn page(objects: Vec<ListedObject>) -> Page {
+    Page {
+        objects,
+        next: None,
+    }
+}
+
 fn signed_by_the_user_in(authorization: Option<&str>, region: &str) -> bool {
     let scope = format!("/{region}/s3/aws4_request");
     authorization.is_some_and(|text| {
@@ -119,9 +126,9 @@ async fn objects_are_listed_with_the_users_key_in_the_buckets_region() {
     let wire = Wire::playing([entry()]);
     let first = wire
         .aws()
-        .list_objects(&stored_key(), "us-east-2", &folder())
+        .list_objects(&stored_key(), "us-east-2", &folder(), None)
         .await;
-    assert_eq!(first, Ok(vec![listed()]));
+    assert_eq!(first, Ok(page(vec![listed()])));
     let sent = &wire.sent()[0];
     assert!(
         sent.uri
@@ -130,8 +137,8 @@ async fn objects_are_listed_with_the_users_key_in_the_buckets_region() {
         sent.uri
     );
     assert!(
-        sent.uri.contains("list-type=2") && sent.uri.contains("max-keys=100"),
-        "{}",
+        sent.uri.contains("list-type=2") && !sent.uri.contains("max-keys"),
+        "{}: a page has S3's 1,000 keys",
         sent.uri
     );
     assert!(sent.uri.contains("prefix=run%201%2F"), "{}", sent.uri);
@@ -142,13 +149,73 @@ async fn objects_are_listed_with_the_users_key_in_the_buckets_region() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_listing_goes_on_where_the_page_before_it_ended() {
+    let more = "<IsTruncated>true</IsTruncated><NextContinuationToken>a+b</NextContinuationToken>";
+    let wire = Wire::playing([listing(more), entry()]);
+    let aws = wire.aws();
+    let (key, folder) = (stored_key(), folder());
+    let first = aws.list_objects(&key, "us-east-2", &folder, None).await;
+    let next = first.expect("listed").next;
+    assert_eq!(next.as_deref(), Some("a+b"));
+    let second = aws.list_objects(&key, "us-east-2", &folder, next.as_deref());
+    assert_eq!(second.await, Ok(page(vec![listed()])));
+    let asked = &wire.sent()[1].uri;
+    assert!(asked.contains("continuation-token=a%2Bb"), "{asked}");
+}
+
+/// A bucket's answer comes from whoever owns it, and its region becomes a part of the next host's name.
+#[tokio::test(start_paused = true)]
+async fn a_region_without_the_form_of_one_is_not_believed() {
+    for region in [
+        "evil.example/",
+        "eu-west-1.evil.example",
+        "evil.example#-1",
+        "eu-west-1@evil.example",
+        "EU-WEST-1",
+        "eu--1",
+        "-1",
+        "1",
+    ] {
+        let wire = Wire::always(header_only(403, REGION, region));
+        let found = wire.aws().bucket_region(&bucket()).await;
+        assert!(found.is_err(), "{region}: {found:?}");
+        let wire = Wire::always(redirect(301, "PermanentRedirect", region));
+        let listed = wire
+            .aws()
+            .list_objects(&stored_key(), "us-east-2", &folder(), None)
+            .await;
+        assert!(listed.is_err(), "{region}");
+        let sent = wire.sent();
+        assert!(
+            sent.iter()
+                .all(|sent| sent.uri.starts_with("https://s3.us-east-2.amazonaws.com/")),
+            "{region}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_with_characters_that_xml_forbids_is_read_as_it_is() {
+    let wire = Wire::playing([listing(
+        "<Contents><Key>run+1/a%01%2B%C3%A9</Key><Size>5</Size></Contents>",
+    )]);
+    let listed = wire
+        .aws()
+        .list_objects(&stored_key(), "us-east-2", &folder(), None)
+        .await
+        .expect("listed");
+    assert_eq!(listed.objects[0].key, "run 1/a\u{1}+é");
+    assert!(wire.sent()[0].uri.contains("encoding-type=url"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_folder_lists_nothing() {
     let wire = Wire::playing([listing("")]);
     assert_eq!(
         wire.aws()
-            .list_objects(&stored_key(), "eu-west-1", &folder())
+            .list_objects(&stored_key(), "eu-west-1", &folder(), None)
             .await,
-        Ok(Vec::new())
+        Ok(page(Vec::new()))
     );
 }
 
@@ -195,13 +262,13 @@ async fn size_and_storage_class_tell_which_object_proves_something() {
     let wire = Wire::playing([listing(&contents.concat())]);
     let aws = wire.aws();
     let (key, folder) = (stored_key(), folder());
-    let objects = aws.list_objects(&key, "us-east-2", &folder);
+    let objects = aws.list_objects(&key, "us-east-2", &folder, None);
     let expected = entries.map(|(key, size, _, archived)| ListedObject {
         key: key.to_owned(),
         size,
         archived,
     });
-    assert_eq!(objects.await, Ok(expected.to_vec()));
+    assert_eq!(objects.await, Ok(page(expected.to_vec())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,7 +279,9 @@ async fn an_answer_that_s3_gives_only_after_allowing_access_is_no_error() {
         (404, "NoSuchKey", ObjectRead::Gone),
         (400, "InvalidRequest", ObjectRead::CustomerKey),
     ] {
-        let wire = Wire::playing([s3_error(status, code, "Because.")]);
+        let message = "The object was stored using a form of Server Side Encryption. The correct parameters must be \
+                       provided to retrieve the object.";
+        let wire = Wire::playing([s3_error(status, code, message)]);
         let aws = wire.aws();
         let (key, bucket) = (stored_key(), bucket());
         let read = aws.read_byte(&key, "eu-west-1", &bucket, "run 1/a");
@@ -239,9 +308,9 @@ async fn a_bucket_that_is_elsewhere_is_read_there() {
         let wire = Wire::playing([redirect(status, code, "eu-north-1"), entry()]);
         let first = wire
             .aws()
-            .list_objects(&stored_key(), "us-east-2", &folder())
+            .list_objects(&stored_key(), "us-east-2", &folder(), None)
             .await;
-        assert_eq!(first, Ok(vec![listed()]), "{code}");
+        assert_eq!(first, Ok(page(vec![listed()])), "{code}");
         let there = &wire.sent()[1];
         assert!(
             there
@@ -270,7 +339,7 @@ async fn a_redirect_is_followed_once_and_only_to_another_region() {
         let wire = Wire::playing(answers);
         let error = wire
             .aws()
-            .list_objects(&stored_key(), "us-east-2", &folder())
+            .list_objects(&stored_key(), "us-east-2", &folder(), None)
             .await
             .expect_err("no end");
         assert_eq!(
@@ -289,7 +358,7 @@ async fn a_denied_read_is_reported_without_the_key() {
     )]);
     let error = wire
         .aws()
-        .list_objects(&stored_key(), "eu-west-1", &folder())
+        .list_objects(&stored_key(), "eu-west-1", &folder(), None)
         .await
         .expect_err("unknown");
     assert_eq!(error.kind, ErrorKind::UnknownKey);

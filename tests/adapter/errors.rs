@@ -1,6 +1,9 @@
 //! How AWS's codes, and answers that are not AWS's, become errors.
 
-use publisher_s3_access::cloud::{Cloud, CloudError, Denial, Denied, ErrorKind, PolicyKind};
+use publisher_s3_access::cloud::{
+    CloudError, Denial, Denied, Encryption, ErrorKind, KmsState, Objects, PolicyKind, Secrets,
+    Users,
+};
 
 use crate::wire::{Answer, Wire, json_error, query_error, reply, s3_error, with_header};
 use crate::{TELLTALE, bucket, folder, policy, secret_arn, stored_key, user, version};
@@ -16,7 +19,7 @@ async fn put_policy(answer: Answer) -> CloudError {
 async fn update_secret(answer: Answer) -> CloudError {
     let wire = Wire::always(answer);
     wire.aws()
-        .update_secret(&secret_arn(), "text", None)
+        .update_secret(&secret_arn(), "text", &Encryption::AwsManaged)
         .await
         .expect_err("AWS refused")
 }
@@ -24,7 +27,7 @@ async fn update_secret(answer: Answer) -> CloudError {
 async fn list_objects(answer: Answer) -> CloudError {
     let wire = Wire::always(answer);
     wire.aws()
-        .list_objects(&stored_key(), "eu-west-1", &folder())
+        .list_objects(&stored_key(), "eu-west-1", &folder(), None)
         .await
         .expect_err("AWS refused")
 }
@@ -121,7 +124,6 @@ async fn every_code_of_s3_has_its_kind_and_keeps_its_name() {
         (404, "NoSuchBucket", ErrorKind::NotFound),
         (404, "NoSuchKey", ErrorKind::NotFound),
         (416, "InvalidRange", ErrorKind::Rejected),
-        (400, "InvalidRequest", ErrorKind::Rejected),
         (400, "KMS.DisabledException", ErrorKind::Rejected),
         (400, "KMS.NotFoundException", ErrorKind::Rejected),
         (400, "RequestTimeout", ErrorKind::Indeterminate),
@@ -142,12 +144,7 @@ async fn every_code_of_s3_has_its_kind_and_keeps_its_name() {
             .aws()
             .read_byte(&stored_key(), "eu-west-1", &bucket(), "run 1/a")
             .await;
-        let only_after_access = [
-            "InvalidObjectState",
-            "NoSuchKey",
-            "InvalidRange",
-            "InvalidRequest",
-        ];
+        let only_after_access = ["InvalidObjectState", "NoSuchKey", "InvalidRange"];
         if only_after_access.contains(&code) {
             assert!(read.is_ok(), "{code}");
             continue;
@@ -232,14 +229,14 @@ async fn a_value_that_cannot_be_read_stays_out_of_the_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_is_one_line() {
+async fn a_message_is_one_line_and_what_has_no_shape_is_visible() {
     let error = put_policy(query_error(
         400,
         "InvalidInput",
         " first\nsecond&#x9;&#x7f;third ",
     ))
     .await;
-    assert_eq!(error.message, "first second  third");
+    assert_eq!(error.message, r"first\u{a}second\u{9}\u{7f}third");
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,7 +279,7 @@ async fn the_request_id_of_s3_is_kept_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_denial_names_the_policy_that_stood_in_the_way() {
-    use PolicyKind::{Boundary, Identity, Organization, Resource, Unsaid};
+    use PolicyKind::{Boundary, Endpoint, Identity, Organization, Resource, Unsaid};
     for (message, by, explicit) in [
         ("Access Denied", Unsaid, false),
         (
@@ -306,6 +303,12 @@ async fn a_denial_names_the_policy_that_stood_in_the_way() {
             Resource,
             true,
         ),
+        (
+            "with an explicit deny in a VPC endpoint policy",
+            Endpoint,
+            true,
+        ),
+        ("because no VPC endpoint policy allows it", Endpoint, false),
         (
             "with an explicit deny in a service control policy",
             Organization,
@@ -332,16 +335,24 @@ async fn a_denial_of_kms_names_the_key() {
     let denied = format!(
         "not authorized to perform: kms:Decrypt on resource: {key} because no resource-based policy allows it"
     );
-    for (code, message) in [
-        ("AccessDenied", denied.as_str()),
-        ("KMS.DisabledException", key),
+    for (code, message, state) in [
+        ("AccessDenied", denied.as_str(), KmsState::NotAllowed),
+        ("KMS.DisabledException", key, KmsState::Disabled),
+        ("KMS.KMSInvalidStateException", key, KmsState::BeingDeleted),
+        ("KMS.NotFoundException", key, KmsState::BeingDeleted),
     ] {
         let error = list_objects(s3_error(403, code, message)).await;
         let denial = Denial {
             by: PolicyKind::Resource,
             explicit: false,
-            of: Denied::KmsKey(Some(key.to_owned())),
+            of: Denied::KmsKey {
+                key: Some(key.to_owned()),
+                state,
+            },
         };
         assert_eq!(error.denial, Some(Box::new(denial)), "{code}");
     }
+    // KMS is busy: no denial.
+    let busy = list_objects(s3_error(400, "KMS.ThrottlingException", "Rate exceeded")).await;
+    assert_eq!((busy.kind, busy.denial), (ErrorKind::Throttled, None));
 }

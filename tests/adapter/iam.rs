@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, Creation, ErrorKind, NewUser, User,
+    AccessKeys, Attachment, AttachmentKind, Creation, ErrorKind, NewUser, User, Users,
 };
 use publisher_s3_access::request::names::PolicyArn;
 

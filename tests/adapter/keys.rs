@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use publisher_s3_access::cloud::{
-    Cloud, CloudError, CreatedKey, ErrorKind, Key, KeyStatus, LastUse,
+    AccessKeys, CloudError, CreatedKey, ErrorKind, Key, KeyStatus, LastUse,
 };
 use secrecy::ExposeSecret;
 

@@ -22,7 +22,7 @@ mod wire;
 use publisher_s3_access::cloud::{AccessKeyId, StoredKey};
 use publisher_s3_access::cloud::{SecretArn, TagMap, VersionId};
 use publisher_s3_access::request::buckets::{BucketName, BucketUri};
-use publisher_s3_access::request::names::{PolicyName, SecretName, UserName};
+use publisher_s3_access::request::names::{KeySerial, PolicyName, SecretName, UserName};
 
 /// A secret key as long as IAM's. No message may contain it, or a part that gives it away.
 const CANARY: &str = "CANARY+wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXA";
@@ -47,7 +47,7 @@ fn stored_key() -> StoredKey {
         id: key_id(),
         secret: CANARY.into(),
         user: user().as_str().to_owned(),
-        serial: 1,
+        serial: KeySerial::stored(1),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use publisher_s3_access::cloud::aws::Aws;
-use publisher_s3_access::cloud::{Attachment, AttachmentKind, Cloud, ErrorKind, Result};
+use publisher_s3_access::cloud::{
+    AccessKeys, Attachment, AttachmentKind, ErrorKind, Result, Secrets, Users,
+};
 
 use crate::wire::{Answer, Wire, json_error, query_error, query_result, reply};
 use crate::{key_id, policy, secret_arn, user};
@@ -39,7 +41,7 @@ impl Removal {
         match self {
             Self::User => aws.delete_user(&user()).await,
             Self::Policy => aws.delete_policy(&user(), &policy()).await,
-            Self::Key => aws.delete_key(&user(), &key_id()).await,
+            Self::Key => aws.delete_key(&user(), &key_id()).await.map(drop),
             Self::Attachment(kind) => aws.detach(&user(), &attachment(*kind)).await,
             Self::Secret => aws.delete_secret(&secret_arn(), Some(7)).await,
             Self::Replicas => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use publisher_s3_access::cloud::Label;
-use publisher_s3_access::cloud::{Cloud, ErrorKind, PutVersion};
+use publisher_s3_access::cloud::{AccessKeys, ErrorKind, PutVersion, Secrets, Users};
 use tokio::time::Instant;
 
 use crate::wire::{Answer, Wire, json_error, query_error, query_result, reply};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use publisher_s3_access::cloud::{
-    Cloud, Creation, ErrorKind, NewSecret, Rotation, Secret, SecretArn, SecretState, VersionId,
+    Creation, Encryption, ErrorKind, NewSecret, Rotation, Secret, SecretArn, SecretState, Secrets,
+    VersionId,
 };
 use publisher_s3_access::request::names::SecretKmsKey;
 use serde_json::{Value, json};
@@ -75,6 +76,7 @@ async fn a_secret_is_described_with_its_labels() {
             ),
         ]),
         replicas: vec!["us-east-1".to_owned()],
+        primary_region: None,
         rotation: Rotation::Enabled,
         next_rotation: None,
     };
@@ -226,10 +228,11 @@ async fn a_name_that_does_not_come_free_is_given_up_within_half_a_minute() {
 async fn an_update_sets_the_key_back_to_the_managed_one_and_never_sends_a_value() {
     let wire = Wire::playing([ok(&json!({"ARN": "arn"})), ok(&json!({"ARN": "arn"}))]);
     let aws = wire.aws();
-    aws.update_secret(&secret_arn(), "text", None)
+    aws.update_secret(&secret_arn(), "text", &Encryption::AwsManaged)
         .await
         .unwrap();
-    aws.update_secret(&secret_arn(), "text", new_secret().kms_key.as_ref())
+    let key = new_secret().kms_key.expect("it has one");
+    aws.update_secret(&secret_arn(), "text", &Encryption::Key(key))
         .await
         .unwrap();
     assert_eq!(sent_json(&wire, 0)["KmsKeyId"], "");

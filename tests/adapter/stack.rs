@@ -1,7 +1,7 @@
 //! CloudFormation's description of the resource and the stack.
 
 use publisher_s3_access::cloud::{
-    Cloud, ErrorKind, ResourceStatus, Stack, StackResource, StackStatus, TagMap,
+    ErrorKind, ResourceStatus, Stack, StackResource, StackStatus, Stacks, TagMap,
 };
 
 use crate::wire::{Answer, Wire, query_error, query_result, reply};

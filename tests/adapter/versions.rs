@@ -1,7 +1,7 @@
 //! The versions of the secret and their labels.
 
 use publisher_s3_access::cloud::Label;
-use publisher_s3_access::cloud::{Cloud, ErrorKind, PutVersion, VersionId};
+use publisher_s3_access::cloud::{ErrorKind, PutVersion, Secrets, VersionId};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -100,10 +100,10 @@ async fn a_label_is_moved_from_one_version_to_another_or_removed() {
     let wire = Wire::playing([ok(&json!({"ARN": "arn"})), ok(&json!({"ARN": "arn"}))]);
     let aws = wire.aws();
     let (old, new) = (VersionId("old".to_owned()), VersionId("new".to_owned()));
-    aws.move_label(&secret_arn(), "AWSCURRENT", Some(&old), Some(&new))
+    aws.move_label(&secret_arn(), Label::Current, Some(&old), Some(&new))
         .await
         .unwrap();
-    aws.move_label(&secret_arn(), "PublisherCandidate", Some(&new), None)
+    aws.move_label(&secret_arn(), Label::Candidate, Some(&new), None)
         .await
         .unwrap();
     let id = secret_arn().0;
@@ -120,7 +120,7 @@ async fn a_label_that_is_elsewhere_is_rejected() {
     let wire = Wire::playing([json_error(400, "InvalidParameterException", text)]);
     let outcome = wire
         .aws()
-        .move_label(&secret_arn(), "AWSCURRENT", None, Some(&version()))
+        .move_label(&secret_arn(), Label::Current, None, Some(&version()))
         .await;
     assert_eq!(
         outcome.map_err(|error| error.kind),

@@ -226,7 +226,6 @@ async fn a_create_that_dies_and_is_repeated_after_its_delete_leaves_nothing() {
 /// Two deliveries of one event end in one finished pair, whatever each sees of the other.
 async fn two_creates(ended: Status) {
     at_every_pair_of_calls(Scene::new().await, async |mut scene, k, j| {
-        scene.account.allow_unstored(2);
         let create = scene.stack.begin_create(&properties());
         let both = Beside {
             first: create.clone(),
@@ -272,7 +271,6 @@ const FROZEN: Duration = Duration::from_secs(60);
 
 async fn two_rotations(ended: Status) {
     at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
-        scene.account.allow_unstored(2);
         let rotate = update(&mut scene, json!({"KeySerial": 2}));
         let started = Instant::now();
         let both = Beside {
@@ -316,7 +314,6 @@ async fn a_rotation_delivered_twice_makes_one_key_even_before_cloudformation_has
 #[tokio::test(start_paused = true)]
 async fn a_replacement_delivered_twice_makes_one_pair() {
     at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
-        scene.account.allow_unstored(2);
         let replace = update(&mut scene, json!({"UserName": OTHER_USER}));
         let both = Beside {
             first: replace.clone(),
@@ -411,7 +408,6 @@ async fn a_late_replacement_beside_the_stacks_deletion_leaves_nothing() {
 /// leave a candidate's label on a dead key, and the next request removes it.
 async fn update_beside_its_rollback(changes: Value) {
     at_every_pair_of_calls(Scene::created().await, async |mut scene, k, j| {
-        scene.account.allow_unstored(2);
         let first = update(&mut scene, changes.clone());
         let changed = properties_with(changes.clone());
         let second = scene

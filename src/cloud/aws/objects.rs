@@ -55,7 +55,7 @@ impl Objects for Aws {
             }
             Err(error) => match error.raw_response() {
                 Some(answer) if answer.status().as_u16() == 404 => Ok(None),
-                Some(answer) if told_region(answer).is_some() => Ok(told_region(answer)),
+                Some(answer) if named_region(answer).is_some() => Ok(named_region(answer)),
                 _ => Err(map_sdk_error(OPERATION)(error)),
             },
         }
@@ -203,11 +203,11 @@ where
 /// The region that a redirect or a refused signature names.
 fn elsewhere(answer: &HttpResponse) -> Option<String> {
     matches!(answer.status().as_u16(), 301 | 307 | 400)
-        .then(|| told_region(answer))
+        .then(|| named_region(answer))
         .flatten()
 }
 
-fn told_region(answer: &HttpResponse) -> Option<String> {
+fn named_region(answer: &HttpResponse) -> Option<String> {
     answer
         .headers()
         .get(REGION_HEADER)

@@ -65,7 +65,6 @@ fn tell(what: &str, runs: usize) {
 async fn update_at_every_call(what: &str, world: (Scene, Rotated), changes: Value) {
     for k in 0.. {
         let (mut scene, secret) = fork(&world);
-        scene.account.allow_unstored(2);
         let first = in_use(&scene);
         let beside = rotate_beside(&secret, &mut scene, k, async |scene| {
             let outcome = update(scene, changes.clone()).await;
@@ -139,7 +138,6 @@ async fn a_rotation_at_any_call_of_a_raised_serial_harms_nothing() {
     let world = watched(Scene::rotated().await);
     for k in 0.. {
         let (mut scene, secret) = fork(&world);
-        scene.account.allow_unstored(2);
         let process = Faulty::holding(scene.stack.cloud(), k);
         let (account, well) = (scene.account.clone(), scene.process());
         let mut held = false;
@@ -211,7 +209,6 @@ async fn a_step_asked_for_twice_at_once_makes_one_key() {
     for step in RotationStep::ALL {
         for k in 0.. {
             let (scene, secret) = fork(&world);
-            scene.account.allow_unstored(2);
             let (token, before) = (secret.begin(), in_use(&scene));
             for earlier in RotationStep::ALL
                 .iter()

@@ -59,7 +59,6 @@ pub struct State {
     secrets: Secrets,
     stacks: Stacks,
     buckets: Buckets,
-    unstored_allowed: usize,
     /// The user whose current key has to work at every instant.
     watched: Option<UserName>,
     /// The messages that people got.
@@ -164,8 +163,6 @@ impl Account {
             secrets: Secrets::default(),
             stacks: Stacks::default(),
             buckets: Buckets::default(),
-            // A crash leaves one, and the next run tries its own before it stores it.
-            unstored_allowed: 2,
             watched: None,
             messages: Vec::new(),
             log: Vec::new(),
@@ -210,11 +207,6 @@ impl Account {
     /// Denies every call of the role for this long, as for a new role.
     pub fn role_is_fresh_for(&self, time: Duration) {
         self.state().role_works_from = Instant::now() + time;
-    }
-
-    /// Lets this many keys of one user be unstored at one instant, for tests of several runs at once.
-    pub fn allow_unstored(&self, keys: usize) {
-        self.state().unstored_allowed = keys;
     }
 
     /// The time of the account's clock.

@@ -66,24 +66,6 @@ impl State {
         }
     }
 
-    /// Records it if a fresh key makes more keys unstored than may be.
-    pub fn check_unstored(&mut self, user: &str) {
-        let Some(found) = self.iam.user(user) else {
-            return;
-        };
-        let unstored: Vec<_> = self
-            .unstored(found)
-            .filter(|key| !key.persons)
-            .map(|key| key.id.to_string())
-            .collect();
-        if unstored.len() > self.unstored_allowed {
-            self.violations.push(format!(
-                "{user} has keys that no secret holds: {}",
-                unstored.join(", ")
-            ));
-        }
-    }
-
     /// Records it if the key that must always work does not.
     pub(super) fn check_watched(&mut self) {
         let Some(name) = self.watched.clone() else {

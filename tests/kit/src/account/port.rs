@@ -204,7 +204,6 @@ impl AccessKeys for Account {
                 id: key.id.clone(),
                 secret: key.secret.clone().into(),
             };
-            state.check_unstored(user.as_str());
             Ok(made)
         })
         .await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use publisher_s3_access::cloud::{
-    Attachment, AttachmentKind, Cloud, CreatedKey, Creation, ErrorKind, KeyStatus,
+    AccessKeys, Attachment, AttachmentKind, CreatedKey, Creation, ErrorKind, KeyStatus, Users,
 };
 
 use super::*;
@@ -175,7 +175,6 @@ async fn policy_documents_must_keep_iams_grammar() {
 #[tokio::test(start_paused = true)]
 async fn a_third_key_is_not_made_even_beside_inactive_ones() {
     let account = Account::new();
-    account.allow_unstored(2);
     make_user(&account).await;
     let first = make_key(&account).await;
     make_key(&account).await;

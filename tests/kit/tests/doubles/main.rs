@@ -15,9 +15,10 @@ mod stack;
 
 use publisher_s3_access::cloud::StoredKey;
 use publisher_s3_access::cloud::{
-    Cloud, Creation, ErrorKind, NewSecret, NewUser, Result, SecretArn, TagMap, VersionId,
+    AccessKeys, Creation, ErrorKind, NewSecret, NewUser, Result, SecretArn, Secrets, TagMap, Users,
+    VersionId,
 };
-use publisher_s3_access::request::names::{PolicyArn, PolicyName, SecretName, UserName};
+use publisher_s3_access::request::names::{KeySerial, PolicyArn, PolicyName, SecretName, UserName};
 
 use kit::account::{Account, BOUNDARY, Owner};
 
@@ -109,7 +110,7 @@ async fn make_key(account: &Account) -> StoredKey {
             id,
             secret,
             user: USER.to_owned(),
-            serial: 1,
+            serial: KeySerial::stored(1),
         },
         other => panic!("{other:?}"),
     }

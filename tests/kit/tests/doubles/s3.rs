@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use publisher_s3_access::cloud::{Cloud, CloudError, ErrorKind, ObjectRead, StackResource};
+use publisher_s3_access::cloud::{
+    AccessKeys, CloudError, ErrorKind, ObjectRead, Objects, StackResource, Stacks, Users,
+};
 use publisher_s3_access::request::buckets::{BucketName, BucketUri};
 
 use super::*;
@@ -61,22 +63,24 @@ async fn a_key_reads_what_its_policy_allows_where_it_is() {
         None
     );
     let first = account
-        .list_objects(&key, "eu-west-1", &uri("reads"))
+        .list_objects(&key, "eu-west-1", &uri("reads"), None)
         .await
         .unwrap();
-    assert_eq!(first[0].key, "archived");
-    assert!(first[0].archived);
+    assert_eq!(first.objects[0].key, "archived");
+    assert!(first.objects[0].archived);
     let first = account
-        .list_objects(&key, "eu-west-1", &uri("s3://reads/nothing/"))
+        .list_objects(&key, "eu-west-1", &uri("s3://reads/nothing/"), None)
         .await
         .unwrap();
-    assert_eq!(first, []);
-    let elsewhere = account.list_objects(&key, "us-east-1", &uri("reads")).await;
+    assert_eq!(first.objects, []);
+    let elsewhere = account
+        .list_objects(&key, "us-east-1", &uri("reads"), None)
+        .await;
     assert_eq!(code(elsewhere), "PermanentRedirect");
     assert_eq!(
         code(
             account
-                .list_objects(&key, "us-east-1", &uri("absent"))
+                .list_objects(&key, "us-east-1", &uri("absent"), None)
                 .await
         ),
         "NoSuchBucket"
@@ -119,7 +123,11 @@ async fn objects_answer_as_their_kind_does() {
 #[tokio::test(start_paused = true)]
 async fn a_key_fails_when_it_is_unknown_inactive_wrong_or_bare() {
     let (account, key) = reader().await;
-    let list = async |key: &StoredKey| account.list_objects(key, "eu-west-1", &uri("reads")).await;
+    let list = async |key: &StoredKey| {
+        account
+            .list_objects(key, "eu-west-1", &uri("reads"), None)
+            .await
+    };
     let wrong = StoredKey {
         secret: "wrong".into(),
         ..key.clone()
@@ -139,13 +147,13 @@ async fn a_bucket_policy_that_denies_wins() {
     let (account, key) = reader().await;
     account.bucket_policy("reads", BucketPolicy::DeniesList);
     let refused = account
-        .list_objects(&key, "eu-west-1", &uri("reads"))
+        .list_objects(&key, "eu-west-1", &uri("reads"), None)
         .await
         .unwrap_err();
     assert!(refused.message.contains("explicit deny"), "{refused}");
     account.bucket_policy("reads", BucketPolicy::DeniesGet);
     account
-        .list_objects(&key, "eu-west-1", &uri("reads"))
+        .list_objects(&key, "eu-west-1", &uri("reads"), None)
         .await
         .unwrap();
     let refused = account
@@ -159,7 +167,6 @@ async fn a_bucket_policy_that_denies_wins() {
 async fn keys_and_policies_lag() {
     let second = Duration::from_secs(1);
     let (account, old) = reader().await;
-    account.allow_unstored(2);
     account.lag(Lags {
         key: second,
         policy: second,
@@ -176,12 +183,16 @@ async fn keys_and_policies_lag() {
         .await
         .unwrap();
     account
-        .list_objects(&key, "eu-west-1", &uri("reads"))
+        .list_objects(&key, "eu-west-1", &uri("reads"), None)
         .await
         .unwrap();
     tokio::time::sleep(second).await;
     assert_eq!(
-        kind(account.list_objects(&key, "eu-west-1", &uri("reads")).await),
+        kind(
+            account
+                .list_objects(&key, "eu-west-1", &uri("reads"), None)
+                .await
+        ),
         ErrorKind::Denied
     );
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use publisher_s3_access::cloud::Label;
-use publisher_s3_access::cloud::{Cloud, Creation, ErrorKind, PutVersion, SecretState};
+use publisher_s3_access::cloud::{
+    Creation, Encryption, ErrorKind, PutVersion, SecretState, Secrets,
+};
 use publisher_s3_access::request::names::SecretKmsKey;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -84,7 +86,7 @@ async fn moving_current_moves_previous_along() {
         "deprecated ones stay listed"
     );
     account
-        .move_label(&arn, "AWSCURRENT", Some(&version(3)), Some(&version(1)))
+        .move_label(&arn, Label::Current, Some(&version(3)), Some(&version(1)))
         .await
         .unwrap();
     assert_eq!(labels(&account, 1).await, ["AWSCURRENT"]);
@@ -106,25 +108,29 @@ async fn labels_move_only_from_where_they_are() {
     store(&account, &arn, 2, "b", Label::Candidate).await;
     let (one, two, absent) = (version(1), version(2), version(9));
     for (label, from, to) in [
-        ("AWSCURRENT", Some(&one), None),
-        ("AWSCURRENT", Some(&two), Some(&one)),
-        ("AWSCURRENT", None, Some(&two)),
-        ("PublisherCandidate", Some(&one), None),
-        ("PublisherCandidate", None, None),
+        (Label::Current, Some(&one), None),
+        (Label::Current, Some(&two), Some(&one)),
+        (Label::Current, None, Some(&two)),
+        (Label::Candidate, Some(&one), None),
+        (Label::Candidate, None, None),
     ] {
         let answer = account.move_label(&arn, label, from, to).await;
-        assert_eq!(kind(answer), ErrorKind::Rejected, "{label} {from:?} {to:?}");
+        assert_eq!(
+            kind(answer),
+            ErrorKind::Rejected,
+            "{label:?} {from:?} {to:?}"
+        );
     }
     assert_eq!(
         kind(
             account
-                .move_label(&arn, "AWSCURRENT", Some(&one), Some(&absent))
+                .move_label(&arn, Label::Current, Some(&one), Some(&absent))
                 .await
         ),
         ErrorKind::NotFound
     );
     account
-        .move_label(&arn, "PublisherCandidate", Some(&two), None)
+        .move_label(&arn, Label::Candidate, Some(&two), None)
         .await
         .unwrap();
     assert_eq!(labels(&account, 2).await, [""; 0]);
@@ -192,7 +198,11 @@ async fn a_secret_pending_deletion_keeps_its_name_and_refuses_nearly_everything(
         "InvalidRequestException"
     );
     assert_eq!(
-        code(account.update_secret(&arn, "", None).await),
+        code(
+            account
+                .update_secret(&arn, "", &Encryption::AwsManaged)
+                .await
+        ),
         "InvalidRequestException"
     );
     let stored = account
@@ -216,7 +226,11 @@ async fn a_deleted_secret_is_gone_after_its_window_or_at_once() {
     account.delete_secret(&again, None).await.unwrap();
     assert_eq!(account.find_secret(&secret(SECRET)).await.unwrap(), None);
     assert_eq!(
-        kind(account.update_secret(&again, "", None).await),
+        kind(
+            account
+                .update_secret(&again, "", &Encryption::AwsManaged)
+                .await
+        ),
         ErrorKind::NotFound
     );
 }
@@ -265,9 +279,10 @@ async fn a_broken_kms_key_is_refused_when_it_is_set() {
     let account = Account::new();
     let arn = make_secret(&account).await;
     let key = SecretKmsKey::parse("alias/secrets").unwrap();
+    let broken = Encryption::Key(key.clone().unwrap());
     account.by_hand().break_kms_key("alias/secrets");
     assert_eq!(
-        code(account.update_secret(&arn, "new", key.as_ref()).await),
+        code(account.update_secret(&arn, "new", &broken).await),
         "EncryptionFailure"
     );
     assert_eq!(account.description(SECRET), "about");
