@@ -12,6 +12,7 @@ use crate::observe::{
     self, Done, Invocation, NothingObserved, Observed, Progress, ResourceNow, Values, Verdict,
     buckets_to_find,
 };
+use crate::plan::policy::PolicyDocument;
 use crate::plan::warning::{self, Warning, Weight};
 use crate::plan::{self, Change, Goal, Made, Refusal, letter_case_change};
 use crate::request::names::{PhysicalId, RecoveryWindow, UserName};
@@ -178,12 +179,14 @@ impl<C: Cloud> Work<'_, C> {
             settings,
             progress,
         } = self;
+        // Before the first call: no policy is longer than IAM allows.
+        let partition = invocation.owner.stack.partition();
         let goal = Goal {
             owner: invocation.owner,
             desired,
+            document: &PolicyDocument::of(desired, partition, &settings.url_suffix)?,
             change,
             release: settings.release.as_deref(),
-            url_suffix: &settings.url_suffix,
             sent: invocation.sent,
         };
         let buckets = buckets_to_find(&desired.buckets, desired.verification);

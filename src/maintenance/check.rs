@@ -15,6 +15,7 @@ use super::{Asked, Environment, Work, message};
 use crate::apply::{Patience, Proved, prove};
 use crate::cloud::{Cloud, KeyStatus, Label, Notifier, StoredKey, Subscriptions};
 use crate::observe::{self, AtWork, BucketRegion, Observed, buckets_to_find};
+use crate::plan::policy::PolicyDocument;
 use crate::plan::{self, Change, Goal, Plan, Refusal};
 use crate::waits::{SECOND_LOOK, WITHDRAW};
 
@@ -138,12 +139,13 @@ impl<C: Cloud, N: Notifier> Work<'_, C, N> {
             settings,
             ..
         } = self.environment;
+        let partition = owner.stack.partition();
         let goal = Goal {
             owner,
             desired,
+            document: &PolicyDocument::of(desired, partition, &settings.url_suffix)?,
             change: Change::InPlace(previous),
             release: settings.release.as_deref(),
-            url_suffix: &settings.url_suffix,
             sent: None,
         };
         plan::provision(&goal, observed, &self.progress)

@@ -33,8 +33,8 @@ pub struct Goal<'a> {
     pub change: Change<'a>,
     /// The release that the template was made for; `None` if it does not say.
     pub release: Option<&'a str>,
-    /// The partition's DNS suffix, which the policy needs.
-    pub url_suffix: &'a str,
+    /// The policy that grants what the template says.
+    pub document: &'a PolicyDocument,
     /// When the request was sent; `None` if that is unknown.
     pub sent: Option<SystemTime>,
 }
@@ -68,13 +68,12 @@ pub fn provision(
     progress: &Progress,
 ) -> Result<Plan, Refusal> {
     let pair = &observed.pair;
-    let document = PolicyDocument::of(goal.desired, goal.owner.stack.partition(), goal.url_suffix)?;
     refuse_wrong_release(goal, observed)?;
     refuse_strangers(goal.owner, pair)?;
     refuse_unreadable(observed)?;
     let mut plan = Plan::nothing(End::Done);
     plan.access = progress.access;
-    let user_steps = user_steps(goal, &document, observed, &mut plan.warnings)?;
+    let user_steps = user_steps(goal, observed, &mut plan.warnings)?;
     let only_tags = |step: &Step| matches!(step, Step::TagUser(_) | Step::UntagUser(_));
     if !user_steps.iter().all(only_tags) {
         plan.access = Access::Changed;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::policy::{PolicyDocument, counted_length, same_meaning};
+use super::policy::{counted_length, same_meaning};
 use super::{Change, Goal, OnFailure, Refusal, Step, Warning, Weight};
 use crate::cloud::{Encryption, NewSecret, NewUser, Secret, StackOperation};
 use crate::observe::{Observed, ObservedSecret, ObservedUser, Ownership};
@@ -12,7 +12,6 @@ use crate::request::visible;
 /// The steps on the user, one after the other, because IAM refuses concurrent changes of one user.
 pub(super) fn user_steps(
     goal: &Goal<'_>,
-    document: &PolicyDocument,
     observed: &Observed,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Step>, Refusal> {
@@ -29,7 +28,7 @@ pub(super) fn user_steps(
     }) = &observed.pair.user
     else {
         let user = new_user(goal, observed, warnings);
-        return Ok(vec![Step::CreateUser(user), put_policy(goal, document)]);
+        return Ok(vec![Step::CreateUser(user), put_policy(goal)]);
     };
     let mut steps = Vec::new();
     if let Some(boundary) = &desired.boundary
@@ -37,7 +36,7 @@ pub(super) fn user_steps(
     {
         steps.push(Step::SetBoundary(boundary.clone()));
     }
-    steps.extend(policy_steps(goal, document, ownership, policies)?);
+    steps.extend(policy_steps(goal, ownership, policies)?);
     // The tags come last, because a previous stack's tags show that its policies go.
     let wanted = wanted_tags(goal, observed, &user.tags, warnings);
     let Retagging { remove, write } = retagging(&wanted, &user.tags, change);
@@ -67,12 +66,14 @@ fn new_user(goal: &Goal<'_>, observed: &Observed, warnings: &mut Vec<Warning>) -
 /// Puts the policy, and removes the one that it replaces: afterwards, or first if IAM's quota has no room for both.
 fn policy_steps(
     goal: &Goal<'_>,
-    document: &PolicyDocument,
     ownership: &Ownership,
     policies: &BTreeMap<PolicyName, String>,
 ) -> Result<Vec<Step>, Refusal> {
     let Goal {
-        desired, change, ..
+        desired,
+        document,
+        change,
+        ..
     } = goal;
     // Another policy goes if it is ours: named by the old properties, or left by a previous stack.
     let ours = |name: &PolicyName| match (ownership, change) {
@@ -93,17 +94,17 @@ fn policy_steps(
         .map(|(name, _)| Step::DeletePolicy(name.clone()));
     let current = policies.get(&desired.policy);
     let outdated = current.is_none_or(|observed| !same_meaning(document, observed));
-    let put = outdated.then(|| put_policy(goal, document));
+    let put = outdated.then(|| put_policy(goal));
     if room_for_all {
         return Ok(put.into_iter().chain(removals).collect());
     }
     Ok(removals.chain(put).collect())
 }
 
-fn put_policy(goal: &Goal<'_>, document: &PolicyDocument) -> Step {
+fn put_policy(goal: &Goal<'_>) -> Step {
     Step::PutPolicy {
         name: goal.desired.policy.clone(),
-        document: document.as_str().to_owned(),
+        document: goal.document.as_str().to_owned(),
     }
 }
 

@@ -16,10 +16,13 @@ const USER: &str = "publisher-connectors";
 const ARN: &str =
     "arn:aws:secretsmanager:us-east-1:012345678912:secret:publisher/publisher-connectors-AbCdEf";
 
+/// The version that holds the old key.
+const CURRENT: &str = "6fa459ea-ee8a-3ca4-894e-db77e160355e";
+
 /// What AWS does wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Trouble {
-    /// Only the bucket is closed, so the proof fails and everything is removed again.
+    /// The bucket is closed, so the proof fails, and the key is removed without being stored.
     ClosedBucket,
     /// The value is refused with an answer that repeats it and cannot be read.
     ValueThrownBack,
@@ -27,6 +30,8 @@ enum Trouble {
     UnreadableValue,
     /// The connection breaks while the value is stored.
     NoAnswer,
+    /// It is over.
+    Over,
 }
 
 /// As much of AWS as the program needs.
@@ -96,7 +101,7 @@ impl Aws {
         if self.seen.iter().any(|(seen, _)| *seen == action) {
             self.trouble = match (self.trouble, &*action) {
                 (Trouble::ValueThrownBack | Trouble::NoAnswer, "PutSecretValue")
-                | (Trouble::UnreadableValue, "GetSecretValue") => Trouble::ClosedBucket,
+                | (Trouble::UnreadableValue, "GetSecretValue") => Trouble::Over,
                 (trouble, _) => trouble,
             };
         }
@@ -110,9 +115,14 @@ impl Aws {
     fn query(&mut self, action: &str) -> Reaction {
         let missing = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
         match action {
-            "S3" => reply(
+            "S3" if self.trouble == Trouble::ClosedBucket => reply(
                 403,
                 "<Error><Code>AccessDenied</Code><Message>closed</Message></Error>",
+            ),
+            // A listing, and every object in it.
+            "S3" => reply(
+                200,
+                "<ListBucketResult><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>",
             ),
             "GetUser" if self.made => result(action, &user_element()),
             "GetUser" | "GetLoginProfile" | "GetUserPolicy" => reply(404, missing),
@@ -168,11 +178,16 @@ impl Aws {
                         {"Key": "publisher-s3-access:stack-id", "Value": event["StackId"]},
                         {"Key": "publisher-s3-access:logical-id", "Value": event["LogicalResourceId"]},
                     ],
-                    "VersionIdsToStages": {"6fa459ea-ee8a-3ca4-894e-db77e160355e": ["AWSCURRENT"]},
+                    "VersionIdsToStages": {CURRENT: ["AWSCURRENT"]},
                 });
                 reply(200, answer.to_string())
             }
             ("DescribeSecret", _) => reply(
+                400,
+                json!({"__type": "ResourceNotFoundException", "Message": "no"}).to_string(),
+            ),
+            // The new key's version is not there.
+            ("GetSecretValue", _) if !body.contains(CURRENT) => reply(
                 400,
                 json!({"__type": "ResourceNotFoundException", "Message": "no"}).to_string(),
             ),
@@ -244,21 +259,26 @@ fn no_key_is_written_or_answered_whatever_aws_does_with_it() {
         Trouble::NoAnswer,
     ] {
         // Otherwise this would prove nothing: a key is made and stored, and a rotation reads the old one.
+        let is_stored = trouble != Trouble::ClosedBucket;
         let rotated = run("key-serial", true, trouble);
-        assert!(
-            asked(&rotated, "GetSecretValue"),
-            "{trouble:?}: {rotated:?}"
-        );
-        let unread = trouble == Trouble::UnreadableValue;
+        let is_read = trouble != Trouble::UnreadableValue;
+        for (action, expected) in [("GetSecretValue", true), ("CreateAccessKey", is_read)] {
+            assert_eq!(
+                asked(&rotated, action),
+                expected,
+                "{trouble:?}: {rotated:?}"
+            );
+        }
         assert_eq!(
             rotated.contains(&stored),
-            !unread,
+            is_stored && is_read,
             "{trouble:?}: {rotated:?}"
         );
-        // A Create whose value is thrown back waits for most of its time.
-        if trouble != Trouble::ValueThrownBack {
-            let created = run("create", false, trouble);
-            assert!(created.contains(&stored), "{trouble:?}: {created:?}");
-        }
+        let created = run("create", false, trouble);
+        assert_eq!(
+            created.contains(&stored),
+            is_stored,
+            "{trouble:?}: {created:?}"
+        );
     }
 }

@@ -3,12 +3,13 @@
 use std::process::Command;
 use std::time::Duration;
 
+use publisher_s3_access::handle;
+use publisher_s3_access::reply::logging;
 use publisher_s3_access::waits::Deadline;
-use publisher_s3_access::{handle, logging};
 use serde_json::Value;
 
 use crate::support::cloud::{Fake, Manner, PANIC_MESSAGE};
-use crate::support::events::{sample, through_topic, with};
+use crate::support::events::{sample, with};
 use crate::support::function::{CANARY, Function, Outcome, to_sink};
 use crate::support::server::Reaction;
 use crate::support::{Kept, at_once, settings};
@@ -38,7 +39,6 @@ fn at_trace_no_path_writes_a_canary_and_every_line_is_json_with_the_ids() {
         to_sink("delete").to_string(),
         to_sink("bad-property").to_string(),
         with(&to_sink("create"), "RequestType", Some("Read".into())).to_string(),
-        through_topic(&to_sink("create")).to_string(),
         elsewhere,
         format!("not JSON {CANARY}"),
     ];

@@ -34,9 +34,9 @@ fn run(
     aws: impl Fn(&Request) -> Reaction + Send + Sync + 'static,
     variables: &[(&str, &str)],
 ) -> Outcome {
-    let binary = env!("CARGO_BIN_EXE_maintenance");
     let no_sink = |_: &Request| Reaction::status(500);
-    Function::start_binary(binary, events, seconds, no_sink, aws, variables).outcome(events.len())
+    Function::start_as("maintenance", events, seconds, no_sink, aws, variables)
+        .outcome(events.len())
 }
 
 fn denied(_: &Request) -> Reaction {
@@ -75,7 +75,7 @@ fn whatever_cannot_be_read_is_an_error_and_the_next_event_is_handled() {
 
 #[test]
 fn a_refusal_of_aws_is_an_error_in_its_words() {
-    let mut event = sample("documented-spelling.json");
+    let mut event = sample("finish-secret.json");
     event["RotationToken"] = json!(CANARY);
     let outcome = run(&[event.to_string()], 120, denied, &VARIABLES);
     assert_errors(&outcome, "InvalidRequestException");
@@ -84,13 +84,13 @@ fn a_refusal_of_aws_is_an_error_in_its_words() {
 #[test]
 fn a_function_without_its_settings_says_what_is_missing() {
     let event = sample("test-secret.json").to_string();
-    assert_errors(&run(&[event], 120, denied, &[]), "STACK_ID");
+    assert_errors(&run(&[event], 120, denied, &[]), "LOGICAL_ID");
 }
 
 #[test]
 fn when_aws_hangs_the_error_comes_before_the_deadline() {
     let event = sample("finish-secret.json").to_string();
     let outcome = run(&[event], 4, |_| Reaction::Silence, &VARIABLES);
-    assert_errors(&outcome, "did not end in time");
+    assert_errors(&outcome, "did not end within");
     assert!(outcome.took < Duration::from_secs(30), "{:?}", outcome.took);
 }

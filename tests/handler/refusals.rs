@@ -4,7 +4,7 @@ use publisher_s3_access::request::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::support::cloud::Manner;
-use crate::support::events::{sample, through_topic, with, with_property};
+use crate::support::events::{STACK, sample, with, with_property};
 use crate::support::{Handled, at_once, handled_with, settings, settings_with};
 
 fn refused(event: &Value, settings: &Settings) -> Handled {
@@ -14,105 +14,69 @@ fn refused(event: &Value, settings: &Settings) -> Handled {
 }
 
 /// Refuses a Create, then sends the Delete that CloudFormation sends after it. Returns the id and the reason.
-fn create_then_delete(
-    create: &Value,
-    to_delete: impl Fn(Value) -> Value,
-    settings: &Settings,
-) -> (String, String) {
+fn create_then_delete(create: &Value, settings: &Settings) -> (String, String) {
     let handled = refused(create, settings);
     let (id, reason) = (
         handled.answer()["PhysicalResourceId"].clone(),
         handled.failure(),
     );
-    let direct = match create["Records"][0]["Sns"]["Message"].as_str() {
-        Some(message) => serde_json::from_str(message).expect("an event"),
-        None => create.clone(),
-    };
     let delete = with(
-        &with(&direct, "RequestType", Some("Delete".into())),
+        &with(create, "RequestType", Some("Delete".into())),
         "PhysicalResourceId",
         Some(id.clone()),
     );
-    let deleted = refused(&to_delete(delete), settings).answer();
+    let deleted = refused(&delete, settings).answer();
     assert_eq!(deleted["Status"], "SUCCESS", "{deleted}");
     assert_eq!(deleted["PhysicalResourceId"], id);
     (id.as_str().expect("text").to_owned(), reason)
 }
 
+/// Refuses every kind of event for this reason, without a call.
+fn refuses_everything(settings: &Settings, change: impl Fn(&Value) -> Value, why: &str) {
+    for kind in ["create", "update", "delete"] {
+        let handled = refused(&change(&sample(kind)), settings);
+        let reason = handled.failure();
+        assert!(reason.contains(why), "{kind}: {reason}");
+        let id = match kind {
+            "create" => json!("S3Access-refused"),
+            _ => sample(kind)["PhysicalResourceId"].clone(),
+        };
+        assert_eq!(handled.answer()["PhysicalResourceId"], id);
+    }
+}
+
 #[test]
-fn a_stack_of_another_account_region_or_partition_is_refused_and_can_be_deleted() {
+fn an_event_of_another_stack_is_refused() {
     for (part, other) in [
         ("012345678912", "210987654321"),
         ("us-east-1", "us-west-2"),
         ("arn:aws:", "arn:aws-us-gov:"),
+        ("8d7e4d70", "8d7e4d71"),
     ] {
-        let stack = sample("create")["StackId"]
-            .as_str()
-            .expect("text")
-            .replace(part, other);
-        let event = with(&sample("create"), "StackId", Some(stack.into()));
-        let (id, reason) = create_then_delete(&event, |delete| delete, &settings());
-        assert_eq!(id, "S3Access-refused");
-        assert!(
-            reason.contains("`aws:us-east-1:012345678912`")
-                && reason.contains(&other.replace("arn:", "")[..other.len().min(8) - 4]),
-            "{reason}"
-        );
+        let stack = STACK.replace(part, other);
+        let elsewhere = |event: &Value| with(event, "StackId", Some(stack.clone().into()));
+        refuses_everything(&settings(), elsewhere, "serves only stack");
     }
 }
 
 #[test]
-fn a_forged_delete_of_something_made_fails_without_a_call() {
-    let stack = "arn:aws:cloudformation:us-east-1:210987654321:stack/publisher/guid";
-    let event = with(&sample("delete"), "StackId", Some(stack.into()));
-    let reason = refused(&event, &settings()).failure();
-    assert!(reason.contains("210987654321"), "{reason}");
+fn a_function_that_does_not_know_its_stack_refuses_every_event() {
+    let settings = settings_with(&[("STACK_ID", "")]);
+    refuses_everything(&settings, Value::clone, "`STACK_ID`");
 }
 
 #[test]
-fn an_event_through_a_topic_is_refused_and_can_be_deleted() {
-    let (id, reason) = create_then_delete(
-        &through_topic(&sample("create")),
-        |delete| through_topic(&delete),
-        &settings(),
-    );
-    assert_eq!(id, "S3Access-refused");
-    assert!(
-        reason.contains("SNS") && reason.contains("`ServiceToken`"),
-        "{reason}"
-    );
-}
-
-#[test]
-fn a_function_that_may_log_bodies_refuses_every_event() {
-    let settings = settings_with(&[("LOG_SENSITIVE_BODIES", "true")]);
-    let (id, reason) = create_then_delete(&sample("create"), |delete| delete, &settings);
-    assert_eq!(id, "S3Access-refused");
-    assert!(reason.contains("`LOG_SENSITIVE_BODIES`"), "{reason}");
-    for event in ["update", "delete"] {
-        let handled = refused(&sample(event), &settings);
-        handled.failure();
-        assert_eq!(
-            handled.answer()["PhysicalResourceId"],
-            sample(event)["PhysicalResourceId"]
-        );
+fn a_handler_that_is_not_the_programs_refuses_every_event() {
+    for handler in ["", "bootstrap", "maintenance", "Custom-Resource"] {
+        let settings = settings_with(&[("_HANDLER", handler)]);
+        refuses_everything(&settings, Value::clone, "`custom-resource`");
     }
-}
-
-#[test]
-fn a_function_that_does_not_know_its_home_refuses_every_event() {
-    let settings = Settings {
-        home: None,
-        ..settings()
-    };
-    let (_, reason) = create_then_delete(&sample("create"), |delete| delete, &settings);
-    assert!(reason.contains("ARN"), "{reason}");
 }
 
 #[test]
 fn a_user_name_out_of_the_roles_reach_is_refused_and_can_be_deleted() {
     let event = with_property(&sample("create"), "UserName", Some("admin".into()));
-    let (id, reason) = create_then_delete(&event, |delete| delete, &settings());
+    let (id, reason) = create_then_delete(&event, &settings());
     assert_eq!(id, "S3Access-refused");
     for part in ["`UserName`", "`admin`", "`publisher-*`"] {
         assert!(reason.contains(part), "{reason}");
@@ -158,7 +122,7 @@ fn a_create_whose_user_name_cannot_be_read_answers_the_refused_id_and_can_be_del
         json!("x".repeat(65)),
     ] {
         let event = with_property(&sample("create"), "UserName", Some(name));
-        let (id, _) = create_then_delete(&event, |delete| delete, &settings());
+        let (id, _) = create_then_delete(&event, &settings());
         assert_eq!(id, "S3Access-refused");
     }
 }

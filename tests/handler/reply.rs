@@ -130,7 +130,7 @@ fn a_reason_that_fits_is_kept_and_ends_in_the_log_stream() {
 fn a_reason_is_one_line() {
     assert_eq!(
         reason("a\r\n\tb\u{2028}c\u{0}\u{7}d  e\n", "s\nt").1,
-        "a b c d e (log stream s t)"
+        r"a b c\u{0}\u{7}d e (log stream s t)"
     );
 }
 

@@ -1,74 +1,25 @@
-//! What the function's environment and ARN say.
+//! What the function's environment says.
 
-use publisher_s3_access::request::settings::{BodyLogging, Invocation, Settings};
+use publisher_s3_access::request::settings::Settings;
 
-fn read(variables: &[(&str, &str)], function_arn: &str) -> Settings {
+fn read(variables: &[(&str, &str)]) -> Settings {
     let variable = |name: &str| {
         let found = variables.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    Settings::read(
-        variable,
-        Invocation {
-            id: "invocation",
-            function_arn,
-        },
-    )
+    Settings::read(variable, "invocation")
 }
 
-const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:publisher";
-
-#[test]
-fn home_is_read_from_the_functions_arn_with_or_without_a_version() {
-    for arn in [ARN.to_owned(), format!("{ARN}:7")] {
-        let home = read(&[], &arn).home.expect("a home");
-        assert_eq!(
-            (home.partition.as_str(), home.region.as_str()),
-            ("aws", "eu-west-1")
-        );
-        assert_eq!(home.account, "123456789012");
-    }
-}
-
-#[test]
-fn an_arn_that_is_not_a_functions_gives_no_home() {
-    for arn in [
-        "",
-        "function",
-        "arn:aws:iam::123456789012:role/x",
-        "arn:other:lambda:r:1:function:f",
-    ] {
-        assert_eq!(read(&[], arn).home, None, "{arn}");
-    }
-}
-
-#[test]
-fn the_environment_gives_the_arn_only_if_lambda_gives_none() {
-    let variables = [(
-        "FUNCTION_ARN",
-        "arn:aws:lambda:us-east-1:012345678912:function:local",
-    )];
-    let home = |arn| read(&variables, arn).home.expect("a home").account;
-    assert_eq!(home("function-arn"), "012345678912");
-    assert_eq!(home(ARN), "123456789012");
-}
+const STACK: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/publisher/0a1b";
 
 #[test]
 fn the_suffix_is_the_templates_or_else_the_partitions() {
-    assert_eq!(
-        read(&[("URL_SUFFIX", "amazonaws.eu")], ARN).url_suffix,
-        "amazonaws.eu"
-    );
-    assert_eq!(read(&[("URL_SUFFIX", "")], ARN).url_suffix, "amazonaws.com");
-    let china = ARN.replace("arn:aws:", "arn:aws-cn:");
-    assert_eq!(read(&[], &china).url_suffix, "amazonaws.com.cn");
-}
-
-#[test]
-fn body_logging_is_on_whatever_its_variable_says() {
-    assert_eq!(read(&[], ARN).body_logging, BodyLogging::Off);
-    assert_eq!(
-        read(&[("LOG_SENSITIVE_BODIES", "false")], ARN).body_logging,
-        BodyLogging::On
-    );
+    let suffix = |given, stack: &str| {
+        let variables = [("URL_SUFFIX", given), ("STACK_ID", stack)];
+        read(&variables).url_suffix
+    };
+    assert_eq!(suffix("amazonaws.eu", STACK), "amazonaws.eu");
+    assert_eq!(suffix("", STACK), "amazonaws.com");
+    let china = STACK.replace("arn:aws:", "arn:aws-cn:");
+    assert_eq!(suffix("", &china), "amazonaws.com.cn");
 }

@@ -264,20 +264,22 @@ impl Notifier for Watched {
     }
 }
 
+impl Cloud for Watched {
+    fn now(&self) -> SystemTime {
+        self.account.now()
+    }
+}
+
 /// Implements the port by noting each call's requests to IAM before it is made.
 macro_rules! noted {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        impl Cloud for Watched {
-            fn now(&self) -> SystemTime {
-                self.account.now()
-            }
-
+    ($($of:ident { $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)* })*) => {
+        $(impl $of for Watched {
             $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer> {
                 let requests = self.requests(PortCall::$name { $($argument),* }).await;
                 self.note(requests);
                 self.account.$name($($argument),*).await
             })*
-        }
+        })*
     };
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use publisher_s3_access::plan::policy::{self, PolicyDocument};
 use publisher_s3_access::request::buckets::{BucketUri, Buckets};
 use publisher_s3_access::request::names::KmsKeyArn;
-use publisher_s3_access::request::properties::{Deletion, Desired, Previous, service_timeout};
+use publisher_s3_access::request::properties::{Deletion, Desired, Previous};
 use serde_json::{Map, Value, json};
 
 use crate::{KEY, partition};
@@ -309,7 +309,7 @@ proptest! {
     ) {
         let mut properties = json!({"Buckets": ["abc"]});
         properties[name] = value;
-        let _ = (Previous::read(&properties), Deletion::read(&properties), service_timeout(&properties));
+        let _ = (Previous::read(&properties), Deletion::read(&properties));
         match Desired::parse(&properties, &partition()) {
             Ok(desired) => plain(&policy::document(
                 &desired.buckets, &desired.bucket_kms_keys, &partition(), SUFFIX,

@@ -1,9 +1,7 @@
 //! Old properties and those of a Delete: everything readable is read, whatever the rest is.
 
-use std::time::Duration;
-
 use publisher_s3_access::request::names::{KeySerial, RecoveryWindow, Verification};
-use publisher_s3_access::request::properties::{Deletion, Previous, service_timeout};
+use publisher_s3_access::request::properties::{Deletion, Previous};
 use serde_json::{Value, json};
 
 use crate::{KEY, create};
@@ -157,16 +155,4 @@ fn an_unreadable_recovery_window_counts_as_the_longest() {
             "{unreadable}"
         );
     }
-}
-
-#[test]
-fn a_service_timeout_is_read_in_seconds_within_cloudformations_limits() {
-    let timeout = |value: Value| service_timeout(&json!({ "ServiceTimeout": value }));
-    assert_eq!(timeout(json!("600")), Some(Duration::from_secs(600)));
-    assert_eq!(timeout(json!(3600)), Some(Duration::from_secs(3600)));
-    for unreadable in [json!(0), json!(3601), json!("x"), json!(null), json!([600])] {
-        assert_eq!(timeout(unreadable.clone()), None, "{unreadable}");
-    }
-    assert_eq!(service_timeout(&json!({})), None);
-    assert_eq!(service_timeout(&Value::Null), None);
 }

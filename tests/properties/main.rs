@@ -14,6 +14,7 @@ mod names;
 mod policies;
 mod refused;
 
+use publisher_s3_access::plan::policy::PolicyDocument;
 use publisher_s3_access::request::names::Partition;
 use publisher_s3_access::request::properties::Desired;
 use publisher_s3_access::request::property_error::PropertyError;
@@ -28,7 +29,7 @@ fn partition() -> Partition {
 /// The outcome of a Create with these properties before its first AWS call.
 fn create(properties: &Value) -> Result<Desired, PropertyError> {
     let desired = Desired::parse(properties, &partition())?;
-    desired.policy_document(&partition(), "amazonaws.com")?;
+    PolicyDocument::of(&desired, &partition(), "amazonaws.com")?;
     Ok(desired)
 }
 

@@ -149,10 +149,8 @@ fn partition_and_dns_suffix_are_the_stacks_own() {
     let china = Partition::parse("aws-cn").unwrap();
     let key = "arn:aws-cn:kms:cn-north-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let properties = json!({"Buckets": "s3://genomics/a/", "BucketKmsKeyArns": [key]});
-    let document = Desired::parse(&properties, &china)
-        .unwrap()
-        .policy_document(&china, "amazonaws.com.cn")
-        .unwrap();
+    let desired = Desired::parse(&properties, &china).unwrap();
+    let document = PolicyDocument::of(&desired, &china, "amazonaws.com.cn").unwrap();
     assert!(!document.as_str().contains("arn:aws:"), "{document:?}");
     assert!(
         document

@@ -32,7 +32,6 @@ fn repeated(line: &str) -> String {
 
 #[test]
 fn every_refusal_says_in_one_line_which_property_which_value_and_why() {
-    let mut lines = String::new();
     for (name, value) in rows() {
         let refusal =
             create(&with(&name, value.clone())).expect_err(&format!("{name}: {value} is accepted"));
@@ -52,9 +51,7 @@ fn every_refusal_says_in_one_line_which_property_which_value_and_why() {
         );
         assert!(!line.ends_with('.'), "ends in a full stop: {line}");
         assert!(line.chars().count() < 400, "too long: {line}");
-        lines.extend([line.as_str(), "\n"]);
     }
-    insta::assert_snapshot!("refusals", lines);
 }
 
 #[test]

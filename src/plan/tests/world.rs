@@ -261,12 +261,13 @@ impl World {
     }
 
     fn planned(&self, desired: &Desired, change: Change<'_>) -> Result<Plan, Refusal> {
+        let partition = self.owner.stack.partition();
         let goal = Goal {
+            document: &PolicyDocument::of(desired, partition, "amazonaws.com")?,
             owner: &self.owner,
             desired,
             change,
             release: self.release,
-            url_suffix: "amazonaws.com",
             sent: Some(self.sent),
         };
         let progress = Progress::new(Deadline::after(Duration::from_secs(60)));

@@ -53,18 +53,20 @@ impl Fake {
     }
 }
 
+impl Cloud for Fake {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
 /// Implements the port: each call is the same one.
 macro_rules! alike {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        impl Cloud for Fake {
-            fn now(&self) -> SystemTime {
-                SystemTime::now()
-            }
-
+    ($($of:ident { $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)* })*) => {
+        $(impl $of for Fake {
             $(async fn $name(&self $(, _: $kind)*) -> Result<$answer> {
                 self.reached(stringify!($name)).await
             })*
-        }
+        })*
     };
 }
 

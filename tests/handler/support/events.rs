@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
+
+/// The stack of the samples.
+pub(crate) const STACK: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/publisher/8d7e4d70-8f0c-11ef-9d2b-0e1a2b3c4d5e";
 
 /// All samples: name and content.
 pub(crate) fn samples() -> Vec<(String, Value)> {
@@ -49,19 +52,4 @@ pub(crate) fn with(event: &Value, field: &str, value: Option<Value>) -> Value {
 pub(crate) fn with_property(event: &Value, property: &str, value: Option<Value>) -> Value {
     let properties = with(&event["ResourceProperties"], property, value);
     with(event, "ResourceProperties", Some(properties))
-}
-
-/// The event as an SNS topic hands it on.
-pub(crate) fn through_topic(event: &Value) -> Value {
-    json!({"Records": [{
-        "EventSource": "aws:sns",
-        "EventVersion": "1.0",
-        "EventSubscriptionArn": "arn:aws:sns:us-east-1:012345678912:topic:11111111-2222",
-        "Sns": {
-            "Type": "Notification",
-            "TopicArn": "arn:aws:sns:us-east-1:012345678912:topic",
-            "Subject": "AWS CloudFormation custom resource request",
-            "Message": event.to_string(),
-        },
-    }]})
 }

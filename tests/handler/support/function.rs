@@ -7,8 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use super::FUNCTION;
-use super::events::{sample, with};
+use super::events::{STACK, sample, with};
 use super::server::{Reaction, Request, Server};
 
 /// Values in the function's environment that nobody may see.
@@ -37,7 +36,7 @@ pub(crate) struct Outcome {
 }
 
 impl Function {
-    /// Starts the binary. The Runtime API gives it `events` one after the other, each with `seconds` until its deadline;
+    /// Starts the custom resource's function. The Runtime API gives it `events` one after the other, each with `seconds` until its deadline;
     /// the sink and AWS react as told. `{SINK}` in an event is the sink's origin.
     pub(crate) fn start(
         events: &[String],
@@ -46,13 +45,12 @@ impl Function {
         aws: impl Fn(&Request) -> Reaction + Send + Sync + 'static,
         variables: &[(&str, &str)],
     ) -> Self {
-        let binary = env!("CARGO_BIN_EXE_custom-resource");
-        Self::start_binary(binary, events, seconds, sink, aws, variables)
+        Self::start_as("custom-resource", events, seconds, sink, aws, variables)
     }
 
-    /// Starts another binary, likewise.
-    pub(crate) fn start_binary(
-        binary: &str,
+    /// Starts the function with this `Handler`, likewise.
+    pub(crate) fn start_as(
+        handler: &str,
         events: &[String],
         seconds: u64,
         sink: impl Fn(&Request) -> Reaction + Send + Sync + 'static,
@@ -72,10 +70,11 @@ impl Function {
                 .into_iter(),
         );
         let runtime = Server::start(move |request| runtime_api(request, &queue, seconds));
-        let mut command = Command::new(binary);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_publisher-s3-access"));
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", runtime.address())
+            .env("_HANDLER", handler)
             .env("AWS_LAMBDA_FUNCTION_NAME", "publisher")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -87,6 +86,7 @@ impl Function {
             .env("AWS_SESSION_TOKEN", CANARY)
             .env("AWS_ENDPOINT_URL", aws.origin())
             .env("EXTRA_RESPONSE_ORIGINS", sink.origin())
+            .env("STACK_ID", STACK)
             .env("USER_NAME_PREFIX", "publisher-")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
@@ -171,7 +171,10 @@ fn runtime_api(
             "lambda-runtime-deadline-ms",
             deadline.as_millis().to_string(),
         ),
-        ("lambda-runtime-invoked-function-arn", FUNCTION.to_owned()),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:012345678912:function:publisher".to_owned(),
+        ),
         (
             "lambda-runtime-trace-id",
             "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned(),

@@ -9,18 +9,14 @@ pub(crate) mod server;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use publisher_s3_access::handle;
-use publisher_s3_access::reply::{DeliveryError, PutError, Sink};
+use publisher_s3_access::reply::{PutError, Sink};
 use publisher_s3_access::request::response_url::ResponseUrl;
-use publisher_s3_access::request::settings::{Invocation, Settings};
+use publisher_s3_access::request::settings::Settings;
 use publisher_s3_access::waits::Deadline;
+use publisher_s3_access::{Unanswered, handle};
 use serde_json::Value;
 
 use cloud::{Fake, Manner};
-
-/// The function that the sample events are meant for.
-pub(crate) const FUNCTION: &str =
-    "arn:aws:lambda:us-east-1:012345678912:function:publisher-Function-1Q2W3E4R5T6Y";
 
 /// The time that Lambda gives.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
@@ -32,6 +28,8 @@ pub(crate) fn settings() -> Settings {
 /// The template's settings, with others added or replaced.
 pub(crate) fn settings_with(variables: &[(&str, &str)]) -> Settings {
     let template = [
+        ("_HANDLER", "custom-resource"),
+        ("STACK_ID", events::STACK),
         ("URL_SUFFIX", "amazonaws.com"),
         ("USER_NAME_PREFIX", "publisher-"),
         (
@@ -44,13 +42,7 @@ pub(crate) fn settings_with(variables: &[(&str, &str)]) -> Settings {
         let value = all.clone().find(|(key, _)| *key == name)?.1;
         Some(value.to_owned())
     };
-    Settings::read(
-        variable,
-        Invocation {
-            id: "invocation-id",
-            function_arn: FUNCTION,
-        },
-    )
+    Settings::read(variable, "invocation-id")
 }
 
 /// Takes every answer and keeps it.
@@ -67,7 +59,7 @@ impl Sink for Kept {
 /// The result of one invocation.
 #[derive(Debug)]
 pub(crate) struct Handled {
-    pub(crate) result: Result<(), DeliveryError>,
+    pub(crate) result: Result<(), Unanswered>,
     pub(crate) bodies: Vec<String>,
     pub(crate) calls: usize,
 }
