@@ -4,7 +4,7 @@ import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
 import { Construct } from 'constructs';
 
 export interface PublisherProps {
-  /** Path to the folder of a release, such as ./publisher-s3-access-0.2.0. */
+  /** Path to the folder of a release, such as ./publisher-s3-access-0.3.0. */
   readonly release: string;
   /** The bucket that the folder was uploaded to, in the stack's region. */
   readonly codeBucket: string;

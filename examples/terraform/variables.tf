@@ -1,5 +1,5 @@
 variable "release" {
-  description = "Path to the folder of a release, such as ./publisher-s3-access-0.2.0. A path to another release updates the stack."
+  description = "Path to the folder of a release, such as ./publisher-s3-access-0.3.0. A path to another release updates the stack."
   type        = string
 
   validation {

@@ -29,7 +29,7 @@ RECORDED = ["aws", "cargo", "git", "make", "npm", "npx", "omics", "python3", "ru
 # end-to-end tests run the CDK's with their own names.
 TRIED_BY_HAND = {
     "npm ci",
-    "npx cdk deploy --require-approval never -c stack=publisher -c release=../../publisher-s3-access-0.2.0"
+    "npx cdk deploy --require-approval never -c stack=publisher -c release=../../publisher-s3-access-0.3.0"
     " -c codeBucket=example-artifacts -c buckets=example-genomics -c userName=publisher-connectors",
     "git pull",
     "git clone https://github.com/YOUR-ORGANIZATION/publisher-s3-access.git",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::policy::{Statement, of_boundary};
-use kit::template::rendering::{CHINA, COMMERCIAL, Stack};
+use kit::template::rendering::{CHINA, COMMERCIAL, GOV_CLOUD, Place, SECRET, SOVEREIGN, Stack};
 
 const READING: [&str; 3] = ["kms:Decrypt", "s3:GetObject", "s3:ListBucket"];
 
@@ -35,11 +35,24 @@ fn the_boundary_allows_reading_and_denies_everything_else_by_name() {
 
 #[test]
 fn the_boundary_denies_every_bucket_but_the_readable_ones() {
+    // Where no `*` stands before the name, no key of another bucket matches.
+    for (place, partition) in [
+        (COMMERCIAL, "aws"),
+        (CHINA, "aws-cn"),
+        (GOV_CLOUD, "aws-us-gov"),
+        (SOVEREIGN, "aws-eusc"),
+        (SECRET, "*"),
+    ] {
+        denies_other_buckets(place, partition);
+    }
+}
+
+fn denies_other_buckets(place: Place, partition: &str) {
     let given = [
         ("Buckets", "genomes"),
         ("ReadableBuckets", "genomes, cohort-*"),
     ];
-    let stack = Stack::new(COMMERCIAL, &given);
+    let stack = Stack::new(place, &given);
     let denials = denials(&stack);
     let outside: Vec<&Statement> = (denials.iter())
         .filter(|statement| !statement.other_resources_than().is_empty())
@@ -51,13 +64,9 @@ fn the_boundary_denies_every_bucket_but_the_readable_ones() {
     assert_eq!(outside.actions(), ["s3:ListBucket", "s3:GetObject"]);
     assert!(outside.condition().is_null());
     let readable: BTreeSet<String> = outside.other_resources_than().into_iter().collect();
-    let expected = [
-        "arn:*:s3:::genomes",
-        "arn:*:s3:::genomes/*",
-        "arn:*:s3:::cohort-*",
-        "arn:*:s3:::cohort-*/*",
-    ];
-    assert_eq!(readable, expected.map(str::to_owned).into());
+    let expected = ["genomes", "genomes/*", "cohort-*", "cohort-*/*"];
+    let expected = expected.map(|name| format!("arn:{partition}:s3:::{name}"));
+    assert_eq!(readable, expected.into());
 }
 
 #[test]

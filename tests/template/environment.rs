@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use publisher_s3_access::request::settings::{Invocation, Settings};
+use publisher_s3_access::request::settings::Settings;
 use serde_json::{Map, Value};
 
 use kit::template::rendering::{CHINA, COMMERCIAL, Place, Stack};
@@ -18,14 +18,7 @@ fn variables(stack: &Stack) -> Map<String, Value> {
 pub(crate) fn settings(stack: &Stack) -> Settings {
     let variables = variables(stack);
     let value = |name: &str| variables.get(name)?.as_str().map(str::to_owned);
-    Settings::read(value, invocation())
-}
-
-fn invocation() -> Invocation<'static> {
-    Invocation {
-        id: "",
-        function_arn: "",
-    }
+    Settings::read(value, "")
 }
 
 #[test]
@@ -35,7 +28,7 @@ fn every_variable_of_the_template_is_one_that_the_function_reads() {
         read.borrow_mut().insert(name.to_owned());
         None
     };
-    drop(Settings::read(remember, invocation()));
+    drop(Settings::read(remember, ""));
     for name in variables(&Stack::usual()).keys() {
         assert!(read.borrow().contains(name), "`{name}`");
     }
@@ -57,7 +50,6 @@ fn nothing_is_set_that_is_meant_for_tests_or_debugging() {
     for name in [
         "EXTRA_RESPONSE_ORIGINS",
         "KEY_KNOWN_SECONDS",
-        "LOG_SENSITIVE_BODIES",
         "POLICY_ALLOWED_SECONDS",
     ] {
         assert!(!variables.contains_key(name), "`{name}`");

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use publisher_s3_access::request::settings::{CUSTOM_RESOURCE, MAINTENANCE};
 use publisher_s3_access::waits::INVOCATION;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use kit::template::document::{Template, references};
-use kit::template::rendering::Stack;
+use kit::template::rendering::{COMMERCIAL, Stack};
 
 pub(crate) const RESOURCE: &str = "Custom::PublisherS3Access";
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -53,19 +54,27 @@ fn cloudformation_invokes_what_the_retries_are_set_for() {
 }
 
 #[test]
-fn sam_builds_the_binary_and_lambda_starts_it() {
-    let stack = Stack::usual();
-    let function = stack.template.only(FUNCTION);
-    let metadata = &stack.template.resource(function)["Metadata"];
-    let properties = stack.properties(function);
-
-    assert_eq!(metadata["BuildMethod"], "rust-cargolambda");
-    let binary = metadata["BuildProperties"]["Binary"].as_str();
-    let source = format!("src/bin/{}.rs", binary.unwrap_or_default());
-    assert!(std::path::Path::new(&source).is_file(), "no `{source}`");
-    assert_eq!(properties["Runtime"], "provided.al2023");
-    assert_eq!(properties["Handler"], "bootstrap");
-    assert_eq!(properties["LoggingConfig"]["LogFormat"], "JSON");
+fn sam_builds_one_program_whose_handler_says_which_function_it_is() {
+    let stack = Stack::rotating(COMMERCIAL);
+    let build = json!({
+        "BuildMethod": "rust-cargolambda",
+        "BuildProperties": {"Binary": env!("CARGO_PKG_NAME")},
+    });
+    for (function, handler) in [
+        ("Function", CUSTOM_RESOURCE),
+        ("RotationFunction", MAINTENANCE),
+    ] {
+        // SAM builds once for all functions with the same code and metadata.
+        assert_eq!(stack.template.resource(function)["Metadata"], build);
+        let properties = stack.properties(function);
+        assert_eq!(properties["Code"], ".");
+        assert_eq!(properties["Handler"], handler);
+        assert_eq!(properties["Runtime"], "provided.al2023");
+        assert_eq!(properties["LoggingConfig"]["LogFormat"], "JSON");
+        for same in ["Architectures", "Timeout"] {
+            assert_eq!(properties[same], stack.properties("Function")[same]);
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,6 @@
 )]
 
 mod boundary;
-mod calls;
 mod environment;
 mod governed;
 mod least_privilege;

@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use publisher_s3_access::cloud::SecretArn;
-use publisher_s3_access::maintenance::{Asked, Event, Settings};
+use publisher_s3_access::maintenance::{Asked, Environment, Event};
 use publisher_s3_access::request::names::Partition;
 use publisher_s3_access::request::properties::Desired;
-use publisher_s3_access::request::settings::Invocation;
+use publisher_s3_access::request::settings::Settings;
 use serde_json::{Value, json};
 
 use super::lifecycle::RESOURCE;
@@ -169,25 +169,20 @@ fn on_deletion_rotation_ends_before_user_and_secret_go() {
     }
 }
 
-/// The settings of the function in a stack.
-fn settings(stack: &Stack, region: &str) -> Settings {
+/// The environment of the function in a stack.
+fn environment(stack: &Stack) -> Environment {
     let properties = stack.properties("RotationFunction");
     let variables = &properties["Environment"]["Variables"];
     let variable = |name: &str| variables[name].as_str().map(str::to_owned);
-    let invocation = Invocation {
-        id: "",
-        function_arn: &format!("arn:aws:lambda:{region}:{ACCOUNT}:function:maintenance"),
-    };
-    Settings::read(variable, invocation).expect("the function takes them")
+    Environment::read(variable, Settings::read(variable, "")).expect("the function takes it")
 }
 
 #[test]
 fn the_function_knows_the_resource_with_its_properties() {
     for place in [COMMERCIAL, CHINA] {
-        let region = place.region;
         let partition = Partition::parse(place.partition).expect("a partition");
         let stack = Stack::rotating(place);
-        let settings = settings(&stack, region);
+        let settings = environment(&stack);
         assert_eq!(settings.owner.stack.as_str(), stack.id());
         assert_eq!(
             settings.owner.logical_id,
@@ -220,27 +215,16 @@ fn every_variable_is_one_that_the_function_reads() {
         read.borrow_mut().insert(name.to_owned());
         variables.get(name)?.as_str().map(str::to_owned)
     };
-    let invocation = Invocation {
-        id: "",
-        function_arn: "",
-    };
-    drop(Settings::read(remember, invocation));
+    drop(Environment::read(remember, Settings::read(remember, "")));
     for name in variables.keys() {
         assert!(read.borrow().contains(name), "`{name}`");
     }
 }
 
 #[test]
-fn sam_builds_the_function_and_its_logs_forget() {
+fn the_functions_logs_are_its_own_and_forget() {
     let stack = Stack::rotating(COMMERCIAL);
-    let metadata = &stack.template.resource("RotationFunction")["Metadata"];
-    assert_eq!(metadata["BuildMethod"], "rust-cargolambda");
-    assert_eq!(metadata["BuildProperties"]["Binary"], "maintenance");
-    assert!(std::path::Path::new("src/bin/maintenance.rs").is_file());
     let function = stack.properties("RotationFunction");
-    for same in ["Runtime", "Handler", "Architectures", "Timeout"] {
-        assert_eq!(function[same], stack.properties("Function")[same], "{same}");
-    }
     let logs = stack.properties("RotationLogs");
     assert_ne!(logs["RetentionInDays"], Value::Null);
     let logging = json!({ "LogFormat": "JSON", "LogGroup": stack.physical_id("RotationLogs") });
@@ -314,7 +298,7 @@ fn only_the_customers_own_topic_may_be_encrypted() {
 }
 
 #[test]
-fn the_topic_takes_alarms_of_this_account_and_nothing_without_tls() {
+fn the_topic_takes_this_stacks_alarms_and_nothing_without_tls() {
     let stack = with(&[MAIL]);
     let policy = stack.properties("NewKeyTopicPolicy")["PolicyDocument"].take();
     let [alarms, tls] = policy["Statement"]
@@ -325,8 +309,14 @@ fn the_topic_takes_alarms_of_this_account_and_nothing_without_tls() {
         panic!("{policy}");
     };
     assert_eq!(alarms["Principal"]["Service"], "cloudwatch.amazonaws.com");
-    let account = json!({ "StringEquals": { "aws:SourceAccount": ACCOUNT } });
-    assert_eq!(alarms["Condition"], account);
+    let of_stack = stack.template.section("Resources").iter();
+    let of_stack = of_stack.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    let expected: BTreeSet<String> = of_stack
+        .map(|(logical_id, _)| stack.attribute(logical_id, "Arn"))
+        .collect();
+    let named = strings(&alarms["Condition"]["ArnEquals"]["aws:SourceArn"]);
+    assert_eq!(named.into_iter().collect::<BTreeSet<_>>(), expected);
+    assert_eq!(alarms["Condition"].as_object().map(|of| of.len()), Some(1));
     assert_eq!(
         (&tls["Effect"], &tls["Principal"]),
         (&json!("Deny"), &json!("*"))

@@ -22,6 +22,13 @@ fn users_are_reached_only_by_the_prefix_that_the_function_accepts() {
                 statement.resources(),
                 [format!("arn:aws:iam::{ACCOUNT}:user/*")]
             );
+        } else if statement.actions() == ["iam:CreateAccessKey"] {
+            let named = format!("arn:aws:iam::{ACCOUNT}:user/publisher-connectors");
+            assert_eq!(
+                statement.resources(),
+                [named],
+                "only for the user that the template names"
+            );
         } else {
             assert_eq!(statement.resources(), [reach.as_str()], "{statement:?}");
         }
@@ -67,7 +74,7 @@ fn a_user_is_removable_whatever_its_boundary_or_tags() {
 }
 
 #[test]
-fn lifting_the_boundary_is_denied_whatever_else_is_attached() {
+fn lifting_the_boundary_is_denied_whatever_else_allows_it() {
     let statements = of_role(&Stack::usual());
     let denied: Vec<String> = (denying(&statements, "*").iter())
         .filter(|statement| statement.condition().is_null())

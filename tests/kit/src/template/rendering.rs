@@ -28,6 +28,17 @@ pub const GOV_CLOUD: Place = Place {
     region: "us-gov-west-1",
     url_suffix: "amazonaws.com",
 };
+pub const SOVEREIGN: Place = Place {
+    partition: "aws-eusc",
+    region: "eusc-de-east-1",
+    url_suffix: "amazonaws.eu",
+};
+/// A partition that the template does not know.
+pub const SECRET: Place = Place {
+    partition: "aws-iso-b",
+    region: "us-isob-east-1",
+    url_suffix: "sc2s.sgov.gov",
+};
 pub const ACCOUNT: &str = "111122223333";
 pub const NAME: &str = "genomes-for-publisher";
 
@@ -124,6 +135,9 @@ impl Stack {
                 match kind.as_str().unwrap_or_default() {
                     "AWS::Logs::LogGroup" => {
                         format!("arn:{partition}:logs:{region}:{ACCOUNT}:log-group:{name}:*")
+                    }
+                    "AWS::CloudWatch::Alarm" => {
+                        format!("arn:{partition}:cloudwatch:{region}:{ACCOUNT}:alarm:{name}")
                     }
                     "AWS::IAM::Role" => format!("arn:{partition}:iam::{ACCOUNT}:role/{name}"),
                     _ => format!("arn:{partition}:lambda:{region}:{ACCOUNT}:function:{name}"),
