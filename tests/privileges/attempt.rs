@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::calls::Call;
+use super::calls::{Call, Deployed};
 use super::policies::Policies;
 use super::roles::{CUSTOM_RESOURCE, ROTATION};
 use kit::policy_check::Decision;
@@ -12,6 +12,11 @@ use kit::policy_check::Decision;
 /// The stack itself.
 pub(crate) const STACK: &str =
     "arn:aws:cloudformation:us-east-1:111122223333:stack/genomes-for-publisher/00000001-1111";
+
+/// The stack with its user.
+pub(crate) fn deployed() -> Deployed {
+    Deployed::new(STACK, "publisher-reader")
+}
 
 /// The credentials, and any other policy that permits something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +76,7 @@ impl Attempt {
     pub(crate) fn call(&self) -> Call {
         let context = self.context.iter();
         let context = context.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Call::new(self.action, self.resource, STACK).with_all(context)
+        Call::new(self.action, self.resource, &deployed()).with_all(context)
     }
 
     /// Whether it succeeds.

@@ -12,16 +12,32 @@ pub(crate) struct Call {
     /// A key with several values appears several times.
     pub(crate) context: Vec<(String, String)>,
     /// The stack for which it is made.
-    pub(crate) stack_id: String,
+    pub(crate) stack: Deployed,
+}
+
+/// A stack, and the user that its template names when a call is made. The role may make keys for no other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deployed {
+    pub(crate) id: String,
+    pub(crate) user: String,
+}
+
+impl Deployed {
+    pub(crate) fn new(id: &str, user: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            user: user.to_owned(),
+        }
+    }
 }
 
 impl Call {
-    pub(crate) fn new(action: &str, resource: &str, stack_id: &str) -> Self {
+    pub(crate) fn new(action: &str, resource: &str, stack: &Deployed) -> Self {
         Self {
             action: action.to_owned(),
             resource: resource.to_owned(),
             context: Vec::new(),
-            stack_id: stack_id.to_owned(),
+            stack: stack.clone(),
         }
     }
 

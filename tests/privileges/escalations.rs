@@ -1,6 +1,6 @@
 //! What the role must not be able to do, whoever has it: a forged event, hostile code, a mistake in ours.
 
-use super::attempt::{Attempt, STACK, Who, successes};
+use super::attempt::{Attempt, STACK, Who, deployed, successes};
 use super::policies;
 
 const OUR_BOUNDARY: &str =
@@ -44,6 +44,10 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     // Other users, and what is theirs.
     role("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/alice",
         &[], "becoming another user"),
+    role("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/publisher-admin",
+        &[], "becoming an untagged user by a name with the prefix"),
+    role("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/publisher-reader-2",
+        &[(RESOURCE_TAG, STACK)], "a key for a user that the template does not name"),
     role("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/publisher-admins/alice",
         &[], "becoming a user under a path"),
     role("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/publisher-other",
@@ -271,7 +275,7 @@ const fn administrator(
 
 #[test]
 fn no_attempt_to_gain_more_than_the_job_succeeds() {
-    assert_eq!(successes(ATTEMPTS, &policies::of(STACK)), [""; 0]);
+    assert_eq!(successes(ATTEMPTS, &policies::of(&deployed())), [""; 0]);
     assert!(ATTEMPTS.len() >= 25, "{}", ATTEMPTS.len());
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::attempt::STACK;
+use super::attempt::{STACK, deployed};
 use super::calls::Call;
 use super::policies::{self, statements};
 use super::second;
@@ -15,7 +15,7 @@ use kit::policy_check::Decision::{self, Allowed, Denied, NotAllowed};
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 
 fn judged(statements: &Value, action: &str, resource: &str) -> Decision {
-    both(statements, &Call::new(action, resource, STACK))
+    both(statements, &Call::new(action, resource, &deployed()))
 }
 
 /// The decision, on which both evaluators must agree.
@@ -156,7 +156,7 @@ fn conditions_hold_as_iam_documents_them() {
             let values = values.as_array().expect(line).iter();
             values.map(|value| (key.clone(), value.as_str().expect(line).to_owned()))
         });
-        let call = Call::new("iam:TagUser", ALICE, STACK).with_all(pairs);
+        let call = Call::new("iam:TagUser", ALICE, &deployed()).with_all(pairs);
         let decision = both(&allow(condition), &call);
         assert_eq!(format!("{decision:?}"), expected, "{line}");
     }
@@ -178,7 +178,7 @@ fn what_is_not_understood_allows_nothing() {
 
 #[test]
 fn every_statement_of_the_template_is_understood() {
-    let policies = policies::of(STACK);
+    let policies = policies::of(&deployed());
     let documents: Vec<Value> = policies
         .roles
         .into_iter()

@@ -6,21 +6,18 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::bounded::USES;
-use super::calls::Call;
+use super::calls::{Call, Deployed};
 use super::policies::{self, Policies, allowed_actions, statements};
 use super::roles::ROLES;
 use kit::policy_check::Decision;
 use kit::template::document::strings;
 
 /// Every call of each role, by the stack it was made for. The stories run once.
-pub(crate) static CALLS: LazyLock<Vec<BTreeMap<String, Vec<Call>>>> = LazyLock::new(|| {
+pub(crate) static CALLS: LazyLock<Vec<BTreeMap<Deployed, Vec<Call>>>> = LazyLock::new(|| {
     let of_role = |calls: BTreeSet<Call>| {
-        let mut by_stack: BTreeMap<String, Vec<Call>> = BTreeMap::new();
+        let mut by_stack: BTreeMap<Deployed, Vec<Call>> = BTreeMap::new();
         for call in calls {
-            by_stack
-                .entry(call.stack_id.clone())
-                .or_default()
-                .push(call);
+            by_stack.entry(call.stack.clone()).or_default().push(call);
         }
         by_stack
     };
@@ -28,17 +25,19 @@ pub(crate) static CALLS: LazyLock<Vec<BTreeMap<String, Vec<Call>>>> = LazyLock::
 });
 
 /// The policies of each stack that made a call.
-pub(crate) static POLICIES: LazyLock<BTreeMap<String, Policies>> = LazyLock::new(|| {
+pub(crate) static POLICIES: LazyLock<BTreeMap<Deployed, Policies>> = LazyLock::new(|| {
     let stacks = CALLS.iter().flat_map(BTreeMap::keys);
-    stacks.map(|id| (id.clone(), policies::of(id))).collect()
+    stacks
+        .map(|stack| (stack.clone(), policies::of(stack)))
+        .collect()
 });
 
 /// The calls that a role makes and its policies do not allow.
-pub(crate) fn lacking(policies: &BTreeMap<String, Policies>) -> Vec<String> {
+pub(crate) fn lacking(policies: &BTreeMap<Deployed, Policies>) -> Vec<String> {
     let mut lacking = Vec::new();
     for (number, by_stack) in CALLS.iter().enumerate() {
-        for (stack_id, calls) in by_stack {
-            let documents = &policies[stack_id].roles[number];
+        for (stack, calls) in by_stack {
+            let documents = &policies[stack].roles[number];
             let denied = |call: &&Call| call.judged(documents) != Decision::Allowed;
             let denied = calls.iter().filter(denied);
             lacking.extend(
@@ -86,7 +85,8 @@ fn every_allowed_action_is_used_in_some_story() {
 #[test]
 fn the_stories_reach_every_part_of_the_policies() {
     let calls: usize = CALLS.iter().flat_map(BTreeMap::values).map(Vec::len).sum();
-    let stacks: BTreeSet<&String> = CALLS.iter().flat_map(BTreeMap::keys).collect();
+    let stacks: BTreeSet<&Deployed> = CALLS.iter().flat_map(BTreeMap::keys).collect();
     assert!(calls > 150, "{calls} calls");
-    assert_eq!(stacks.len(), 3, "the lives of the stack: {stacks:?}");
+    let lives: BTreeSet<&str> = stacks.iter().map(|stack| stack.id.as_str()).collect();
+    assert_eq!((lives.len(), stacks.len()), (3, 4), "{stacks:?}");
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::calls::Deployed;
 use super::roles::ROLES;
 use kit::account::REGION;
 use kit::template::document::strings;
@@ -26,13 +27,17 @@ pub(crate) struct Policies {
     pub(crate) boundary: Value,
 }
 
-/// The template's stack, with everything that it can hold. Its user is `publisher-reader`, and its users may only ever
-/// read bucket `reads`.
+/// The template's stack with user `publisher-reader`.
 pub(crate) fn stack() -> Stack {
+    stack_of("publisher-reader")
+}
+
+/// The template's stack, with everything that it can hold. Its users may only ever read bucket `reads`.
+fn stack_of(user: &str) -> Stack {
     let given = [
         ("Buckets", "reads"),
         ("ReadableBuckets", "reads"),
-        ("UserName", "publisher-reader"),
+        ("UserName", user),
         ("RotationDays", "45"),
         (
             "NotificationTopicArn",
@@ -49,9 +54,9 @@ pub(crate) fn boundary(stack: &Stack) -> String {
     stack.physical_id(stack.template.only("AWS::IAM::ManagedPolicy"))
 }
 
-/// The policies of the stack that has this id.
-pub(crate) fn of(stack_id: &str) -> Policies {
-    let stack = stack();
+/// The policies of a stack while its template names this user.
+pub(crate) fn of(Deployed { id: stack_id, user }: &Deployed) -> Policies {
+    let stack = stack_of(user);
     assert!(stack_id.contains(&format!(":stack/{NAME}/")), "{stack_id}");
     let documents = |role: &str| {
         let role = stack.properties(role);

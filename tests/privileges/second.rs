@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::attempt::Who;
 use super::calls::Call;
+use super::calls::Deployed;
 use super::permitted::{CALLS, POLICIES};
 use super::policies::Policies;
 use super::{bounded, escalations, mutants};
@@ -107,11 +108,11 @@ pub(crate) fn agrees(document: &Value, call: &Call, ours: Decision) {
 }
 
 /// Every set of documents of these stacks, with every request that it is asked for.
-fn questions(stacks: &BTreeMap<String, Policies>) -> Vec<(Vec<&Value>, Vec<Call>)> {
+fn questions(stacks: &BTreeMap<Deployed, Policies>) -> Vec<(Vec<&Value>, Vec<Call>)> {
     let mut questions = Vec::new();
     for (number, by_stack) in CALLS.iter().enumerate() {
-        for (stack_id, calls) in by_stack {
-            let documents = stacks[stack_id].roles[number].iter().collect();
+        for (stack, calls) in by_stack {
+            let documents = stacks[stack].roles[number].iter().collect();
             questions.push((documents, calls.clone()));
         }
     }
@@ -130,8 +131,8 @@ fn questions(stacks: &BTreeMap<String, Policies>) -> Vec<(Vec<&Value>, Vec<Call>
 /// How many decisions were made twice, and which differ. Questions already asked of the same documents `before` are
 /// left out.
 fn compare(
-    stacks: &BTreeMap<String, Policies>,
-    before: Option<&BTreeMap<String, Policies>>,
+    stacks: &BTreeMap<Deployed, Policies>,
+    before: Option<&BTreeMap<Deployed, Policies>>,
 ) -> (usize, BTreeSet<String>) {
     let (mut count, mut different) = (0, BTreeSet::new());
     let before = before.map(questions);

@@ -7,7 +7,7 @@ use publisher_s3_access::plan::RotationStep;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::calls::Call;
+use super::calls::{Call, Deployed};
 use super::policies;
 use super::watched::Watched;
 use kit::account::s3::Object;
@@ -43,7 +43,8 @@ impl Story {
         let account = Account::new();
         let by_hand = account.by_hand();
         by_hand.make_managed_policy(&policies::boundary(&policies::stack()));
-        account.bucket("reads", "eu-west-1", &[("a", Object::Plain)]);
+        let objects = [("a", Object::Plain), ("a/b", Object::Plain)];
+        account.bucket("reads", "eu-west-1", &objects);
         let stack = Stack::new(&account, NAME);
         let calls = BTreeSet::new();
         Self {
@@ -68,7 +69,10 @@ impl Story {
     async fn create(&mut self, changes: &Value) -> Outcome {
         let (watched, account) = (self.process(), self.account.clone());
         let cloud = Faulty::new(watched.clone());
-        let mut run = async |event| invoke(&account, &cloud, &event).await;
+        let mut run = async |event| {
+            watched.is_sent(&event);
+            invoke(&account, &cloud, &event).await
+        };
         let properties = properties(changes);
         let outcome = (self.stack)
             .create(properties, Others::Succeed, &mut run)
@@ -83,14 +87,25 @@ impl Story {
 
     /// Updates; the call of this number is made and its answer lost.
     async fn update_with(&mut self, changes: &Value, lost: Option<usize>) -> Outcome {
+        self.update_beside(changes, lost, Others::Succeed).await
+    }
+
+    /// The same beside other resources.
+    async fn update_beside(
+        &mut self,
+        changes: &Value,
+        lost: Option<usize>,
+        others: Others,
+    ) -> Outcome {
         let (watched, account) = (self.process(), self.account.clone());
         let faults = lost.map(|k| (k, Fault::LoseAnswer));
         let cloud = Faulty::with_all(watched.clone(), faults);
-        let mut run = async |event| invoke(&account, &cloud, &event).await;
+        let mut run = async |event| {
+            watched.is_sent(&event);
+            invoke(&account, &cloud, &event).await
+        };
         let properties = properties(changes);
-        let outcome = (self.stack)
-            .update(properties, Others::Succeed, &mut run)
-            .await;
+        let outcome = (self.stack).update(properties, others, &mut run).await;
         self.calls.extend(watched.calls());
         outcome
     }
@@ -98,6 +113,8 @@ impl Story {
     async fn delete(&mut self) -> Outcome {
         let (watched, account) = (self.process(), self.account.clone());
         let cloud = Faulty::new(watched.clone());
+        let of_resource = self.stack.resource().map(|resource| &resource.properties);
+        watched.is_sent(&json!({ "ResourceProperties": of_resource }));
         let mut run = async |event| invoke(&account, &cloud, &event).await;
         let outcome = self.stack.delete(&mut run).await;
         self.calls.extend(watched.calls());
@@ -129,6 +146,7 @@ async fn changed_by_hand() -> Story {
     let mut story = Story::created().await;
     let by_hand = story.account.by_hand();
     by_hand.add_key(USER);
+    by_hand.edit_secret(SECRET, "{}");
     by_hand.put_policy(USER, "Added", r#"{"Version":"2012-10-17","Statement":[]}"#);
     by_hand.set_boundary(USER, None);
     let revised = json!({"Revision": "2"});
@@ -142,6 +160,17 @@ async fn changed_by_hand() -> Story {
     }
     by_hand.replicate(SECRET, "eu-west-1");
     assert_eq!(story.delete().await, Outcome::Complete);
+    story
+}
+
+/// A replacement is rolled back, after somebody has deactivated the key that has to come back.
+async fn replaced_and_rolled_back() -> Story {
+    let mut story = Story::created().await;
+    let key = story.account.current_key(SECRET).expect("a key");
+    story.account.by_hand().deactivate_key(USER, &key);
+    let replaced = json!({"UserName": OTHER_USER});
+    let outcome = story.update_beside(&replaced, None, Others::Fail).await;
+    assert_eq!(outcome, Outcome::RolledBack);
     story
 }
 
@@ -208,6 +237,7 @@ async fn rotated(k: usize) -> Story {
     let mut story = Story::created().await;
     let secret = Rotated::new(&story.account, SECRET);
     let watched = story.process();
+    watched.is_sent(&json!({"ResourceProperties": {"UserName": USER}}));
     for faults in [vec![], vec![(k, Fault::LoseAnswer)]] {
         sleep(DAY * 30).await;
         let token = secret.begin();
@@ -261,6 +291,7 @@ pub(crate) fn of_custom_resource() -> BTreeSet<Call> {
         let mut stories = vec![
             updated_and_replaced().await,
             changed_by_hand().await,
+            replaced_and_rolled_back().await,
             renamed().await,
             reborn().await,
             unproved().await,
@@ -294,6 +325,9 @@ fn lambdas(group: &str) -> BTreeSet<Call> {
     let group = policies::stack().attribute(group, "Arn");
     let stream = group.replace(":*", ":log-stream:2026/11/23/[$LATEST]0a1b2c");
     let id = Stack::new(&Account::new(), NAME).owner().stack_id.clone();
+    let stack = Deployed::new(&id, USER);
     let actions = ["logs:CreateLogStream", "logs:PutLogEvents"];
-    actions.map(|action| Call::new(action, &stream, &id)).into()
+    actions
+        .map(|action| Call::new(action, &stream, &stack))
+        .into()
 }

@@ -15,7 +15,9 @@ use kit::calls::Call as PortCall;
 use kit::calls::types::*;
 use kit::every_call;
 
-use super::calls::Call;
+use serde_json::Value;
+
+use super::calls::{Call, Deployed};
 
 /// The characters that Secrets Manager appends to a secret's name in its ARN.
 const SUFFIX: usize = "-AbCdEf".len();
@@ -30,6 +32,8 @@ const ANOTHER_KEY: &[&str] = &["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKe
 pub(crate) struct Watched {
     account: Account,
     stack_id: String,
+    /// The user that the template names now.
+    user: Arc<Mutex<String>>,
     calls: Arc<Mutex<BTreeSet<Call>>>,
 }
 
@@ -38,7 +42,18 @@ impl Watched {
         Self {
             account,
             stack_id: stack_id.to_owned(),
+            user: Arc::default(),
             calls: Arc::default(),
+        }
+    }
+
+    /// CloudFormation has updated the role before it sends an event, and takes it back before a rollback's. A Delete is sent
+    /// when the template names another user, or as it is removed.
+    pub(crate) fn is_sent(&self, event: &Value) {
+        if event["RequestType"] != "Delete" {
+            let user = event["ResourceProperties"]["UserName"].as_str();
+            user.expect("a name")
+                .clone_into(&mut self.user.lock().expect("one at a time"));
         }
     }
 
@@ -54,7 +69,8 @@ impl Watched {
     }
 
     fn call(&self, action: &str, resource: &str) -> Call {
-        Call::new(action, resource, &self.stack_id)
+        let user = self.user.lock().expect("one at a time").clone();
+        Call::new(action, resource, &Deployed::new(&self.stack_id, &user))
     }
 
     /// A request on a user, with the tags it has.
