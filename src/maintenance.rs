@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! event ─► Event ─┬─ a step of a rotation ─► observe ─► plan (pure) ─► apply ─┐
-//!                 ├─ a new key is in use ──────────────────────────► message ─┼─► Ok or Err
+//!                 ├─ AWSCURRENT has moved ─► observe ──────────────► message ─┼─► Ok or Err
 //!                 └─ a check ─► observe ─► plan ─► prove ─► findings ─► message ┘
 //! ```
 //! It shares its code with the custom resource: the same executor makes, stores and proves a key, and a check is an
@@ -14,11 +14,12 @@ mod environment;
 mod event;
 mod findings;
 mod message;
+mod new_key;
 mod report;
 mod rotation;
 
 pub use environment::Environment;
-pub use event::{Asked, Event, RotationRequest};
+pub use event::{Asked, Event, Form, RotationRequest};
 
 use std::future::Future;
 
@@ -97,11 +98,7 @@ impl<C: Cloud, N: Notifier> Work<'_, C, N> {
     async fn dispatch(mut self, event: &Event) -> Result<Value, Refusal> {
         match event {
             Event::Rotation(request) => self.rotate(request).await.map(|()| Value::Null),
-            Event::NewKey { time } => {
-                info!(time, "a new key is in use");
-                let message = message::new_key(self.environment, time);
-                self.tell(&message).await.map(|()| Value::Null)
-            }
+            Event::NewKey { time } => self.new_key(time).await,
             Event::Check(asked) => self.check(*asked).await,
         }
     }

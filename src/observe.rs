@@ -189,7 +189,8 @@ pub enum AtWork {
     No,
 }
 
-/// Observes once what a check needs: what an update needs, except CloudFormation's word, and the last use of each key.
+/// Observes once what a check needs: what an update needs, except CloudFormation's word, the last use of each key, and what
+/// was added to the user.
 pub async fn for_check<C: Cloud>(
     invocation: &Invocation<'_, C>,
     progress: &Progress,
@@ -204,7 +205,11 @@ pub async fn for_check<C: Cloud>(
     .await;
     let mut pair = pair?;
     if let Some(user) = &mut pair.user {
-        user.last_used = last_uses(invocation, &user.keys).await;
+        (user.last_used, user.attachments) = join(
+            last_uses(invocation, &user.keys),
+            pair::added_power(invocation, name),
+        )
+        .await;
     }
     let observed = Observed {
         regions,

@@ -406,6 +406,6 @@ fn attributes(
         ("SecretName", goal.desired.user.secret_name().to_string()),
         ("UserArn", user_arn),
         ("UserName", goal.desired.user.to_string()),
-        ("Warnings", warning::attribute(&warnings, warning::ROOM)),
+        ("Warnings", warning::attribute(&warnings)),
     ]))
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info, warn};
 
+use crate::request::labels::with_labels;
 use crate::request::outcome::{Failure, Outcome, Success};
 use crate::request::response_url::ResponseUrl;
 use crate::request::{Envelope, visible};
@@ -69,7 +70,8 @@ impl Reply {
                 reason: reason.clone(),
             },
         };
-        let reason = with_log_stream(&one_line(&reason), &one_line(log_stream));
+        let reason = with_labels(&one_line(&reason));
+        let reason = with_log_stream(&reason, &one_line(log_stream));
         let none = BTreeMap::new();
         let body = |reason: &str| json(&Body::of(envelope, Status::Failed, &id, reason, &none));
         // At least one character, because an empty reason is left out altogether.

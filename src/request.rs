@@ -2,6 +2,7 @@
 //! what to do ([`Request`]), with only valid values.
 
 pub mod buckets;
+pub mod labels;
 pub mod names;
 pub mod outcome;
 pub mod owner;

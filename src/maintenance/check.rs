@@ -5,133 +5,148 @@
 
 use std::time::SystemTime;
 
+use futures_util::future::join;
 use serde_json::Value;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::findings::{About, Finding, listed, of_age, of_plan, of_proof};
+use super::findings::{
+    About, Finding, listed, of_added_power, of_age, of_inactive_key, of_plan, of_proof, of_regions,
+    of_topic,
+};
 use super::report::{Health, report};
 use super::{Asked, Environment, Work, message};
 use crate::apply::{Patience, Proved, prove};
 use crate::cloud::{Cloud, KeyStatus, Label, Notifier, StoredKey, Subscriptions};
-use crate::observe::{self, AtWork, BucketRegion, Observed, buckets_to_find};
+use crate::observe::{self, AtWork, Observed, buckets_to_find};
 use crate::plan::policy::PolicyDocument;
-use crate::plan::{self, Change, Goal, Plan, Refusal};
+use crate::plan::{self, Change, Goal, Plan, Refusal, dates};
 use crate::waits::{SECOND_LOOK, WITHDRAW};
 
 /// What one look found.
 struct Seen {
     observed: Observed,
-    health: Health,
+    at_work: AtWork,
     findings: Vec<Finding>,
 }
 
 impl Seen {
-    /// Drops findings that the first look did not have.
+    /// Drops findings that the first look did not have. An entry without an answer may be one that cannot be read.
     fn confirm(&mut self, first: &Self) {
         let found = |about| first.findings.iter().any(|finding| finding.about == about);
-        self.findings
-            .retain(|finding| finding.about == About::Age || found(finding.about));
-        if self.health == Health::Unhealthy {
-            self.health = health(&self.findings);
-        }
+        self.findings.retain(|finding| match finding.about {
+            About::Access | About::Unanswered => found(About::Access) || found(About::Unanswered),
+            about => about.is_of_age() || found(about),
+        });
     }
-}
 
-fn health(findings: &[Finding]) -> Health {
-    if findings.iter().all(|finding| finding.about == About::Age) {
-        Health::Healthy
-    } else {
-        Health::Unhealthy
+    fn health(&self) -> Health {
+        match self.at_work {
+            AtWork::Yes => Health::AtWork,
+            AtWork::No
+                if self
+                    .findings
+                    .iter()
+                    .all(|finding| finding.about.is_of_age()) =>
+            {
+                Health::Healthy
+            }
+            AtWork::No => Health::Unhealthy,
+        }
     }
 }
 
 impl<C: Cloud, N: Notifier> Work<'_, C, N> {
     /// Checks the pair, notifies people of what a scheduled check found, and answers a check by hand with the report.
+    ///
+    /// # Errors
+    /// It could not be made, or could not be told.
     pub(super) async fn check(&self, asked: Asked) -> Result<Value, Refusal> {
-        let mut seen = self.look().await?;
-        if seen.health == Health::Unhealthy {
+        let (mut seen, subscriptions) = join(self.look(), self.subscriptions()).await;
+        if let Ok(first) = &seen
+            && first.health() == Health::Unhealthy
+        {
             info!("looking a second time");
             sleep(SECOND_LOOK).await;
-            let first = seen;
-            seen = self.look().await?;
-            seen.confirm(&first);
+            let mut second = self.look().await?;
+            second.confirm(first);
+            seen = Ok(second);
         }
-        let Seen {
-            observed,
-            health,
-            findings,
-        } = seen;
-        for finding in &findings {
-            warn!(finding = finding.text, "found");
+        let mut seen = seen?;
+        let unanswered = |finding: &Finding| finding.about == About::Unanswered;
+        if let [finding, ..] = &seen.findings[..]
+            && seen.findings.iter().all(unanswered)
+        {
+            return Err(Refusal::Event(format!(
+                "the check could not be made: {}",
+                finding.text
+            )));
         }
-        info!(?health, findings = findings.len(), "checked");
-        let subscriptions = self.subscriptions().await;
-        if let Asked::OnSchedule(now) = asked {
-            self.tell_findings(&findings, now).await?;
+        if let (Some(topic), Some(subscriptions)) = (&self.environment.topic, subscriptions) {
+            seen.findings.extend(of_topic(topic, subscriptions));
         }
-        let report = report(
-            self.environment,
-            &observed,
-            health,
-            &findings,
-            subscriptions,
-        );
-        Ok(match asked {
-            Asked::ByHand => report,
-            Asked::OnSchedule(_) => Value::Null,
-        })
+        for finding in &seen.findings {
+            warn!(about = finding.about.name(), "{}", finding.text);
+        }
+        let health = seen.health();
+        info!(?health, findings = seen.findings.len(), "checked");
+        match asked {
+            Asked::ByHand(form) => Ok(report(
+                self.environment,
+                &seen.observed,
+                health,
+                &seen.findings,
+                subscriptions,
+                form,
+            )),
+            Asked::OnSchedule(now) => {
+                self.tell_of_check(&seen.findings, health, now).await?;
+                Ok(Value::Null)
+            }
+        }
     }
 
     async fn look(&self) -> Result<Seen, Refusal> {
-        let desired = &self.environment.desired;
-        let buckets = buckets_to_find(&desired.buckets, desired.verification);
-        let (at_work, observed) =
-            observe::for_check(&self.invocation, &self.progress, &desired.user, &buckets).await?;
-        if at_work == AtWork::Yes {
-            return Ok(Seen {
-                observed,
-                health: Health::AtWork,
-                findings: Vec::new(),
-            });
-        }
-        // In the wrong region S3 answers with the region, whatever the key, so a proof needs the right one.
-        let unknown = observed
-            .regions
-            .iter()
-            .find_map(|(bucket, region)| match region {
-                BucketRegion::Unknown(why) => Some((bucket, why)),
-                BucketRegion::In(_) | BucketRegion::NoSuchBucket => None,
-            });
-        if let Some((bucket, why)) = unknown {
-            return Err(Refusal::Event(format!(
-                "the check could not be made: the region of bucket `{bucket}` is unknown: {why}"
-            )));
-        }
-        let plan = self.planned(&observed);
-        let proof = match key_in_use(&observed) {
-            Some(key) => Some(self.proved(key, &observed).await),
-            // The plan reports a missing key.
-            None => None,
+        let (at_work, observed) = self.observe_all().await?;
+        let findings = match at_work {
+            AtWork::Yes => Vec::new(),
+            AtWork::No => self.judged(&observed).await,
         };
-        let broken = proof
-            .iter()
-            .flat_map(of_proof)
-            .collect::<Result<Vec<_>, _>>()?;
-        let findings: Vec<_> = broken
-            .into_iter()
-            .chain(of_plan(&plan))
-            .chain(of_age(self.environment, &observed))
-            .collect();
         Ok(Seen {
             observed,
-            health: health(&findings),
+            at_work,
             findings,
         })
     }
 
+    /// What an update would see.
+    pub(super) async fn observe_all(&self) -> Result<(AtWork, Observed), Refusal> {
+        let desired = &self.environment.desired;
+        let buckets = buckets_to_find(&desired.buckets, desired.verification);
+        let observed =
+            observe::for_check(&self.invocation, &self.progress, &desired.user, &buckets);
+        Ok(observed.await?)
+    }
+
+    async fn judged(&self, observed: &Observed) -> Vec<Finding> {
+        let unknown = of_regions(observed);
+        let proof = match key_in_use(observed).filter(|_| unknown.is_none()) {
+            Some(key) => Some(self.proved(key, observed).await),
+            // The plan reports a missing key.
+            None => None,
+        };
+        let proof = proof.iter().flat_map(of_proof);
+        proof
+            .chain(unknown)
+            .chain(of_inactive_key(observed))
+            .chain(of_plan(&self.planned(observed)))
+            .chain(of_added_power(self.environment, observed))
+            .chain(of_age(self.environment, observed))
+            .collect()
+    }
+
     /// The plan of an update that keeps all properties, without the stack's tags.
-    fn planned(&self, observed: &Observed) -> Result<Plan, Refusal> {
+    pub(super) fn planned(&self, observed: &Observed) -> Result<Plan, Refusal> {
         let Environment {
             owner,
             desired,
@@ -160,14 +175,24 @@ impl<C: Cloud, N: Notifier> Work<'_, C, N> {
         prove(invocation.cloud, user, key, &targets, patience).await
     }
 
-    /// Sends the findings that are due, in one message.
-    async fn tell_findings(&self, findings: &[Finding], now: SystemTime) -> Result<(), Refusal> {
-        let due = findings.iter().filter(|finding| finding.is_due(now));
-        let due: Vec<&str> = due.map(|finding| finding.text.as_str()).collect();
-        if due.is_empty() {
-            return Ok(());
+    /// Sends the findings that are due, in one message. On the first day of a month, says that all is well if it is.
+    async fn tell_of_check(
+        &self,
+        findings: &[Finding],
+        health: Health,
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
+        let (due, others): (Vec<&Finding>, Vec<&Finding>) =
+            findings.iter().partition(|finding| finding.is_due(now));
+        if !due.is_empty() {
+            return self.tell(&message::findings(self.environment, &due)).await;
         }
-        self.tell(&message::findings(self.environment, &due)).await
+        if health == Health::Healthy && dates::is_first_of_month(now) {
+            return self
+                .tell(&message::all_well(self.environment, &others))
+                .await;
+        }
+        Ok(())
     }
 
     /// Counts the topic's subscriptions. `None` if there is no topic, or if it is not the stack's own and the role may not
@@ -176,13 +201,7 @@ impl<C: Cloud, N: Notifier> Work<'_, C, N> {
         let topic = self.environment.topic.as_ref()?;
         let count = async || self.notifier.subscriptions(topic).await;
         match self.invocation.while_denied(&self.progress, count).await {
-            Ok(found) => {
-                if found.pending > 0 {
-                    warn!(%topic, pending = found.pending, "a subscription is not confirmed, so its address gets no \
-                                                            messages");
-                }
-                Some(found)
-            }
+            Ok(found) => Some(found),
             Err(error) => {
                 info!(%topic, %error, "the topic's subscriptions cannot be read");
                 None

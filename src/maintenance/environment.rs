@@ -28,22 +28,24 @@ pub struct Environment {
     pub rotation_days: u16,
     /// `MAX_KEY_AGE_DAYS`; 0 means no limit.
     pub max_key_age_days: u16,
+    /// The function's name; empty if unknown.
+    pub function: String,
     /// The invocation's log group; empty if unknown.
     pub log_group: String,
 }
 
-/// Which variable holds which property. `Tags` is missing, because a variable holds no list of pairs. `Revision` is
-/// missing, because it says nothing about the pair.
-const PROPERTIES: [(&str, &str, Shape); 9] = [
-    ("BUCKETS", "Buckets", Shape::List),
-    ("BUCKET_KMS_KEY_ARNS", "BucketKmsKeyArns", Shape::List),
-    ("USER_NAME", "UserName", Shape::Scalar),
-    ("POLICY_NAME", "PolicyName", Shape::Scalar),
-    ("PERMISSIONS_BOUNDARY", "PermissionsBoundary", Shape::Scalar),
-    ("SECRET_KMS_KEY_ID", "SecretKmsKeyId", Shape::Scalar),
-    ("SECRET_RECOVERY_DAYS", "SecretRecoveryDays", Shape::Scalar),
-    ("KEY_SERIAL", "KeySerial", Shape::Scalar),
-    ("VERIFY_ACCESS", "VerifyAccess", Shape::Scalar),
+/// The properties that the environment holds. A variable has its property's name in capitals: `BUCKET_KMS_KEY_ARNS`. `Tags`
+/// is missing, because a variable holds no list of pairs. `Revision` is missing, because it says nothing about the pair.
+const PROPERTIES: [(&str, Shape); 9] = [
+    ("Buckets", Shape::List),
+    ("BucketKmsKeyArns", Shape::List),
+    ("UserName", Shape::Scalar),
+    ("PolicyName", Shape::Scalar),
+    ("PermissionsBoundary", Shape::Scalar),
+    ("SecretKmsKeyId", Shape::Scalar),
+    ("SecretRecoveryDays", Shape::Scalar),
+    ("KeySerial", Shape::Scalar),
+    ("VerifyAccess", Shape::Scalar),
 ];
 
 /// How a variable holds its property.
@@ -101,6 +103,7 @@ impl Environment {
                 "must be 0 or 15 to 365",
             )?,
             max_key_age_days: days("MAX_KEY_AGE_DAYS", |days| days <= 3650, "must be 0 to 3650")?,
+            function: text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             log_group: text("AWS_LAMBDA_LOG_GROUP_NAME").unwrap_or_default(),
             settings,
         })
@@ -117,8 +120,10 @@ fn refused(variable: &'static str, rule: &str) -> Refusal {
 /// The properties as CloudFormation would send them. An empty variable is an absent property.
 fn properties(text: impl Fn(&str) -> Option<String>) -> Value {
     let mut properties = Map::new();
-    for (variable, property, shape) in PROPERTIES {
-        let Some(text) = text(variable) else { continue };
+    for (property, shape) in PROPERTIES {
+        let Some(text) = text(&variable(property)) else {
+            continue;
+        };
         let value = match shape {
             Shape::Scalar => Value::String(text),
             Shape::List => text.split(',').map(str::trim).collect(),
@@ -126,6 +131,18 @@ fn properties(text: impl Fn(&str) -> Option<String>) -> Value {
         properties.insert(property.to_owned(), value);
     }
     Value::Object(properties)
+}
+
+/// The variable that holds a property.
+fn variable(property: &str) -> String {
+    let mut name = String::new();
+    for letter in property.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
 }
 
 /// Parses the ARN of one of our secrets: a name, and the six characters that Secrets Manager appends.

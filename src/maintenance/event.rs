@@ -39,10 +39,19 @@ pub struct RotationRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// A person: `{"check": {}}`. The report is the answer, and nobody is notified.
-    ByHand,
+    ByHand(Form),
     /// The schedule: `{"check": {"time": "2026-11-24T06:00:00Z"}}`. The time of day never varies, so two checks are
     /// whole days apart, however late either runs.
     OnSchedule(SystemTime),
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// JSON.
+    Json,
+    /// `{"check": {"as": "text"}}`: lines for people, as one JSON string. `make status` asks for it.
+    Text,
 }
 
 impl Event {
@@ -108,14 +117,16 @@ fn check(members: &Map<String, Value>) -> Result<Asked, Refusal> {
     let asked = members.get("check").and_then(Value::as_object);
     let asked = asked.filter(|_| members.len() == 1);
     let asked = asked.ok_or_else(|| refused(FORM))?;
-    match (asked.len(), asked.get("time").and_then(Value::as_str)) {
-        (0, _) => Ok(Asked::ByHand),
-        (1, Some(time)) => {
+    let member = |name: &str| asked.get(name).and_then(Value::as_str);
+    match (asked.len(), member("time"), member("as")) {
+        (0, _, _) => Ok(Asked::ByHand(Form::Json)),
+        (1, _, Some("text")) => Ok(Asked::ByHand(Form::Text)),
+        (1, Some(time), _) => {
             let time = DateTime::from_str(time, Format::DateTime).ok();
             let time = time.and_then(|time| SystemTime::try_from(time).ok());
             time.map(Asked::OnSchedule).ok_or_else(|| refused(FORM))
         }
-        (_, _) => Err(refused(FORM)),
+        (_, _, _) => Err(refused(FORM)),
     }
 }
 

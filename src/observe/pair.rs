@@ -283,6 +283,27 @@ pub async fn last_uses<C: Cloud>(
     uses.await.into_iter().collect()
 }
 
+/// What can give a user more power than its own policies. What the role may not look at is left out.
+pub(super) async fn added_power<C: Cloud>(
+    invocation: &Invocation<'_, C>,
+    name: &UserName,
+) -> Vec<Attachment> {
+    let kinds = [
+        AttachmentKind::ManagedPolicy,
+        AttachmentKind::Group,
+        AttachmentKind::LoginProfile,
+    ];
+    let list = async |kind| invocation.cloud.list_attachments(name, kind).await;
+    let mut found = Vec::new();
+    for listed in join_all(kinds.map(list)).await {
+        match listed {
+            Ok(attachments) => found.extend(attachments),
+            Err(error) => warn!(%error, "what was added to the user is unknown"),
+        }
+    }
+    found
+}
+
 impl ObservedSecret {
     fn new<C>(invocation: &Invocation<'_, C>, secret: Secret, versions: Vec<Version>) -> Self {
         Self {

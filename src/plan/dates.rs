@@ -13,6 +13,11 @@ pub fn date(time: SystemTime) -> String {
     text.unwrap_or_else(|_| "a date out of range".to_owned())
 }
 
+/// Whether a time is on the first day of a month, in UTC.
+pub fn is_first_of_month(time: SystemTime) -> bool {
+    date(time).get(8..10) == Some("01")
+}
+
 /// When, for which service and where a key was last used, as a clause.
 pub fn used(last: &LastUse) -> String {
     let LastUse {

@@ -372,10 +372,9 @@ pub fn targets(
             bucket: bucket.clone(),
             region: observed.region(owner, &bucket.bucket).to_owned(),
             on_empty: match desired.verification {
-                Verification::Prove if !is_known() => OnEmpty::Fail,
-                Verification::Prove | Verification::AllowEmpty | Verification::Skip => {
-                    OnEmpty::Warn
-                }
+                Verification::Prove if is_known() => OnEmpty::Warn,
+                Verification::Prove => OnEmpty::Fail,
+                Verification::AllowEmpty | Verification::Skip => OnEmpty::Allow,
             },
         }
     };

@@ -27,7 +27,7 @@ pub enum Refusal {
     },
     /// A bucket that a proof would read does not exist.
     #[error(
-        "there is no bucket `{0}`: correct `Buckets`, create the bucket, or set `VerifyAccess: false`"
+        "there is no bucket `{0}`: correct `Buckets`, create the bucket, or set `VerifyAccess` to `false`"
     )]
     NoSuchBucket(String),
     /// The function's code is of another release than the template.

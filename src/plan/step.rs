@@ -152,8 +152,10 @@ pub struct Target {
 pub enum OnEmpty {
     /// The proof fails: the entry is new, and probably mistyped.
     Fail,
-    /// It is a warning.
+    /// It is a warning, and a finding of a check: something was there before.
     Warn,
+    /// It is a warning only: the template allows it.
+    Allow,
 }
 
 /// Which key a proof is made with. It stays, whatever the proof says.

@@ -1,5 +1,7 @@
 //! Warnings: what a person should look at though the stack is green.
 
+use crate::request::labels::with_labels;
+
 /// One sentence without its full stop.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
@@ -33,26 +35,27 @@ impl Warning {
 }
 
 /// How many bytes of an answer warnings may take, as JSON.
-pub const ROOM: usize = 500;
+const ROOM: usize = 500;
 
 /// The attribute: all warnings in the order of their weight, in one line. What does not fit is left out by whole sentences, and
 /// counted; a first one that is too long alone is cut. `none` if there is none.
-pub fn attribute(warnings: &[Warning], room: usize) -> String {
+pub fn attribute(warnings: &[Warning]) -> String {
     let mut all: Vec<&Warning> = warnings.iter().collect();
     all.sort();
     all.dedup();
     let mut line = String::new();
     for (at, warning) in all.iter().enumerate() {
         let left = all.len() - at - 1;
-        let sentence = format!("{}{}.", if at == 0 { "" } else { " " }, warning.text);
+        let space = if at == 0 { "" } else { " " };
+        let sentence = format!("{space}{}.", with_labels(&warning.text));
         let more = match left {
             0 => String::new(),
             left => more(left),
         };
-        if in_json(&line) + in_json(&sentence) + in_json(&more) > room {
+        if in_json(&line) + in_json(&sentence) + in_json(&more) > ROOM {
             let left = all.len() - at;
             return match at {
-                0 => cut(&sentence, room),
+                0 => cut(&sentence),
                 _ => format!("{line}{}", self::more(left)),
             };
         }
@@ -69,9 +72,9 @@ fn more(left: usize) -> String {
     format!(" And {left} more, in the function's log.")
 }
 
-fn cut(sentence: &str, room: usize) -> String {
+fn cut(sentence: &str) -> String {
     let ends = sentence.char_indices().map(|(end, _)| &sentence[..end]);
-    let fits = |start: &&str| in_json(start) + in_json("…") <= room;
+    let fits = |start: &&str| in_json(start) + in_json("…") <= ROOM;
     format!("{}…", ends.take_while(fits).last().unwrap_or_default())
 }
 
@@ -90,7 +93,7 @@ mod tests {
 
     #[test]
     fn no_warning_is_said_to_be_none() {
-        assert_eq!(attribute(&[], ROOM), "none");
+        assert_eq!(attribute(&[]), "none");
     }
 
     #[test]
@@ -100,7 +103,7 @@ mod tests {
             Warning::new(Weight::Access, "nothing was read"),
             Warning::new(Weight::LeftOut, "tag left out"),
         ];
-        assert_eq!(attribute(&all, ROOM), "nothing was read. tag left out.");
+        assert_eq!(attribute(&all), "nothing was read. tag left out.");
     }
 
     #[test]
@@ -110,12 +113,12 @@ mod tests {
             warning(Weight::Key, 300),
             warning(Weight::LeftOut, 9),
         ];
-        let line = attribute(&all, ROOM);
+        let line = attribute(&all);
         assert_eq!(
             line,
             format!("{}. And 2 more, in the function's log.", "x".repeat(300))
         );
-        let one = attribute(&[warning(Weight::Access, 600)], ROOM);
+        let one = attribute(&[warning(Weight::Access, 600)]);
         assert_eq!(one, format!("{}…", "x".repeat(497)));
     }
 
@@ -127,7 +130,7 @@ mod tests {
                 Warning::new(Weight::Key, "ü".repeat(40)),
                 Warning::new(Weight::LeftOut, "x"),
             ];
-            let line = attribute(&all, ROOM);
+            let line = attribute(&all);
             assert!(in_json(&line) <= ROOM, "{length}: {line}");
         }
     }

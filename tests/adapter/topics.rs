@@ -9,7 +9,13 @@ fn topic() -> TopicArn {
 }
 
 fn message() -> Message {
-    Message::new("a subject", "a body".to_owned())
+    let chat = serde_json::json!({"version": "1.0"});
+    Message::new(
+        "a subject",
+        "a body".to_owned(),
+        chat,
+        serde_json::json!({"event": "x"}),
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -22,7 +28,8 @@ async fn a_message_is_sent_with_its_subject() {
     for part in [
         "Action=Publish",
         "Subject=a%20subject",
-        "Message=a%20body",
+        "MessageStructure=json",
+        "%22email%22%3A%22a%20body%22",
         "people",
     ] {
         assert!(body.contains(part), "{part}: {body}");

@@ -2,6 +2,7 @@
 
 use publisher_s3_access::apply::settle;
 use publisher_s3_access::observe::{self, Invocation, Progress};
+use publisher_s3_access::plan::policy::PolicyDocument;
 use publisher_s3_access::plan::{self, Change, Goal, Refusal, Step};
 use publisher_s3_access::request::owner::{Owner, StackId};
 use publisher_s3_access::request::properties::Desired;
@@ -33,7 +34,8 @@ async fn a_secret_that_no_step_makes_is_a_defect_and_no_success() {
         desired: &desired,
         change: Change::Fresh,
         release: None,
-        url_suffix: "amazonaws.com",
+        document: &PolicyDocument::of(&desired, owner.stack.partition(), "amazonaws.com")
+            .expect("it fits"),
         sent: None,
     };
     let mut progress = Progress::new(deadline);

@@ -2,6 +2,7 @@
 
 mod faults;
 mod findings;
+mod messages;
 mod years;
 
 use publisher_s3_access::cloud::Message;
@@ -20,22 +21,13 @@ fn looked_after(scene: Scene) -> (Scene, Rotated) {
     (scene, secret)
 }
 
-/// Everything in the account, to see that nothing was changed.
-fn everything(scene: &Scene) -> Value {
-    let nobody = kit::account::Owner {
-        stack_id: "none".to_owned(),
-        logical_id: "None".to_owned(),
-    };
-    json!(scene.account.foreign_to(&nobody))
-}
-
 /// The messages of one day's check. Fails the test if the check could not be made, or changed something.
 async fn check(scene: &Scene, secret: &Rotated) -> Vec<Message> {
-    let before = everything(scene);
+    let before = scene.everything();
     scene.account.take_messages();
     let ended = secret.invoke(&scene.process(), &secret.daily()).await;
     assert_eq!(ended, Some(Ok(())));
-    assert_eq!(everything(scene), before, "a check changes nothing");
+    assert_eq!(scene.everything(), before, "a check changes nothing");
     scene.account.take_messages()
 }
 

@@ -192,3 +192,12 @@ fn the_user_always_gets_the_stacks_boundary() {
         json!({ "Ref": boundary })
     );
 }
+
+#[test]
+fn the_labels_that_messages_give_are_the_forms() {
+    let template = Template::read();
+    let labels = &template.section("Metadata")["AWS::CloudFormation::Interface"]["ParameterLabels"];
+    for (name, label) in publisher_s3_access::request::labels::LABELS {
+        assert_eq!(labels[name]["default"], label, "{name}");
+    }
+}

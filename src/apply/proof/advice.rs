@@ -81,7 +81,12 @@ pub(super) fn of_entry(target: &Target, found: &Found) -> Option<(String, Shows)
                 "`{entry}` was listed, and decryption was not proved: there are only empty or archived objects, or such under \
                  customer-provided keys{unseen}"
             );
-            (text, Shows::NotDecrypted)
+            let weight = if unseen.is_empty() {
+                Shows::Note
+            } else {
+                Shows::Reservation
+            };
+            (text, weight)
         }
         Found::Nothing => {
             let text = format!(
@@ -91,10 +96,11 @@ pub(super) fn of_entry(target: &Target, found: &Found) -> Option<(String, Shows)
             match target.on_empty {
                 OnEmpty::Fail => {
                     let way_out =
-                        "; if it is to stay empty for now, set `VerifyAccess: allow-empty`";
+                        "; if it is to stay empty for now, set `VerifyAccess` to `allow-empty`";
                     (format!("{text}{way_out}"), Shows::Failure)
                 }
                 OnEmpty::Warn => (text, Shows::Reservation),
+                OnEmpty::Allow => (text, Shows::Note),
             }
         }
         Found::NotListed(error) => {
@@ -139,7 +145,7 @@ fn cure(target: &Target, act: &Act, error: &CloudError) -> String {
         // STS has accepted the key by now.
         (None, ErrorKind::UnknownKey, _) if has_to_be_enabled(&target.region) => format!(
             "the key is good, but S3 in `{}` does not know it: that is an opt-in region which this account has not enabled; \
-             enable it in the account's settings, or set `VerifyAccess: false`",
+             enable it in the account's settings, or set `VerifyAccess` to `false`",
             target.region
         ),
         (None, _, _) => "it is safe to try again".to_owned(),
@@ -199,11 +205,11 @@ fn of_policy(target: &Target, act: &Act, denial: &Denial) -> String {
             "the user's permissions boundary does not allow this bucket: widen `ReadableBuckets` or the boundary".to_owned()
         }
         (PolicyKind::Endpoint, true) => format!(
-            "the policy of a VPC endpoint denies it: {except}; if Publisher takes another way to S3, set `VerifyAccess: false`"
+            "the policy of a VPC endpoint denies it: {except}; if Publisher takes another way to S3, set `VerifyAccess` to `false`"
         ),
         (PolicyKind::Endpoint, false) => {
             "the policy of a VPC endpoint does not allow it: allow it there; if Publisher takes another way to S3, set \
-             `VerifyAccess: false`"
+             `VerifyAccess` to `false`"
                 .to_owned()
         }
         (PolicyKind::Identity, true) => format!(
@@ -216,7 +222,7 @@ fn of_policy(target: &Target, act: &Act, denial: &Denial) -> String {
         }
         (PolicyKind::Resource, true) => format!(
             "the bucket's policy denies it: {except}; if it denies by source address or VPC endpoint, which differ for this \
-             function and for Publisher, set `VerifyAccess: false`"
+             function and for Publisher, set `VerifyAccess` to `false`"
         ),
         (PolicyKind::Resource, false) => {
             "the bucket's policy does not allow it: allow this user `s3:ListBucket` and `s3:GetObject` there".to_owned()

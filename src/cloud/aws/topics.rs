@@ -31,7 +31,8 @@ impl Notifier for Topics {
             .publish()
             .topic_arn(&topic.0)
             .subject(message.subject())
-            .message(message.body());
+            .message_structure("json")
+            .message(message.by_protocol().to_string());
         let answer = call.send().await.map_err(map_sdk_error(OPERATION))?;
         answer
             .message_id

@@ -93,7 +93,7 @@ fn a_missing_or_mistyped_member_of_a_step_is_named() {
 fn only_the_two_forms_of_a_check_are_checks() {
     assert_eq!(
         parse(&json!({"check": {}})),
-        Ok(Event::Check(Asked::ByHand))
+        Ok(Event::Check(Asked::ByHand(Form::Json)))
     );
     let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_500_000);
     assert_eq!(

@@ -95,6 +95,7 @@ struct Tally {
     new_key: usize,
     told_held_up: usize,
     findings: usize,
+    all_well: usize,
     cut_off: usize,
 }
 
@@ -183,6 +184,7 @@ impl Story {
                 subject if subject.contains("paste the new key") => self.tally.new_key += 1,
                 subject if subject.contains("held up") => self.tally.told_held_up += 1,
                 subject if subject.contains("needs attention") => self.tally.findings += 1,
+                subject if subject.contains("all is well") => self.tally.all_well += 1,
                 other => panic!("{other}"),
             }
         }
@@ -241,6 +243,8 @@ fn play(plot: Plot) -> Tally {
 fn judge(plot: Plot, tally: &Tally) {
     assert_eq!(tally.new_key, tally.rotated, "{plot:?}: {tally:?}");
     assert_eq!(tally.told_held_up, tally.held_up, "{plot:?}: {tally:?}");
+    // Once a month at most.
+    assert!(tally.all_well <= 26, "{plot:?}: {tally:?}");
     // At most one message in seven days about the previous key, and none about anything else.
     assert!(
         tally.findings <= (2 * 365 + 40) / 7 + tally.rotated,

@@ -56,7 +56,7 @@ async fn a_rotation_that_would_end_a_key_in_use_notifies_stops_and_fails() {
         SECRET,
         "https://",
     ] {
-        assert!(message.body().contains(part), "{part}: {}", message.body());
+        assert!(message.text.contains(part), "{part}: {}", message.text);
     }
     assert_eq!(scene.account.version_under(SECRET, Label::Pending), None);
     assert_eq!(scene.active_keys(USER), keys);

@@ -133,7 +133,7 @@ async fn checked(told: &Told<'_>, secret: &Rotated, process: &Faulty<Account>) -
     let after = everything(&told.scene);
     assert_eq!(after, before, "a check changes nothing: {process}");
     let messages = told.scene.account.take_messages();
-    let lines = messages.iter().flat_map(|message| message.body().lines());
+    let lines = messages.iter().flat_map(|message| message.text.lines());
     let findings = lines.filter(|line| line.starts_with("- "));
     findings.map(str::to_owned).collect()
 }

@@ -20,7 +20,9 @@ use std::fmt::{Display, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use publisher_s3_access::cloud::{CloudError, Denial, ErrorKind, Message, Result, TagMap};
+use publisher_s3_access::cloud::{
+    CloudError, Denial, ErrorKind, Message, Result, Subscriptions, TagMap,
+};
 use publisher_s3_access::request::names::UserName;
 use tokio::time::Instant;
 
@@ -61,6 +63,8 @@ pub struct State {
     buckets: Buckets,
     /// The user whose current key has to work at every instant.
     watched: Option<UserName>,
+    /// How many subscriptions the topic has; `None` if the role may not look.
+    subscriptions: Option<Subscriptions>,
     /// The messages that people got.
     messages: Vec<Message>,
     log: Vec<String>,
@@ -155,7 +159,8 @@ impl Account {
         let started = Instant::now();
         let state = State {
             started,
-            epoch: SystemTime::now(),
+            // Not on the first day of a month, when a check says that all is well.
+            epoch: SystemTime::UNIX_EPOCH + Duration::from_secs(1_793_620_800),
             serial: 0,
             role_works_from: started,
             lags: Lags::default(),
@@ -164,6 +169,10 @@ impl Account {
             stacks: Stacks::default(),
             buckets: Buckets::default(),
             watched: None,
+            subscriptions: Some(Subscriptions {
+                confirmed: 1,
+                pending: 0,
+            }),
             messages: Vec::new(),
             log: Vec::new(),
             violations: Vec::new(),
