@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::cloud::{Cloud, SecretArn, VersionId};
+use crate::observe::Refusal;
 use crate::observe::{Conversation, Done, Invocation, Observed, Pair, Progress};
-use crate::plan::{End, OnFailure, Plan, Proof, Refusal, Step, Warning};
+use crate::plan::{End, OnFailure, Plan, Proof, Step, Trial, Warning};
 use crate::request::names::UserName;
 use crate::waits::{ROUNDS, WITHDRAW, between_rounds};
 
@@ -230,22 +231,25 @@ impl<C: Cloud> Execution<'_, C> {
 
     /// Proves a key that stays, whatever the proof says.
     async fn prove(&self, proof: &Proof) -> Result<Effect, Refusal> {
-        let Proof {
-            key,
-            whose: _,
+        let Trial {
             on_failure,
             targets,
-        } = proof;
-        let timeouts = self.invocation.proof_timeouts;
-        let patience = Patience {
+        } = &proof.trial;
+        let mut timeouts = self.invocation.proof_timeouts;
+        if *on_failure == OnFailure::FailIfAccepted {
             // A key that another one goes for has long been known.
-            known: match on_failure {
-                OnFailure::FailIfAccepted => timeouts.allowed_by_others,
-                OnFailure::Fail | OnFailure::Warn => timeouts.known,
-            },
-            ..Patience::until(self.invocation.deadline.of_work() - WITHDRAW, timeouts)
-        };
-        let proved = prove(self.invocation.cloud, self.name, key, targets, patience).await;
+            timeouts.known = timeouts.allowed_by_others;
+        }
+        let end = self.invocation.deadline.of_work() - WITHDRAW;
+        let patience = Patience { timeouts, end };
+        let proved = prove(
+            self.invocation.cloud,
+            self.name,
+            &proof.key,
+            targets,
+            patience,
+        )
+        .await;
         let warnings = proved.judge(*on_failure)?;
         Ok(Effect {
             warnings,

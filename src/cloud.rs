@@ -30,7 +30,7 @@ pub use secrets::{
     Encryption, Label, NewSecret, PutVersion, Rotation, Secret, SecretArn, SecretState, Secrets,
     Version, VersionId,
 };
-pub use stacks::{ResourceStatus, Stack, StackOperation, StackResource, StackStatus, Stacks};
+pub use stacks::{Stack, StackOperation, StackResource, StackStatus, Stacks};
 pub use topics::{Message, Notifier, Subscriptions, TopicArn};
 pub use users::{Attachment, AttachmentKind, NewUser, User, Users};
 

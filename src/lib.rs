@@ -126,7 +126,7 @@ async fn decide<'c, C: Cloud + 'c>(
 /// Writes the answer, and logs it.
 async fn reply(envelope: &Envelope, outcome: &Outcome, settings: &Settings) -> Reply {
     match outcome {
-        Ok(Success { id, attributes: _ }) => info!(physical_id = id, "answering SUCCESS"),
+        Ok(Success { id, .. }) => info!(physical_id = id, "answering SUCCESS"),
         Err(Failure { id, reason }) => error!(physical_id = id, reason, "answering FAILED"),
     }
     let write = |outcome: &Outcome| Reply::new(envelope, outcome, &settings.log_stream);

@@ -29,8 +29,8 @@ use tracing::{Instrument, error, error_span, info, warn};
 
 use crate::catch_panic;
 use crate::cloud::{Cloud, Message, Notifier};
+use crate::observe::Refusal;
 use crate::observe::{Invocation, Progress};
-use crate::plan::Refusal;
 use crate::waits::Deadline;
 
 /// Handles one event, given as JSON text, before the deadline. Awaits `aws` as part of the work. A check by hand

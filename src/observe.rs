@@ -3,11 +3,13 @@
 mod invocation;
 mod ownership;
 mod pair;
+mod refusal;
 mod verdict;
 
 pub use invocation::{Access, Done, Invocation, Progress};
 pub use ownership::Ownership;
 pub use pair::{KeyUse, ObservedSecret, ObservedUser, Pair, Values, last_uses};
+pub use refusal::Refusal;
 pub use verdict::{Answer, Conversation, Question, ResourceNow, Verdict, View, look};
 
 use std::collections::BTreeMap;
@@ -15,7 +17,9 @@ use std::time::SystemTime;
 
 use futures_util::future::{join, join_all, join3};
 
-use crate::cloud::{AttachmentKind, Cloud, CloudError, Result, StackOperation, StackResource};
+use crate::cloud::{
+    AttachmentKind, Cloud, ErrorKind, Result, Stack, StackOperation, StackResource,
+};
 use crate::request::buckets::{BucketName, Buckets};
 use crate::request::names::{TagMap, UserName, Verification};
 use crate::request::owner::Owner;
@@ -42,21 +46,6 @@ pub enum BucketRegion {
     Unknown(String),
 }
 
-/// Why there is nothing to plan from.
-#[derive(Debug)]
-pub enum NothingObserved {
-    /// A look failed.
-    Failed(CloudError),
-    /// CloudFormation does not wait for this request.
-    NotWaitedFor(Verdict),
-}
-
-impl From<CloudError> for NothingObserved {
-    fn from(error: CloudError) -> Self {
-        Self::Failed(error)
-    }
-}
-
 impl Observed {
     /// A pair alone, of a stack that goes forward.
     pub fn of<C: Cloud>(invocation: &Invocation<'_, C>, pair: Pair) -> Self {
@@ -78,9 +67,7 @@ impl Observed {
             }
         }
     }
-}
 
-impl Observed {
     /// Why the region of a bucket that was asked for is not known.
     pub fn why_region_is_unknown(&self, bucket: &BucketName) -> Option<String> {
         match self.regions.get(bucket) {
@@ -91,79 +78,86 @@ impl Observed {
     }
 }
 
-/// Observes what a Create or Update needs. If CloudFormation had to be asked again, observes everything again, because
-/// time has passed.
+/// Observes what a Create or Update needs. A missing user costs one call more, and so does a key that no label names.
 ///
-/// First come the calls that need nothing, side by side, then those that need their answers. A missing user costs one
-/// more, and so does a key that no label names.
+/// # Errors
+/// A look failed, or CloudFormation does not wait for the request.
 pub async fn for_provision<C: Cloud>(
     invocation: &Invocation<'_, C>,
     progress: &mut Progress,
     name: &UserName,
     buckets: &[&BucketName],
-) -> std::result::Result<Observed, NothingObserved> {
-    loop {
-        let (view, regions, pair) = join3(
-            look(invocation.cloud, invocation.owner),
-            regions(invocation, buckets),
-            Pair::read(invocation, progress, name, &[], Values::Always),
-        )
-        .await;
-        let mut pair = pair?;
-        let answer = progress
-            .conversation
-            .go_on(invocation, view, Question::Change);
-        let Answer {
-            verdict,
-            view,
-            conversation,
-            waited,
-        } = answer.await;
-        progress.conversation = conversation;
-        if waited {
-            continue;
-        }
-        if verdict != Verdict::GoOn {
-            return Err(NothingObserved::NotWaitedFor(verdict));
-        }
-        pair.look_at_unlabelled_keys(invocation).await;
-        let stack = view.and_then(|view| view.stack);
-        return Ok(Observed {
-            operation: conversation.operation.unwrap_or(StackOperation::Forward),
-            stack_tags: stack.map(|stack| stack.tags).unwrap_or_default(),
-            regions,
-            ..Observed::of(invocation, pair)
-        });
-    }
+) -> std::result::Result<Observed, Refusal> {
+    let read = async |progress: &Progress| {
+        let pair = Pair::read(invocation, progress, name, &[], Values::Always);
+        let (regions, pair) = join(regions(invocation, buckets), pair).await;
+        Ok((regions, pair?))
+    };
+    let asked = confirmed(invocation, progress, name, Question::Change, read);
+    let ((regions, mut pair), stack) = asked.await?;
+    pair.look_at_unlabelled_keys(invocation).await;
+    Ok(Observed {
+        operation: progress.conversation.operation(),
+        stack_tags: stack.map(|stack| stack.tags).unwrap_or_default(),
+        regions,
+        ..Observed::of(invocation, pair)
+    })
 }
 
 /// Observes what a removal that CloudFormation has to confirm needs: its word, and the pair.
+///
+/// # Errors
+/// As [`for_provision`].
 pub async fn for_deletion<C: Cloud>(
     invocation: &Invocation<'_, C>,
     progress: &mut Progress,
     name: &UserName,
-) -> std::result::Result<Observed, NothingObserved> {
+) -> std::result::Result<Observed, Refusal> {
+    let values = Values::IfUserIsNotOurs;
+    let read = async |progress: &Progress| for_removal(invocation, progress, name, values).await;
+    let asked = confirmed(invocation, progress, name, Question::Removal(name), read);
+    Ok(asked.await?.0)
+}
+
+/// Reads and asks CloudFormation, side by side. If it had to be asked again, reads everything again, because time has passed.
+async fn confirmed<C: Cloud, T>(
+    invocation: &Invocation<'_, C>,
+    progress: &mut Progress,
+    name: &UserName,
+    question: Question<'_>,
+    read: impl AsyncFn(&Progress) -> Result<T>,
+) -> std::result::Result<(T, Option<Stack>), Refusal> {
+    let owner = invocation.owner;
     loop {
-        let (view, observed) = join(
-            look(invocation.cloud, invocation.owner),
-            for_removal(invocation, progress, name, Values::IfUserIsNotOurs),
-        )
-        .await;
-        let question = Question::Removal(name);
-        let Answer {
-            verdict,
-            view: _,
-            conversation,
-            waited,
-        } = progress
-            .conversation
-            .go_on(invocation, view, question)
-            .await;
-        progress.conversation = conversation;
-        match (waited, verdict) {
+        let looking = look(invocation.cloud, owner);
+        let (view, seen) = join(looking, read(progress)).await;
+        let conversation = progress.conversation;
+        let answer = conversation.go_on(invocation, view, question).await;
+        progress.conversation = answer.conversation;
+        match (answer.waited, answer.verdict) {
             (true, _) => {}
-            (false, Verdict::GoOn) => return Ok(observed?),
-            (false, verdict) => return Err(NothingObserved::NotWaitedFor(verdict)),
+            (false, Verdict::GoOn) => {
+                let stack = answer.view.and_then(|view| view.stack);
+                return match seen {
+                    Ok(seen) => Ok((seen, stack)),
+                    // A role's permissions end where somebody moves the user under a path.
+                    Err(error)
+                        if error.operation == "iam:GetUser" && error.kind == ErrorKind::Denied =>
+                    {
+                        Err(Refusal::UserHidden {
+                            name: name.clone(),
+                            error: Box::new(error),
+                        })
+                    }
+                    Err(error) => Err(error.into()),
+                };
+            }
+            (false, verdict) => {
+                return Err(Refusal::NotWaitedFor {
+                    verdict: Box::new(verdict),
+                    logical_id: owner.logical_id.clone(),
+                });
+            }
         }
     }
 }
@@ -189,32 +183,42 @@ pub enum AtWork {
     No,
 }
 
-/// Observes once what a check needs: what an update needs, except CloudFormation's word, the last use of each key, and what
-/// was added to the user.
+/// Observes what a rotation needs: what an update needs, except CloudFormation's word, and the last use of each key.
+pub async fn for_rotation<C: Cloud>(
+    invocation: &Invocation<'_, C>,
+    progress: &Progress,
+    name: &UserName,
+    buckets: &[&BucketName],
+) -> Result<Observed> {
+    let pair = Pair::read(invocation, progress, name, &[], Values::Always);
+    let (regions, pair) = join(regions(invocation, buckets), pair).await;
+    let mut pair = pair?;
+    if let Some(user) = &mut pair.user {
+        user.last_used = last_uses(invocation, &user.keys).await;
+    }
+    Ok(Observed {
+        regions,
+        ..Observed::of(invocation, pair)
+    })
+}
+
+/// Observes what a check needs: the same, what was added to the user, and whether the stack is at work.
 pub async fn for_check<C: Cloud>(
     invocation: &Invocation<'_, C>,
     progress: &Progress,
     name: &UserName,
     buckets: &[&BucketName],
 ) -> Result<(AtWork, Observed)> {
-    let (at_work, regions, pair) = join3(
+    let (at_work, observed, added) = join3(
         at_work(invocation, progress),
-        regions(invocation, buckets),
-        Pair::read(invocation, progress, name, &[], Values::Always),
+        for_rotation(invocation, progress, name, buckets),
+        pair::added_power(invocation, name),
     )
     .await;
-    let mut pair = pair?;
-    if let Some(user) = &mut pair.user {
-        (user.last_used, user.attachments) = join(
-            last_uses(invocation, &user.keys),
-            pair::added_power(invocation, name),
-        )
-        .await;
+    let mut observed = observed?;
+    if let Some(user) = &mut observed.pair.user {
+        user.attachments = added;
     }
-    let observed = Observed {
-        regions,
-        ..Observed::of(invocation, pair)
-    };
     Ok((at_work?, observed))
 }
 
@@ -229,7 +233,7 @@ pub async fn at_work<C: Cloud>(
     let works = |status: &str| status.ends_with("_IN_PROGRESS");
     let stack = stack.is_none_or(|stack| stack.status.is_in_progress());
     let resource = match resource {
-        StackResource::Custom { status, .. } => works(&status.0),
+        StackResource::Custom { status, .. } => works(&status),
         StackResource::Missing(_) | StackResource::OtherType(_) => false,
     };
     Ok(if stack || resource {

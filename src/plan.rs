@@ -8,19 +8,17 @@ pub mod dates;
 mod keys;
 pub mod policy;
 mod provision;
-mod refusal;
 mod removal;
 mod resources;
 mod rotation;
 mod step;
 #[cfg(test)]
 mod tests;
-pub mod warning;
+mod warning;
 
-pub use keys::{HeldUp, LeftKey, Protection, left_keys};
+pub use keys::{LeftKey, left_keys};
 pub use provision::{Change, Goal, letter_case_change, provision, targets};
-pub use refusal::Refusal;
 pub use removal::{Made, removal, withdrawal};
 pub use rotation::{Rotating, RotationStep, end_rotation, rotation};
 pub use step::{End, Nature, NewKey, OnEmpty, OnFailure, Plan, Proof, Step, Target, Trial, Whose};
-pub use warning::{Warning, Weight};
+pub use warning::{Warning, Weight, in_order};

@@ -8,21 +8,18 @@ use tracing::{info, warn};
 
 use crate::apply::{Applied, settle};
 use crate::cloud::Cloud;
+use crate::observe::Refusal;
 use crate::observe::{
-    self, Done, Invocation, NothingObserved, Observed, Progress, ResourceNow, Values, Verdict,
-    buckets_to_find,
+    self, Done, Invocation, Observed, Progress, ResourceNow, Values, buckets_to_find,
 };
 use crate::plan::policy::PolicyDocument;
-use crate::plan::warning::{self, Warning, Weight};
-use crate::plan::{self, Change, Goal, Made, Refusal, letter_case_change};
+use crate::plan::{self, Change, Goal, Made, Warning, Weight, letter_case_change};
 use crate::request::names::{PhysicalId, RecoveryWindow, UserName};
 use crate::request::outcome::{Failure, Outcome, Success};
 use crate::request::properties::{Desired, Previous};
 use crate::request::settings::Settings;
 use crate::request::{Action, Request};
 use crate::waits::{Deadline, SERVICE_TIMEOUT};
-
-type Attributes = BTreeMap<&'static str, String>;
 
 /// Fulfils one request. The caller stops the work at `deadline.of_work()`, and no key is made shortly before that.
 ///
@@ -84,7 +81,7 @@ impl<C: Cloud> Work<'_, C> {
     async fn create(mut self, desired: &Desired) -> Outcome {
         let id = desired.user.secret_name().to_string();
         let refusal = match self.provision(desired, Change::Fresh).await {
-            Ok(attributes) => return Ok(Success { id, attributes }),
+            Ok(success) => return Ok(success),
             Err(refusal) => refusal,
         };
         // The pair is unwanted if CloudFormation names it, or has no id of ours yet.
@@ -108,8 +105,8 @@ impl<C: Cloud> Work<'_, C> {
         } else {
             Change::InPlace(previous)
         };
-        let attributes = match self.provision(desired, change).await {
-            Ok(attributes) => attributes,
+        let success = match self.provision(desired, change).await {
+            Ok(success) => success,
             Err(refusal @ Refusal::NotWaitedFor { .. }) => {
                 let unwanted = unwanted(&refusal).and_then(|now| now.physical_id.user());
                 let refusal = self.clean_up(refusal, unwanted.as_ref(), desired).await;
@@ -134,10 +131,7 @@ impl<C: Cloud> Work<'_, C> {
                 return Err(failure(id, &refusal));
             }
         }
-        Ok(Success {
-            id: desired.user.secret_name().to_string(),
-            attributes,
-        })
+        Ok(success)
     }
 
     async fn delete(
@@ -149,6 +143,7 @@ impl<C: Cloud> Work<'_, C> {
         let success = || Success {
             id: id.to_string(),
             attributes: BTreeMap::new(),
+            warnings: Vec::new(),
         };
         let Some(user) = user else {
             warn!("neither the id nor the properties name a user: there is nothing to delete");
@@ -173,12 +168,8 @@ impl<C: Cloud> Work<'_, C> {
         &mut self,
         desired: &Desired,
         change: Change<'_>,
-    ) -> Result<Attributes, Refusal> {
-        let Self {
-            invocation,
-            settings,
-            progress,
-        } = self;
+    ) -> Result<Success, Refusal> {
+        let (invocation, settings) = (&self.invocation, self.settings);
         // Before the first call: no policy is longer than IAM allows.
         let partition = invocation.owner.stack.partition();
         let goal = Goal {
@@ -190,18 +181,16 @@ impl<C: Cloud> Work<'_, C> {
             sent: invocation.sent,
         };
         let buckets = buckets_to_find(&desired.buckets, desired.verification);
-        let (user, logical_id) = (&desired.user, &invocation.owner.logical_id);
         let (observed, applied) = settle(
             invocation,
-            progress,
+            &mut self.progress,
             async |progress| {
-                let observed = observe::for_provision(invocation, progress, user, &buckets).await;
-                observed.map_err(|nothing| refused(nothing, user, logical_id))
+                observe::for_provision(invocation, progress, &desired.user, &buckets).await
             },
             |observed, progress| plan::provision(&goal, observed, progress),
         )
         .await?;
-        attributes(&goal, &observed, applied)
+        success(&goal, &observed, applied)
     }
 
     /// Removes the parts of a pair that are ours, once CloudFormation confirms that it is not the one in use.
@@ -210,19 +199,12 @@ impl<C: Cloud> Work<'_, C> {
         name: &UserName,
         recovery: RecoveryWindow,
     ) -> Result<(), Refusal> {
-        let Self {
-            invocation,
-            progress,
-            ..
-        } = self;
+        let invocation = &self.invocation;
         let owner = invocation.owner;
         let removed = settle(
             invocation,
-            progress,
-            async |progress| {
-                let observed = observe::for_deletion(invocation, progress, name).await;
-                observed.map_err(|nothing| refused(nothing, name, &owner.logical_id))
-            },
+            &mut self.progress,
+            async |progress| observe::for_deletion(invocation, progress, name).await,
             |observed, _| plan::removal(owner, &observed.pair, recovery, observed.now),
         );
         removed.await.map(drop)
@@ -235,11 +217,7 @@ impl<C: Cloud> Work<'_, C> {
         goes: Goes,
         recovery: RecoveryWindow,
     ) -> Result<(), Refusal> {
-        let Self {
-            invocation,
-            progress,
-            ..
-        } = self;
+        let invocation = &self.invocation;
         let owner = invocation.owner;
         let values = match goes {
             Goes::Whole => Values::IfUserIsNotOurs,
@@ -247,7 +225,7 @@ impl<C: Cloud> Work<'_, C> {
         };
         let removed = settle(
             invocation,
-            progress,
+            &mut self.progress,
             async |progress| Ok(observe::for_removal(invocation, progress, name, values).await?),
             |observed, _| match goes {
                 Goes::Whole => plan::removal(owner, &observed.pair, recovery, observed.now),
@@ -345,20 +323,9 @@ impl<C: Cloud> Work<'_, C> {
 /// The resource, if CloudFormation says that nobody wants it any more.
 fn unwanted(refusal: &Refusal) -> Option<&ResourceNow> {
     match refusal {
-        Refusal::NotWaitedFor { verdict, .. } => match &**verdict {
-            Verdict::Unwanted(now) => Some(now),
-            Verdict::GoOn
-            | Verdict::Answered(_)
-            | Verdict::Contradicted(_)
-            | Verdict::TurnedBack
-            | Verdict::Unanswered(_) => None,
-        },
+        Refusal::NotWaitedFor { verdict, .. } => verdict.unwanted(),
         _ => None,
     }
-}
-
-fn refused(nothing: NothingObserved, user: &UserName, logical_id: &str) -> Refusal {
-    Refusal::of(nothing, user, logical_id)
 }
 
 fn with_clean_up(refusal: Refusal, then: String) -> Refusal {
@@ -376,11 +343,7 @@ fn failure(id: impl ToString, refusal: &Refusal) -> Failure {
 }
 
 /// All attributes, on every success, because a missing one fails `Fn::GetAtt`.
-fn attributes(
-    goal: &Goal<'_>,
-    observed: &Observed,
-    applied: Applied,
-) -> Result<Attributes, Refusal> {
+fn success(goal: &Goal<'_>, observed: &Observed, applied: Applied) -> Result<Success, Refusal> {
     let Applied {
         user_arn: Some(user_arn),
         secret: Some(secret),
@@ -390,7 +353,6 @@ fn attributes(
         return Err(Refusal::Unsettled("user or secret went away".to_owned()));
     };
     let first = goal.desired.buckets.first();
-    let region = observed.region(goal.owner, &first.bucket);
     if let Some(text) = observed.why_region_is_unknown(&first.bucket) {
         let text = format!(
             "the region of bucket `{}` is unknown ({text}), and `Region` is the stack's",
@@ -398,14 +360,22 @@ fn attributes(
         );
         warnings.push(Warning::new(Weight::LeftOut, text));
     }
-    Ok(BTreeMap::from([
+    let id = goal.desired.user.secret_name().to_string();
+    let attributes = BTreeMap::from([
         ("BucketUri", first.to_string()),
         ("PolicyName", goal.desired.policy.to_string()),
-        ("Region", region.to_owned()),
+        (
+            "Region",
+            observed.region(goal.owner, &first.bucket).to_owned(),
+        ),
         ("SecretArn", secret.0),
-        ("SecretName", goal.desired.user.secret_name().to_string()),
+        ("SecretName", id.clone()),
         ("UserArn", user_arn),
         ("UserName", goal.desired.user.to_string()),
-        ("Warnings", warning::attribute(&warnings)),
-    ]))
+    ]);
+    Ok(Success {
+        id,
+        attributes,
+        warnings: plan::in_order(warnings),
+    })
 }

@@ -6,10 +6,10 @@ pub mod logging;
 pub use https::Https;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 
 use backon::Retryable;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info, warn};
 
@@ -22,8 +22,8 @@ use crate::waits::{PUT, between_puts};
 /// CloudFormation's limit on an answer, in bytes. CloudFormation drops a longer one with `Response object is too long`.
 pub const LIMIT: usize = 4096;
 
-/// Ends warnings that did not fit.
-const WARNINGS_CUT: &str = "More is in the function's log.";
+/// How many bytes of an answer warnings may take, as JSON.
+const WARNINGS_ROOM: usize = 500;
 
 /// Marks where a long reason was cut.
 const CUT: &str = " […] ";
@@ -56,48 +56,53 @@ enum Status {
 }
 
 impl Reply {
-    /// Writes the answer. A failure's reason becomes one line that ends with the log stream's name. A long reason is cut in its
-    /// middle. Attributes that are too long turn a success into a failure.
+    /// Writes the answer. A failure's reason becomes one line that ends with the log stream's name. If it is too long, its
+    /// middle is cut out: its end has AWS's request id. Attributes that are too long turn a success into a failure.
     #[must_use]
     pub fn new(envelope: &Envelope, outcome: &Outcome, log_stream: &str) -> Self {
-        let Failure { id, reason } = match outcome {
-            Ok(success) => match Self::success(envelope, success) {
-                Ok(reply) => return reply,
-                Err(too_long) => too_long,
-            },
-            Err(Failure { id, reason }) => Failure {
-                id: id.clone(),
-                reason: reason.clone(),
-            },
-        };
-        let reason = with_labels(&one_line(&reason));
-        let reason = with_log_stream(&reason, &one_line(log_stream));
+        match outcome {
+            Ok(success) => Self::success(envelope, success)
+                .unwrap_or_else(|too_long| Self::failed(envelope, &too_long, log_stream)),
+            Err(failure) => Self::failed(envelope, failure, log_stream),
+        }
+    }
+
+    fn failed(envelope: &Envelope, Failure { id, reason }: &Failure, log_stream: &str) -> Self {
+        let mut reason = with_labels(&one_line(reason));
+        if reason.is_empty() {
+            "no reason was given".clone_into(&mut reason);
+        }
+        if !log_stream.is_empty() {
+            reason = format!("{reason} (log stream {})", one_line(log_stream));
+        }
         let none = BTreeMap::new();
-        let body = |reason: &str| json(&Body::of(envelope, Status::Failed, &id, reason, &none));
-        // At least one character, because an empty reason is left out altogether.
-        let room = LIMIT.saturating_sub(body("-").len() - 1);
-        Self(body(&fitted(&reason, room)))
+        let body = |reason: &str| json(&Body::of(envelope, Status::Failed, id, reason, &none));
+        let mut whole = body(&reason);
+        let (mut head, mut tail) = (reason.len() / 2, reason.len() / 2);
+        while whole.len() > LIMIT && head > 0 {
+            let over = (whole.len() - LIMIT).div_ceil(2) + CUT.len();
+            head = reason.floor_char_boundary(head.saturating_sub(over));
+            tail = reason.ceil_char_boundary(tail + over);
+            whole = body(&format!("{}{CUT}{}", &reason[..head], &reason[tail..]));
+        }
+        Self(whole)
     }
 
     fn success(envelope: &Envelope, success: &Success) -> Result<Self, Failure> {
-        let Success { id, attributes } = success;
-        let body = |attributes| json(&Body::of(envelope, Status::Success, id, "", attributes));
-        let whole = body(attributes);
-        if whole.len() <= LIMIT {
-            return Ok(Self(whole));
+        let Success {
+            id,
+            attributes,
+            warnings,
+        } = success;
+        let body = |data: &_| json(&Body::of(envelope, Status::Success, id, "", data));
+        let mut data = attributes.clone();
+        if !data.is_empty() {
+            data.insert("Warnings", String::new());
+            let room = LIMIT.saturating_sub(body(&data).len());
+            data.insert("Warnings", in_one_line(warnings, room.min(WARNINGS_ROOM)));
         }
-        // Warnings give way: the log has them too.
-        let mut attributes = attributes.clone();
-        if let Some(warnings) = attributes.get_mut("Warnings") {
-            let room = warnings
-                .len()
-                .saturating_sub(whole.len() - LIMIT + WARNINGS_CUT.len());
-            let cut = warnings.floor_char_boundary(room);
-            let sentences = warnings[..cut].rfind(". ").map_or(0, |end| end + 2);
-            *warnings = format!("{}{WARNINGS_CUT}", &warnings[..sentences]);
-        }
-        match body(&attributes) {
-            cut if cut.len() <= LIMIT => Ok(Self(cut)),
+        match body(&data) {
+            whole if whole.len() <= LIMIT => Ok(Self(whole)),
             whole => Err(Failure {
                 id: id.clone(),
                 reason: format!(
@@ -141,68 +146,47 @@ fn json(body: &Body<'_>) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }
 
+/// All warnings that fit into `room` bytes of JSON; `none` if there is none. Others are left out by whole sentences, and counted:
+/// the log has them. A first one that is too long alone is cut.
+fn in_one_line(warnings: &[String], room: usize) -> String {
+    if warnings.is_empty() {
+        return "none".to_owned();
+    }
+    let first = |count: usize| {
+        let sentences = warnings[..count].iter();
+        let mut line: Vec<String> = sentences.map(|text| with_labels(text) + ".").collect();
+        if count < warnings.len() {
+            let left = warnings.len() - count;
+            line.push(format!("And {left} more, in the function's log."));
+        }
+        line.join(" ")
+    };
+    let in_json = |line: &str| Value::from(line).to_string().len() - 2;
+    let mut lines = (1..=warnings.len()).rev().map(first);
+    lines.find(|line| in_json(line) <= room).unwrap_or_else(|| {
+        let mut line = first(1);
+        while in_json(&line) + '…'.len_utf8() > room && line.pop().is_some() {}
+        line + "…"
+    })
+}
+
 /// Runs of white space become one space, and what else has no shape becomes visible.
 fn one_line(text: &str) -> String {
     visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-fn with_log_stream(reason: &str, log_stream: &str) -> String {
-    let reason = if reason.is_empty() {
-        "no reason was given"
-    } else {
-        reason
-    };
-    match log_stream {
-        "" => reason.to_owned(),
-        stream => format!("{reason} (log stream {stream})"),
-    }
-}
-
-/// Cuts the middle out of a text that takes more than `room` bytes in JSON. Keeps the tail, which holds the innermost
-/// cause, AWS's request id and the log stream.
-fn fitted(text: &str, room: usize) -> String {
-    if escaped_length(text.chars()) <= room {
-        return text.to_owned();
-    }
-    let half = room.saturating_sub(CUT.len()) / 2;
-    let head = text.len() - text.trim_start_matches(within(half)).len();
-    let tail = text.trim_end_matches(within(half)).len();
-    match (text.get(..head), text.get(tail..)) {
-        (Some(head), Some(tail)) => format!("{head}{CUT}{tail}"),
-        (_, _) => String::new(),
-    }
-}
-
-/// Accepts characters until they take more than `room` bytes in JSON.
-fn within(room: usize) -> impl FnMut(char) -> bool {
-    let mut taken = 0;
-    move |c| {
-        taken += escaped_length(std::iter::once(c));
-        taken <= room
-    }
-}
-
-/// How many bytes the characters of one line take in a JSON string.
-fn escaped_length(characters: impl Iterator<Item = char>) -> usize {
-    characters
-        .map(|c| {
-            if matches!(c, '"' | '\\') {
-                2
-            } else {
-                c.len_utf8()
-            }
-        })
-        .sum()
-}
-
 /// Where answers are put.
+#[expect(
+    async_fn_in_trait,
+    reason = "nobody sends the future to another thread"
+)]
 pub trait Sink {
     /// Puts `body` to the URL once. Follows no redirect, repeats nothing, and sends no `Content-Type`, which would be
     /// part of an old signature. Returns the HTTP status.
-    fn put(&self, url: &ResponseUrl, body: &str) -> impl Future<Output = Result<u16, PutError>>;
+    async fn put(&self, url: &ResponseUrl, body: &str) -> Result<u16, PutError>;
 }
 
-/// Why an attempt got no status. It never shows the URL.
+/// Why an attempt did not deliver the answer. It never shows the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PutError {
     /// No connection, or no answer on it, in time.
@@ -214,6 +198,26 @@ pub enum PutError {
     /// The request could not be made.
     #[error("the request could not be made")]
     Request,
+    #[error("HTTP status {0}")]
+    Status(u16),
+    #[error("there was no time for an attempt")]
+    NoTime,
+}
+
+impl PutError {
+    /// Redirects are not followed. S3 sends them while a bucket is new, and accepts the same request later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Status(status) => !is_refused(*status),
+            Self::Timeout | Self::Connection => true,
+            Self::Request | Self::NoTime => false,
+        }
+    }
+}
+
+/// Whether repetition does not help, because the URL has expired or was never valid.
+fn is_refused(status: u16) -> bool {
+    (400..500).contains(&status) && ![408, 409, 429].contains(&status)
 }
 
 /// The answer did not arrive, and another invocation may cure that. Neither form shows the URL.
@@ -221,41 +225,7 @@ pub enum PutError {
 #[error("the answer could not be delivered to `{host}`: {last}")]
 pub struct DeliveryError {
     host: String,
-    last: Attempt,
-}
-
-/// How an attempt failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Attempt {
-    /// Repetition may cure it.
-    #[error("HTTP status {0}")]
-    Status(u16),
-    /// Repetition does not help: the URL has expired, or was never valid.
-    #[error("HTTP status {0}")]
-    Refused(u16),
-    #[error("{0}")]
-    PutError(#[from] PutError),
-    #[error("there was no time for an attempt")]
-    NoTime,
-}
-
-impl Attempt {
-    /// Redirects are not followed. S3 sends them while a bucket is new, and accepts the same request later.
-    fn of_status(status: u16) -> Result<(), Self> {
-        match status {
-            200..=299 => Ok(()),
-            408 | 409 | 429 => Err(Self::Status(status)),
-            400..=499 => Err(Self::Refused(status)),
-            _ => Err(Self::Status(status)),
-        }
-    }
-
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Status(_) | Self::PutError(PutError::Timeout | PutError::Connection) => true,
-            Self::Refused(_) | Self::PutError(PutError::Request) | Self::NoTime => false,
-        }
-    }
+    last: PutError,
 }
 
 /// Puts the answer, and repeats that with growing, jittered pauses until `deadline`.
@@ -271,14 +241,15 @@ pub async fn deliver<S: Sink>(
     reply: &Reply,
     deadline: Instant,
 ) -> Result<(), DeliveryError> {
-    let mut last = Attempt::NoTime;
+    let mut last = PutError::NoTime;
     let attempt = || async {
-        let status = timeout(PUT, sink.put(url, reply.body()))
-            .await
-            .unwrap_or(Err(PutError::Timeout))?;
-        Attempt::of_status(status)
+        let put = timeout(PUT, sink.put(url, reply.body()));
+        match put.await.unwrap_or(Err(PutError::Timeout))? {
+            200..=299 => Ok(()),
+            status => Err(PutError::Status(status)),
+        }
     };
-    let attempts = attempt.retry(between_puts()).when(Attempt::may_pass).notify(|failed, pause| {
+    let attempts = attempt.retry(between_puts()).when(PutError::may_pass).notify(|failed, pause| {
         warn!(host = %url, %failed, pause_seconds = pause.as_secs_f64(), "the answer did not arrive; trying again");
         last = *failed;
     });
@@ -290,14 +261,17 @@ pub async fn deliver<S: Sink>(
         Ok(Err(failed)) => failed,
         Err(_) => last,
     };
-    if let Attempt::Refused(status) = failed {
-        error!(host = %url, status, "the answer was refused for good; CloudFormation will wait until its timeout");
-        return Ok(());
+    match failed {
+        PutError::Status(status) if is_refused(status) => {
+            error!(host = %url, status, "the answer was refused for good; CloudFormation will wait until its timeout");
+            Ok(())
+        }
+        failed => {
+            error!(host = %url, %failed, "the answer was not delivered; Lambda may invoke again");
+            Err(DeliveryError {
+                host: url.to_string(),
+                last: failed,
+            })
+        }
     }
-    let undelivered = DeliveryError {
-        host: url.to_string(),
-        last: failed,
-    };
-    error!(host = undelivered.host, failed = %undelivered.last, "the answer was not delivered; Lambda may invoke again");
-    Err(undelivered)
 }

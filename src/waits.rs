@@ -101,70 +101,54 @@ pub const REMIND_DAYS: u64 = 7;
 /// The pause between the two looks of a check. What is gone by then is not a finding.
 pub const SECOND_LOOK: Duration = Duration::from_secs(10);
 
-/// Pauses while IAM may lag, until the caller stops. They are short, so that the last try comes close to the end of the
-/// lag.
-pub(crate) fn while_iam_lags() -> ExponentialBuilder {
+/// Growing pauses with jitter, until the caller stops. Jitter separates two runs that get in each other's way.
+fn pauses(least: Duration, most: Duration) -> ExponentialBuilder {
     ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(1))
+        .with_min_delay(least)
+        .with_max_delay(most)
         .without_max_times()
         .with_jitter()
+}
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Pauses while IAM may lag. They are short, so that the last try comes close to the end of the lag.
+pub(crate) fn while_iam_lags() -> ExponentialBuilder {
+    pauses(ms(200), ms(1000))
 }
 
 /// Pauses between two questions to CloudFormation, which allows a whole account only a few a second.
 pub(crate) fn between_looks() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(2))
-        .without_max_times()
-        .with_jitter()
-        .build()
+    pauses(ms(500), ms(2000)).build()
 }
 
-/// Pauses between rounds of a request, until the caller stops, so that IAM's lists can settle. Jitter separates two runs that
-/// get in each other's way.
+/// Pauses between rounds of a request, so that IAM's lists can settle.
 pub(crate) fn between_rounds() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(Duration::from_secs(4))
-        .without_max_times()
-        .with_jitter()
-        .build()
+    pauses(ms(250), ms(4000)).build()
 }
 
 /// The longest pause between two attempts of a proof, which jitter at most doubles.
-const PROOF_PAUSE: Duration = Duration::from_secs(3);
+const PROOF_PAUSE: Duration = ms(3000);
 
 /// The longest pause with jitter. A proof stops this much earlier, so that its last pause does not use up [`WITHDRAW`].
 pub const LONGEST_PROOF_PAUSE: Duration = PROOF_PAUSE.saturating_mul(2);
 
-/// Pauses between attempts of a proof, until the caller stops.
+/// Pauses between attempts of a proof.
 pub(crate) fn while_a_proof_waits() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(250))
-        .with_max_delay(PROOF_PAUSE)
-        .without_max_times()
-        .with_jitter()
+    pauses(ms(250), PROOF_PAUSE)
 }
 
-/// Pauses between attempts to deliver the answer, until the caller stops.
+/// Pauses between attempts to deliver the answer.
 pub(crate) fn between_puts() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(1))
-        .without_max_times()
-        .with_jitter()
+    pauses(ms(100), ms(1000))
 }
 
 /// Pauses until a secret's name is free after a forced deletion, which goes on behind the scenes for some seconds
 /// ([`DeleteSecret`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html)).
 pub(crate) fn until_name_is_free() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(Duration::from_secs(5))
-        .without_max_times()
-        .with_total_delay(Some(CALL))
-        .with_jitter()
+    pauses(ms(1000), ms(5000)).with_total_delay(Some(CALL))
 }
 
 /// How long a proof waits for IAM writes to become visible.

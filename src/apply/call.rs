@@ -5,8 +5,9 @@ use tracing::warn;
 
 use super::{Effect, Execution};
 use crate::cloud::{Cloud, CloudError, Creation, Encryption, ErrorKind, Label, SecretArn};
+use crate::observe::Refusal;
 use crate::observe::{Answer, Conversation, Done, Question, Verdict};
-use crate::plan::{OnFailure, Refusal, Step, Warning, Weight};
+use crate::plan::{OnFailure, Step, Warning, Weight};
 use crate::waits::while_iam_lags;
 
 /// The recovery period of a secret that may not be deleted at once, in days: the shortest that Secrets Manager has.

@@ -12,21 +12,13 @@ use super::{Effect, Execution};
 use crate::cloud::{
     Cloud, CloudError, CreatedKey, ErrorKind, Label, PutVersion, Removal, SecretArn, StoredKey,
 };
-use crate::observe::{Conversation, Done};
-use crate::plan::{NewKey, Refusal, Step, Trial, Warning};
+use crate::observe::Done;
+use crate::observe::Refusal;
+use crate::plan::{NewKey, Step, Trial};
 use crate::waits::{
     CALL, FRESH_WORD, IAM_LAG, KEY_BUDGET, KEY_IN_FLIGHT, LONGEST_PROOF_PAUSE, WITHDRAW,
     while_iam_lags,
 };
-
-/// What is known of a new key before it is stored.
-#[derive(Default)]
-struct Tried {
-    warnings: Vec<Warning>,
-    conversation: Option<Conversation>,
-    /// Why it is not to be stored.
-    again: Option<String>,
-}
 
 impl<C: Cloud> Execution<'_, C> {
     pub(super) async fn make_key(&self, new: &NewKey, step: &Step) -> Result<Effect, Refusal> {
@@ -58,19 +50,10 @@ impl<C: Cloud> Execution<'_, C> {
         };
         let end = (begun + KEY_IN_FLIGHT).min(self.invocation.deadline.of_work() - WITHDRAW);
         let store_by = end - CALL;
-        let tried = match timeout_at(store_by, self.try_key(&key, new, store_by)).await {
-            Ok(Ok(tried)) => tried,
+        let mut effect = match timeout_at(store_by, self.try_key(&key, new, store_by)).await {
+            Ok(Ok(effect)) => effect,
             Ok(Err(refusal)) => return self.give_up(&key, new, secret, refusal).await,
-            Err(_) => Tried {
-                again: Some(format!("key `{}` was not proved in time", key.id)),
-                ..Tried::default()
-            },
-        };
-        let mut effect = Effect {
-            warnings: tried.warnings,
-            conversation: tried.conversation,
-            again: tried.again,
-            ..Effect::default()
+            Err(_) => Effect::again(format!("key `{}` was not proved in time", key.id)),
         };
         if effect.again.is_some() {
             self.discard(&key).await;
@@ -117,20 +100,20 @@ impl<C: Cloud> Execution<'_, C> {
         key: &StoredKey,
         new: &NewKey,
         store_by: Instant,
-    ) -> Result<Tried, Refusal> {
+    ) -> Result<Effect, Refusal> {
         if new.label != Label::Current {
-            return Ok(Tried::default());
+            return Ok(Effect::default());
         }
-        let mut tried = match &new.trial {
+        let mut effect = match &new.trial {
             Some(trial) => self.prove_and_ask(key, trial, store_by).await?,
-            None => Tried::default(),
+            None => Effect::default(),
         };
-        let word = tried.conversation.unwrap_or(self.progress.conversation);
-        if tried.again.is_none() && word.is_older_than(FRESH_WORD) {
+        let word = effect.conversation.unwrap_or(self.progress.conversation);
+        if effect.again.is_none() && word.is_older_than(FRESH_WORD) {
             let asked = self.ask(word).await;
-            (tried.conversation, tried.again) = (asked.conversation, asked.again);
+            (effect.conversation, effect.again) = (asked.conversation, asked.again);
         }
-        Ok(tried)
+        Ok(effect)
     }
 
     /// A proof only reads, so it is cut off as soon as CloudFormation says that nobody waits.
@@ -139,44 +122,27 @@ impl<C: Cloud> Execution<'_, C> {
         key: &StoredKey,
         trial: &Trial,
         store_by: Instant,
-    ) -> Result<Tried, Refusal> {
-        let Trial {
-            on_failure,
-            targets,
-        } = trial;
-        let timeouts = self.invocation.proof_timeouts;
-        let patience = Patience::until(store_by - LONGEST_PROOF_PAUSE, timeouts);
-        let proof = Box::pin(prove(
-            self.invocation.cloud,
-            self.name,
-            key,
-            targets,
-            patience,
-        ));
-        let asking = Box::pin(self.ask(self.progress.conversation));
-        let (proved, asked) = match select(proof, asking).await {
+    ) -> Result<Effect, Refusal> {
+        let patience = Patience {
+            timeouts: self.invocation.proof_timeouts,
+            end: store_by - LONGEST_PROOF_PAUSE,
+        };
+        let cloud = self.invocation.cloud;
+        let proof = prove(cloud, self.name, key, &trial.targets, patience);
+        let asking = self.ask(self.progress.conversation);
+        let (proved, mut effect) = match select(Box::pin(proof), Box::pin(asking)).await {
             Either::Left((proved, asking)) => (Some(proved), asking.await),
             Either::Right((asked, _)) if asked.again.is_some() => (None, asked),
             Either::Right((asked, proof)) => (Some(proof.await), asked),
         };
-        let Effect {
-            conversation,
-            again,
-            ..
-        } = asked;
-        let warnings = match proved {
-            Some(proved) if again.is_none() => {
-                // In a rollback too, a key has to be this user's.
-                proved.accepted()?;
-                proved.judge(*on_failure)?
-            }
-            Some(_) | None => Vec::new(),
-        };
-        Ok(Tried {
-            warnings,
-            conversation,
-            again,
-        })
+        if let Some(proved) = proved
+            && effect.again.is_none()
+        {
+            // In a rollback too, a key has to be this user's.
+            proved.accepted()?;
+            effect.warnings = proved.judge(trial.on_failure)?;
+        }
+        Ok(effect)
     }
 
     /// Stores a key, and repeats the call with the same version and value while it is not known whether it was stored.

@@ -5,8 +5,6 @@
 
 mod advice;
 
-use std::time::Duration;
-
 use backon::Retryable;
 use futures_util::future::{join, join_all};
 use tokio::time::Instant;
@@ -15,7 +13,8 @@ use tracing::warn;
 use crate::cloud::{
     Cloud, CloudError, ErrorKind, ListedObject, ObjectRead, Page, PolicyKind, Result, StoredKey,
 };
-use crate::plan::{OnFailure, Refusal, Target, Warning, Weight};
+use crate::observe::Refusal;
+use crate::plan::{OnFailure, Target, Warning, Weight};
 use crate::request::names::UserName;
 use crate::waits::{LONGEST_PROOF_PAUSE, ProofTimeouts, while_a_proof_waits};
 
@@ -34,47 +33,17 @@ const TOLD: usize = 2;
 /// How long a proof waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// For AWS to know the key.
-    pub known: Duration,
-    /// For the user's own policy and boundary to allow.
-    pub allowed: Duration,
-    /// For other policies to allow.
-    pub allowed_by_others: Duration,
+    pub timeouts: ProofTimeouts,
     /// When it has to end, whatever it waits for.
     pub end: Instant,
-}
-
-impl Patience {
-    /// Waits as long as usual, and until `end` at most.
-    pub fn until(end: Instant, timeouts: ProofTimeouts) -> Self {
-        let ProofTimeouts {
-            known,
-            allowed,
-            allowed_by_others,
-        } = timeouts;
-        Self {
-            known,
-            allowed,
-            allowed_by_others,
-            end,
-        }
-    }
 }
 
 /// What a proof has shown.
 #[derive(Debug)]
 pub struct Proved {
     /// Why AWS does not know the key as this user's.
-    not_accepted: Option<NotAccepted>,
+    not_accepted: Option<Shown>,
     entries: Vec<(Target, Found)>,
-}
-
-/// Why a key is not this user's.
-#[derive(Debug)]
-struct NotAccepted {
-    sentence: String,
-    /// Whether AWS did not answer, so that nothing is known.
-    unanswered: bool,
 }
 
 /// What was found under one entry of `Buckets`.
@@ -116,25 +85,22 @@ pub async fn prove<C: Cloud>(
     let (arn, found) = join(identity, entries).await;
     let not_accepted = match arn {
         Ok(arn) if arn.ends_with(&format!("/{user}")) => None,
-        Ok(arn) => Some(NotAccepted {
-            sentence: format!(
+        Ok(arn) => {
+            let sentence = format!(
                 "the secret's key is not of user `{user}` but of `{arn}`: raise `KeySerial`"
-            ),
-            unanswered: false,
-        }),
-        Err(error) => Some(NotAccepted {
-            sentence: advice::of_identity(user, &error),
-            unanswered: is_unanswered(&error),
-        }),
+            );
+            Some((sentence, Shows::Failure))
+        }
+        Err(error) => Some((advice::of_identity(user, &error), Shows::of(&error))),
     };
     Proved {
-        not_accepted,
+        not_accepted: not_accepted.map(|(sentence, weight)| Shown {
+            entry: None,
+            sentence,
+            weight,
+        }),
         entries: targets.iter().cloned().zip(found).collect(),
     }
-}
-
-fn is_unanswered(error: &CloudError) -> bool {
-    matches!(error.kind, ErrorKind::Throttled | ErrorKind::Indeterminate)
 }
 
 /// One sentence of what a proof has shown.
@@ -159,18 +125,26 @@ pub enum Shows {
     Note,
 }
 
+impl Shows {
+    fn of(error: &CloudError) -> Self {
+        match error.kind {
+            ErrorKind::Throttled | ErrorKind::Indeterminate => Self::Unanswered,
+            ErrorKind::NotFound
+            | ErrorKind::Denied
+            | ErrorKind::UnknownKey
+            | ErrorKind::Conflict
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Rejected => Self::Failure,
+        }
+    }
+}
+
 impl Proved {
-    /// Everything that a person should know, entry by entry.
+    /// Everything that a person should know, entry by entry. Without an identity, what the buckets answered says nothing more.
     pub fn shown(&self) -> Vec<Shown> {
-        let identity = self.not_accepted.iter().map(|not| Shown {
-            entry: None,
-            sentence: not.sentence.clone(),
-            weight: if not.unanswered {
-                Shows::Unanswered
-            } else {
-                Shows::Failure
-            },
-        });
+        if let Some(not_accepted) = &self.not_accepted {
+            return vec![not_accepted.clone()];
+        }
         let entries = self.entries.iter().filter_map(|(target, found)| {
             let (sentence, weight) = advice::of_entry(target, found)?;
             Some(Shown {
@@ -179,11 +153,7 @@ impl Proved {
                 weight,
             })
         });
-        // Without an identity, what the buckets answered says nothing more.
-        match self.not_accepted {
-            Some(_) => identity.collect(),
-            None => entries.collect(),
-        }
+        entries.collect()
     }
 
     /// What it means for a request: warnings, or a refusal.
@@ -191,18 +161,11 @@ impl Proved {
     /// # Errors
     /// The first entries that fail, and how many more.
     pub fn judge(&self, on_failure: OnFailure) -> std::result::Result<Vec<Warning>, Refusal> {
-        if let Some(NotAccepted {
-            sentence,
-            unanswered,
-        }) = &self.not_accepted
-        {
-            return match on_failure {
-                OnFailure::FailIfAccepted if !unanswered => Ok(Vec::new()),
-                OnFailure::Fail | OnFailure::FailIfAccepted => {
-                    Err(Refusal::Unproven(sentence.clone()))
-                }
-                OnFailure::Warn => Ok(vec![Warning::new(Weight::Access, sentence.clone())]),
-            };
+        if let (OnFailure::FailIfAccepted, Some(Shows::Failure)) = (
+            on_failure,
+            self.not_accepted.as_ref().map(|shown| shown.weight),
+        ) {
+            return Ok(Vec::new());
         }
         let (failures, rest): (Vec<Shown>, Vec<Shown>) = self
             .shown()
@@ -355,33 +318,26 @@ impl<C: Cloud> Attempt<'_, C> {
     /// Whether waiting may help. The key, the user's own policy and its boundary become visible slowly. The policies of
     /// others are visible at once or not at all, and an explicit deny by one of the user's own does not go away.
     fn may_pass(&self, error: &CloudError) -> bool {
-        let Patience {
+        let ProofTimeouts {
             known,
             allowed,
             allowed_by_others,
-            end: _,
-        } = self.patience;
-        let denied_by = error
-            .denial
-            .as_ref()
-            .map(|denial| (denial.by, denial.explicit));
-        let patience = match (error.kind, denied_by) {
-            (ErrorKind::UnknownKey, _) => known,
-            (ErrorKind::Denied, Some((PolicyKind::Identity, true))) => return false,
-            (
-                ErrorKind::Denied,
-                Some((PolicyKind::Identity | PolicyKind::Boundary | PolicyKind::Unsaid, _)) | None,
-            ) => allowed,
-            (ErrorKind::Denied, Some((_, _))) => allowed_by_others,
-            (
-                ErrorKind::NotFound
-                | ErrorKind::Throttled
-                | ErrorKind::Conflict
-                | ErrorKind::LimitExceeded
-                | ErrorKind::Rejected
-                | ErrorKind::Indeterminate,
-                _,
-            ) => return false,
+        } = self.patience.timeouts;
+        let denial = error.denial.as_ref();
+        let patience = match error.kind {
+            ErrorKind::UnknownKey => known,
+            ErrorKind::Denied => match denial.map(|denial| (denial.by, denial.explicit)) {
+                Some((PolicyKind::Identity, true)) => return false,
+                Some((PolicyKind::Identity | PolicyKind::Boundary | PolicyKind::Unsaid, _))
+                | None => allowed,
+                Some((_, _)) => allowed_by_others,
+            },
+            ErrorKind::NotFound
+            | ErrorKind::Throttled
+            | ErrorKind::Conflict
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Rejected
+            | ErrorKind::Indeterminate => return false,
         };
         self.started.elapsed() < patience && !self.is_over()
     }

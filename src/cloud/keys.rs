@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::time::SystemTime;
 
 use secrecy::zeroize::Zeroizing;
@@ -14,24 +13,24 @@ use super::{Removal, Result};
 use crate::request::names::{KeySerial, UserName};
 
 /// The calls on a user's access keys.
+#[expect(
+    async_fn_in_trait,
+    reason = "nobody sends the futures to another thread"
+)]
 pub trait AccessKeys {
     /// `iam:ListAccessKeys`, all pages; empty if the user is missing.
-    fn list_keys(&self, user: &UserName) -> impl Future<Output = Result<Vec<Key>>>;
+    async fn list_keys(&self, user: &UserName) -> Result<Vec<Key>>;
     /// `iam:CreateAccessKey`, sent exactly once, with the answer checked to be whole. After
     /// [`ErrorKind::Indeterminate`], a key may exist whose secret half nobody has.
-    fn create_key(&self, user: &UserName) -> impl Future<Output = Result<CreatedKey>>;
+    async fn create_key(&self, user: &UserName) -> Result<CreatedKey>;
     /// `iam:DeleteAccessKey`. A key that was just made may be missing because IAM does not show it yet.
-    fn delete_key(
-        &self,
-        user: &UserName,
-        key: &AccessKeyId,
-    ) -> impl Future<Output = Result<Removal>>;
+    async fn delete_key(&self, user: &UserName, key: &AccessKeyId) -> Result<Removal>;
     /// `iam:GetAccessKeyLastUsed`: the name of the user that has this key now; `None` if no user of this account has
     /// it.
-    fn key_owner(&self, key: &AccessKeyId) -> impl Future<Output = Result<Option<String>>>;
+    async fn key_owner(&self, key: &AccessKeyId) -> Result<Option<String>>;
     /// `iam:GetAccessKeyLastUsed`: the key's last use, shown some hours late; `None` if IAM knows no use. Unlike
     /// [`Self::key_owner`], it fails for a key that this account does not have.
-    fn last_used(&self, key: &AccessKeyId) -> impl Future<Output = Result<Option<LastUse>>>;
+    async fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>>;
 }
 
 /// The id of an IAM access key (`AKIA…`). Not a secret.

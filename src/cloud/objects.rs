@@ -1,34 +1,36 @@
 //! Buckets and objects, as the user's own key sees them.
 
-use std::future::Future;
-
 use super::{Result, StoredKey};
 use crate::request::buckets::{BucketName, BucketUri};
 
 /// The calls to S3 and STS. None is made with the function's own credentials.
+#[expect(
+    async_fn_in_trait,
+    reason = "nobody sends the futures to another thread"
+)]
 pub trait Objects {
     /// The bucket's region, by an unsigned `HEAD` (`x-amz-bucket-region` comes with 200, 301 and 403 alike); `None` if
     /// there is no such bucket.
-    fn bucket_region(&self, bucket: &BucketName) -> impl Future<Output = Result<Option<String>>>;
+    async fn bucket_region(&self, bucket: &BucketName) -> Result<Option<String>>;
     /// `sts:GetCallerIdentity` with this key: the ARN of its user.
-    fn caller_of(&self, key: &StoredKey) -> impl Future<Output = Result<String>>;
+    async fn caller_of(&self, key: &StoredKey) -> Result<String>;
     /// `s3:ListObjectsV2` with this key: one page of up to 1,000 objects under the prefix, in S3's order. `page` is what the
     /// page before it gave as [`Page::next`].
-    fn list_objects(
+    async fn list_objects(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketUri,
         page: Option<&str>,
-    ) -> impl Future<Output = Result<Page>>;
+    ) -> Result<Page>;
     /// `s3:GetObject` of the object's first byte with this key. The body is dropped.
-    fn read_byte(
+    async fn read_byte(
         &self,
         key: &StoredKey,
         region: &str,
         bucket: &BucketName,
         object: &str,
-    ) -> impl Future<Output = Result<ObjectRead>>;
+    ) -> Result<ObjectRead>;
 }
 
 /// One page of a listing.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::future::Future;
 use std::time::SystemTime;
 
 use secrecy::SecretString;
@@ -11,69 +10,61 @@ use super::{Creation, Result};
 use crate::request::names::{SecretKmsKey, SecretName, TagMap};
 
 /// The calls on a secret.
+#[expect(
+    async_fn_in_trait,
+    reason = "nobody sends the futures to another thread"
+)]
 pub trait Secrets {
     /// `secretsmanager:DescribeSecret`, also of a secret that is pending deletion.
-    fn find_secret(&self, secret: &SecretName) -> impl Future<Output = Result<Option<Secret>>>;
+    async fn find_secret(&self, secret: &SecretName) -> Result<Option<Secret>>;
     /// `secretsmanager:ListSecretVersionIds` with the deprecated ones, all pages; empty if the secret is missing or has
     /// no version.
-    fn list_versions(&self, secret: &SecretName) -> impl Future<Output = Result<Vec<Version>>>;
+    async fn list_versions(&self, secret: &SecretName) -> Result<Vec<Version>>;
     /// `secretsmanager:GetSecretValue` of one version; `None` if it has no value.
-    fn read_version(
+    async fn read_version(
         &self,
         secret: &SecretArn,
         version: &VersionId,
-    ) -> impl Future<Output = Result<Option<SecretString>>>;
+    ) -> Result<Option<SecretString>>;
     /// `secretsmanager:CreateSecret` without a value, with tags. A name whose secret is pending deletion is
     /// [`Creation::AlreadyExists`]; one that is not free yet after a forced deletion is waited for, up to half a
     /// minute, and then answered [`ErrorKind::Conflict`].
-    fn create_secret(
-        &self,
-        secret: &NewSecret,
-    ) -> impl Future<Output = Result<Creation<SecretArn>>>;
+    async fn create_secret(&self, secret: &NewSecret) -> Result<Creation<SecretArn>>;
     /// `secretsmanager:RestoreSecret`.
-    fn restore_secret(&self, secret: &SecretArn) -> impl Future<Output = Result<()>>;
+    async fn restore_secret(&self, secret: &SecretArn) -> Result<()>;
     /// `secretsmanager:UpdateSecret` of description and encryption key, never of the value.
-    fn update_secret(
+    async fn update_secret(
         &self,
         secret: &SecretArn,
         description: &str,
         encryption: &Encryption,
-    ) -> impl Future<Output = Result<()>>;
+    ) -> Result<()>;
     /// `secretsmanager:TagResource`: adds or overwrites.
-    fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> impl Future<Output = Result<()>>;
+    async fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> Result<()>;
     /// `secretsmanager:UntagResource`: absent keys are ignored.
-    fn untag_secret(&self, secret: &SecretArn, keys: &[String])
-    -> impl Future<Output = Result<()>>;
+    async fn untag_secret(&self, secret: &SecretArn, keys: &[String]) -> Result<()>;
     /// `secretsmanager:PutSecretValue` under one label, idempotent for an equal value.
-    fn store_version(
+    async fn store_version(
         &self,
         secret: &SecretArn,
         version: &VersionId,
         value: &SecretString,
         label: Label,
-    ) -> impl Future<Output = Result<PutVersion>>;
+    ) -> Result<PutVersion>;
     /// `secretsmanager:UpdateSecretVersionStage`: moves a label; `from` must hold it, and `to` = `None` removes it. A
     /// label that is not where `from` says is [`ErrorKind::Rejected`].
-    fn move_label(
+    async fn move_label(
         &self,
         secret: &SecretArn,
         label: Label,
         from: Option<&VersionId>,
         to: Option<&VersionId>,
-    ) -> impl Future<Output = Result<()>>;
+    ) -> Result<()>;
     /// `secretsmanager:RemoveRegionsFromReplication`.
-    fn remove_replicas(
-        &self,
-        secret: &SecretArn,
-        regions: &[String],
-    ) -> impl Future<Output = Result<()>>;
+    async fn remove_replicas(&self, secret: &SecretArn, regions: &[String]) -> Result<()>;
     /// `secretsmanager:DeleteSecret`: at once for `None`, otherwise restorable for that many days. A secret that is
     /// already pending deletion counts as success.
-    fn delete_secret(
-        &self,
-        secret: &SecretArn,
-        recovery_days: Option<u8>,
-    ) -> impl Future<Output = Result<()>>;
+    async fn delete_secret(&self, secret: &SecretArn, recovery_days: Option<u8>) -> Result<()>;
 }
 
 /// The full ARN of a secret, with the suffix that Secrets Manager appends.

@@ -2,21 +2,20 @@
 //! CloudFormation has sent to the function.
 
 use std::fmt;
-use std::future::Future;
 
 use super::Result;
 use crate::request::names::TagMap;
 
 /// What CloudFormation is asked.
+#[expect(
+    async_fn_in_trait,
+    reason = "nobody sends the futures to another thread"
+)]
 pub trait Stacks {
     /// `cloudformation:DescribeStackResource`: CloudFormation's record of the resource.
-    fn stack_resource(
-        &self,
-        stack_id: &str,
-        logical_id: &str,
-    ) -> impl Future<Output = Result<StackResource>>;
+    async fn stack_resource(&self, stack_id: &str, logical_id: &str) -> Result<StackResource>;
     /// `cloudformation:DescribeStacks`: the stack's status and tags; `None` if there is no such stack.
-    fn stack(&self, stack_id: &str) -> impl Future<Output = Result<Option<Stack>>>;
+    async fn stack(&self, stack_id: &str) -> Result<Option<Stack>>;
 }
 
 /// CloudFormation's record of a logical id.
@@ -24,7 +23,9 @@ pub trait Stacks {
 pub enum StackResource {
     /// A custom resource of the stack.
     Custom {
-        status: ResourceStatus,
+        /// Its [status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceDetail.html), such as
+        /// `UPDATE_IN_PROGRESS`.
+        status: String,
         /// Its physical id; empty while CloudFormation has none.
         physical_id: String,
     },
@@ -33,11 +34,6 @@ pub enum StackResource {
     /// The stack has no such resource, or there is no such stack. Holds CloudFormation's message.
     Missing(String),
 }
-
-/// A [resource status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceDetail.html),
-/// such as `UPDATE_IN_PROGRESS`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResourceStatus(pub String);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
@@ -75,12 +71,6 @@ impl StackStatus {
         } else {
             StackOperation::Forward
         }
-    }
-}
-
-impl fmt::Display for ResourceStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

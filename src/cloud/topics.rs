@@ -1,7 +1,6 @@
 //! Notifications, in our own words: implemented with the SDK ([`crate::cloud::aws::Topics`]) and, in the tests, in memory.
 
 use std::fmt;
-use std::future::Future;
 
 use serde_json::{Value, json};
 
@@ -93,12 +92,16 @@ pub struct Subscriptions {
 }
 
 /// The calls, with the guarantees of [`Cloud`](super::Cloud) on errors and repetition.
+#[expect(
+    async_fn_in_trait,
+    reason = "nobody sends the futures to another thread"
+)]
 pub trait Notifier {
     /// `sns:Publish`. On [`Indeterminate`](super::ErrorKind::Indeterminate) it may have been sent.
-    fn publish(&self, topic: &TopicArn, message: &Message) -> impl Future<Output = Result<()>>;
+    async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<()>;
 
     /// `sns:GetTopicAttributes`: how many subscriptions the topic has.
-    fn subscriptions(&self, topic: &TopicArn) -> impl Future<Output = Result<Subscriptions>>;
+    async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions>;
 }
 
 #[cfg(test)]

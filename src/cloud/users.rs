@@ -1,59 +1,44 @@
 //! IAM users, their inline policies, and what else is attached to them.
 
-use std::future::Future;
-
 use super::{Creation, Result};
 use crate::request::names::{PolicyArn, PolicyName, TagMap, UserName};
 
 /// The calls on a user.
+#[expect(
+    async_fn_in_trait,
+    reason = "nobody sends the futures to another thread"
+)]
 pub trait Users {
     /// `iam:GetUser`: the user with its tags and boundary. IAM compares names ignoring case.
-    fn find_user(&self, user: &UserName) -> impl Future<Output = Result<Option<User>>>;
+    async fn find_user(&self, user: &UserName) -> Result<Option<User>>;
     /// `iam:CreateUser` with boundary and tags in one call, so that no untagged user can exist.
-    fn create_user(&self, user: &NewUser) -> impl Future<Output = Result<Creation<User>>>;
+    async fn create_user(&self, user: &NewUser) -> Result<Creation<User>>;
     /// `iam:TagUser`: adds or overwrites.
-    fn tag_user(&self, user: &UserName, tags: &TagMap) -> impl Future<Output = Result<()>>;
+    async fn tag_user(&self, user: &UserName, tags: &TagMap) -> Result<()>;
     /// `iam:UntagUser`: absent keys are ignored.
-    fn untag_user(&self, user: &UserName, keys: &[String]) -> impl Future<Output = Result<()>>;
+    async fn untag_user(&self, user: &UserName, keys: &[String]) -> Result<()>;
     /// `iam:PutUserPermissionsBoundary`.
-    fn set_boundary(
-        &self,
-        user: &UserName,
-        boundary: &PolicyArn,
-    ) -> impl Future<Output = Result<()>>;
+    async fn set_boundary(&self, user: &UserName, boundary: &PolicyArn) -> Result<()>;
     /// `iam:DeleteUser`; fails with [`ErrorKind::Conflict`] while anything is attached to the user.
-    fn delete_user(&self, user: &UserName) -> impl Future<Output = Result<()>>;
+    async fn delete_user(&self, user: &UserName) -> Result<()>;
 
     /// `iam:ListUserPolicies`, all pages; empty if the user is missing.
-    fn list_policies(&self, user: &UserName) -> impl Future<Output = Result<Vec<PolicyName>>>;
+    async fn list_policies(&self, user: &UserName) -> Result<Vec<PolicyName>>;
     /// `iam:GetUserPolicy`: the document as JSON text (percent-decoded).
-    fn get_policy(
-        &self,
-        user: &UserName,
-        policy: &PolicyName,
-    ) -> impl Future<Output = Result<Option<String>>>;
+    async fn get_policy(&self, user: &UserName, policy: &PolicyName) -> Result<Option<String>>;
     /// `iam:PutUserPolicy`: makes or replaces.
-    fn put_policy(
-        &self,
-        user: &UserName,
-        policy: &PolicyName,
-        document: &str,
-    ) -> impl Future<Output = Result<()>>;
+    async fn put_policy(&self, user: &UserName, policy: &PolicyName, document: &str) -> Result<()>;
     /// `iam:DeleteUserPolicy`.
-    fn delete_policy(
-        &self,
-        user: &UserName,
-        policy: &PolicyName,
-    ) -> impl Future<Output = Result<()>>;
+    async fn delete_policy(&self, user: &UserName, policy: &PolicyName) -> Result<()>;
 
     /// What of this kind is attached to the user, all pages; empty if the user is missing.
-    fn list_attachments(
+    async fn list_attachments(
         &self,
         user: &UserName,
         kind: AttachmentKind,
-    ) -> impl Future<Output = Result<Vec<Attachment>>>;
+    ) -> Result<Vec<Attachment>>;
     /// Removes one. Group memberships are never passed here, because a role that could remove them would not be safe.
-    fn detach(&self, user: &UserName, attachment: &Attachment) -> impl Future<Output = Result<()>>;
+    async fn detach(&self, user: &UserName, attachment: &Attachment) -> Result<()>;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,9 +18,10 @@ use super::report::{Health, report};
 use super::{Asked, Environment, Work, message};
 use crate::apply::{Patience, Proved, prove};
 use crate::cloud::{Cloud, KeyStatus, Label, Notifier, StoredKey, Subscriptions};
+use crate::observe::Refusal;
 use crate::observe::{self, AtWork, Observed, buckets_to_find};
 use crate::plan::policy::PolicyDocument;
-use crate::plan::{self, Change, Goal, Plan, Refusal, dates};
+use crate::plan::{self, Change, Goal, Plan, dates};
 use crate::waits::{SECOND_LOOK, WITHDRAW};
 
 /// What one look found.
@@ -36,21 +37,14 @@ impl Seen {
         let found = |about| first.findings.iter().any(|finding| finding.about == about);
         self.findings.retain(|finding| match finding.about {
             About::Access | About::Unanswered => found(About::Access) || found(About::Unanswered),
-            about => about.is_of_age() || found(about),
+            about => finding.is_of_age() || found(about),
         });
     }
 
     fn health(&self) -> Health {
         match self.at_work {
             AtWork::Yes => Health::AtWork,
-            AtWork::No
-                if self
-                    .findings
-                    .iter()
-                    .all(|finding| finding.about.is_of_age()) =>
-            {
-                Health::Healthy
-            }
+            AtWork::No if self.findings.iter().all(Finding::is_of_age) => Health::Healthy,
             AtWork::No => Health::Unhealthy,
         }
     }
@@ -170,7 +164,8 @@ impl<C: Cloud, N: Notifier> Work<'_, C, N> {
         let Work { invocation, .. } = self;
         let targets = self.targets(observed);
         let end = invocation.deadline.of_work() - WITHDRAW;
-        let patience = Patience::until(end, invocation.proof_timeouts);
+        let timeouts = invocation.proof_timeouts;
+        let patience = Patience { timeouts, end };
         let user = &self.environment.desired.user;
         prove(invocation.cloud, user, key, &targets, patience).await
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::cloud::{SecretArn, TopicArn};
-use crate::plan::Refusal;
+use crate::observe::Refusal;
 use crate::request::names::{SecretName, UserName};
 use crate::request::owner::{Owner, StackId};
 use crate::request::properties::{Desired, Previous};

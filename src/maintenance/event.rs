@@ -7,7 +7,9 @@ use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value};
 
 use crate::cloud::{SecretArn, VersionId};
-use crate::plan::{Refusal, RotationStep};
+use crate::observe::Refusal;
+use crate::plan::RotationStep;
+use crate::plan::dates::date;
 
 /// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,9 +124,8 @@ fn check(members: &Map<String, Value>) -> Result<Asked, Refusal> {
         (0, _, _) => Ok(Asked::ByHand(Form::Json)),
         (1, _, Some("text")) => Ok(Asked::ByHand(Form::Text)),
         (1, Some(time), _) => {
-            let time = DateTime::from_str(time, Format::DateTime).ok();
-            let time = time.and_then(|time| SystemTime::try_from(time).ok());
-            time.map(Asked::OnSchedule).ok_or_else(|| refused(FORM))
+            let time = timestamp(time).ok_or_else(|| refused(FORM))?;
+            Ok(Asked::OnSchedule(time))
         }
         (_, _, _) => Err(refused(FORM)),
     }
@@ -153,10 +154,14 @@ fn new_key(members: &Map<String, Value>, ours: &SecretArn) -> Result<Event, Refu
     if label.and_then(Value::as_str) != Some("AWSCURRENT") {
         return Err(refused("its `detail.labelUpdated` must be `AWSCURRENT`"));
     }
-    let time = text("time").and_then(|time| DateTime::from_str(time, Format::DateTime).ok());
-    let time = time.and_then(|time| time.fmt(Format::DateTime).ok());
+    let time = text("time").and_then(timestamp);
     let time = time.ok_or_else(|| refused("its `time` is not a timestamp"))?;
-    Ok(Event::NewKey { time })
+    Ok(Event::NewKey { time: date(time) })
+}
+
+fn timestamp(text: &str) -> Option<SystemTime> {
+    let time = DateTime::from_str(text, Format::DateTime).ok()?;
+    SystemTime::try_from(time).ok()
 }
 
 fn refused(why: &str) -> Refusal {

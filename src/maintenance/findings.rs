@@ -10,8 +10,9 @@ use crate::apply::{Proved, Shows};
 use crate::cloud::{
     Attachment, AttachmentKind, Key, KeyStatus, Label, Rotation, Subscriptions, TopicArn,
 };
+use crate::observe::Refusal;
 use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser};
-use crate::plan::{Plan, Refusal, Step, dates, left_keys};
+use crate::plan::{Plan, Step, dates, left_keys};
 use crate::request::labels::with_labels;
 use crate::request::visible;
 use crate::waits::{DAY, OVERDUE, PASTE_WITHIN, REMIND_DAYS};
@@ -24,7 +25,7 @@ pub(super) struct Finding {
     pub(super) told: Told,
 }
 
-/// What a finding is about. The first ones mean that the pair is not healthy; those after them have to do with age.
+/// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum About {
     /// The key cannot read.
@@ -65,20 +66,6 @@ impl About {
             Self::RotationOverdue => "rotation-overdue",
         }
     }
-
-    /// Whether a check with this finding is healthy all the same.
-    pub(super) fn is_of_age(self) -> bool {
-        match self {
-            Self::Access
-            | Self::Unanswered
-            | Self::Repair
-            | Self::InactiveKey
-            | Self::AddedPower
-            | Self::Quarantine
-            | Self::NobodyHears => false,
-            Self::PreviousKeyInUse | Self::LeftKey | Self::KeyAge | Self::RotationOverdue => true,
-        }
-    }
 }
 
 /// How often a finding is sent.
@@ -105,6 +92,11 @@ impl Finding {
             text: text.into(),
             told: Told::Since(begun),
         }
+    }
+
+    /// Whether a check with this finding is healthy all the same.
+    pub(super) fn is_of_age(&self) -> bool {
+        self.told != Told::Daily
     }
 
     /// As programs read it.

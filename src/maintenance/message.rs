@@ -1,14 +1,12 @@
 //! The messages. Each says what happened, what to do, and where the secret and the log are, in a form for people, one for
 //! chat and one for programs. None contains a secret.
 
-use std::fmt::Write;
-
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::Environment;
 use super::findings::Finding;
 use crate::cloud::{Message, VersionId};
-use crate::plan::HeldUp;
 use crate::request::labels::with_labels;
 
 /// What there is to tell.
@@ -64,12 +62,12 @@ pub(super) fn changed_by_hand(environment: &Environment, time: &str, next: &str)
 }
 
 /// A rotation was held up.
-pub(super) fn held_up(environment: &Environment, held_up: &HeldUp) -> Message {
+pub(super) fn held_up(environment: &Environment, why: &str) -> Message {
     News {
         event: "rotation-held-up",
         subject: "key rotation held up",
         what: format!(
-            "A scheduled rotation of the access key was held up, and no key was changed: {held_up}."
+            "A scheduled rotation of the access key was held up, and no key was changed: {why}."
         ),
         findings: &[],
         to_do: "Paste the key from the secret into DNAstack Publisher. The next rotation ends the other key once nobody has \
@@ -223,49 +221,30 @@ impl News<'_> {
 /// The secret's page in the console.
 fn secret_link(environment: &Environment) -> String {
     let region = environment.owner.stack.region();
-    // In a query a bare + is a space.
-    let name = environment
-        .desired
-        .user
-        .secret_name()
-        .to_string()
-        .replace('+', "%2B");
+    let name = environment.desired.user.secret_name().to_string();
     format!(
-        "https://{}/secretsmanager/secret?name={name}&region={region}",
-        console(environment)
+        "https://{}/secretsmanager/secret?name={}&region={region}",
+        console(environment),
+        utf8_percent_encode(&name, NON_ALPHANUMERIC)
     )
 }
 
 /// The log's page in the console, which wants each part encoded twice, with `$` for the second `%`.
 fn log_link(environment: &Environment) -> String {
     let encoded = |text: &str| {
-        let mut out = String::new();
-        for byte in text.bytes() {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-                out.push(char::from(byte));
-            } else {
-                let _ = write!(out, "$25{byte:02X}");
-            }
-        }
-        out
+        let once = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        once.replace('%', "$25")
     };
-    let Environment {
-        log_group,
-        settings,
-        owner,
-        ..
-    } = environment;
-    let region = owner.stack.region();
-    let mut link = format!(
-        "https://{}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}",
+    let region = environment.owner.stack.region();
+    let stream = match environment.settings.log_stream.as_str() {
+        "" => String::new(),
+        stream => format!("/log-events/{}", encoded(stream)),
+    };
+    format!(
+        "https://{}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}{stream}",
         console(environment),
-        encoded(log_group)
-    );
-    let log_stream = &settings.log_stream;
-    if !log_stream.is_empty() {
-        let _ = write!(link, "/log-events/{}", encoded(log_stream));
-    }
-    link
+        encoded(&environment.log_group)
+    )
 }
 
 /// The function's test page in the console.

@@ -97,57 +97,6 @@ impl Pair {
         invocation.while_denied(progress, read).await
     }
 
-    /// A pair of which only this secret was looked at.
-    pub fn of_secret<C: Cloud>(
-        invocation: &Invocation<'_, C>,
-        name: &UserName,
-        secret: Secret,
-    ) -> Self {
-        Self {
-            name: name.clone(),
-            user: None,
-            secret: Some(ObservedSecret::new(invocation, secret, Vec::new())),
-            renamed_to: None,
-        }
-    }
-
-    /// The pair for a step of a rotation, whose secret is known. It does not need the user's policies.
-    pub async fn for_rotation<C: Cloud>(
-        invocation: &Invocation<'_, C>,
-        progress: &Progress,
-        name: &UserName,
-        secret: Secret,
-    ) -> Result<Self> {
-        let cloud = invocation.cloud;
-        let lists = invocation.while_denied(progress, async || {
-            let user = join(cloud.find_user(name), cloud.list_keys(name));
-            let (user, versions) = join(user, cloud.list_versions(&name.secret_name())).await;
-            Ok((user.0?, user.1?, versions?))
-        });
-        let mut secret = ObservedSecret::new(invocation, secret, Vec::new());
-        let (lists, read) = join(lists, secret.read_labelled(invocation, progress)).await;
-        let (user, keys, versions) = lists?;
-        read?;
-        secret.versions = versions;
-        let user = user.map(|user| ObservedUser {
-            ownership: Ownership::of(invocation.owner, &user.tags),
-            user,
-            policies: BTreeMap::new(),
-            keys,
-            attachments: Vec::new(),
-            last_used: BTreeMap::new(),
-        });
-        if let Some(user) = &user {
-            secret.read_unlabelled(invocation, user).await;
-        }
-        Ok(Self {
-            name: name.clone(),
-            user,
-            secret: Some(secret),
-            renamed_to: None,
-        })
-    }
-
     pub fn unreadable(&self) -> Option<&CloudError> {
         self.secret.as_ref()?.unreadable.as_ref()
     }

@@ -64,7 +64,7 @@ pub struct View {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Conversation {
     /// CloudFormation's first "go on" to a Create or Update: whether the stack went forward or rolled back.
-    pub operation: Option<StackOperation>,
+    operation: Option<StackOperation>,
     /// When it said "go on" last.
     told: Option<Instant>,
     /// How long it was asked again after any other answer.
@@ -94,6 +94,11 @@ pub async fn look<C: Stacks>(cloud: &C, owner: &Owner) -> Result<View> {
 }
 
 impl Conversation {
+    /// Whether the stack went forward or rolled back at first.
+    pub fn operation(&self) -> StackOperation {
+        self.operation.unwrap_or(StackOperation::Forward)
+    }
+
     /// Whether CloudFormation's last "go on" is older than this.
     pub fn is_older_than(&self, age: Duration) -> bool {
         self.told.is_none_or(|told| told.elapsed() > age)
@@ -214,7 +219,7 @@ fn change(view: &View, logical_id: &str) -> Verdict {
             status,
             physical_id,
         } => ResourceNow {
-            status: status.0.clone(),
+            status: status.clone(),
             physical_id: PhysicalId::parse(physical_id),
         },
         StackResource::OtherType(kind) => {
@@ -258,7 +263,7 @@ fn removal(view: &View, logical_id: &str, user: &UserName) -> Verdict {
             status,
             physical_id,
         } => ResourceNow {
-            status: status.0.clone(),
+            status: status.clone(),
             physical_id: PhysicalId::parse(physical_id),
         },
     };
@@ -305,6 +310,18 @@ impl Verdict {
             Self::Unanswered(error) => {
                 format!("CloudFormation did not say whether it waits for this request: {error}")
             }
+        }
+    }
+
+    /// The resource, if nobody wants it any more.
+    pub fn unwanted(&self) -> Option<&ResourceNow> {
+        match self {
+            Self::Unwanted(now) => Some(now),
+            Self::GoOn
+            | Self::Answered(_)
+            | Self::Contradicted(_)
+            | Self::TurnedBack
+            | Self::Unanswered(_) => None,
         }
     }
 

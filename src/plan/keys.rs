@@ -7,7 +7,6 @@
 mod guard;
 mod room;
 
-pub use guard::{HeldUp, Protection};
 pub(super) use room::{Room, room_for_rotation};
 
 use std::time::{Duration, SystemTime};
@@ -15,9 +14,9 @@ use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 use super::warning::{Warning, Weight};
-use super::{Refusal, Step, dates};
+use super::{Step, dates};
 use crate::cloud::{AccessKeyId, Key, KeyStatus, Label, StoredKey, VersionId};
-use crate::observe::{KeyUse, ObservedSecret, Pair};
+use crate::observe::{KeyUse, ObservedSecret, Pair, Refusal};
 use crate::request::names::{KeySerial, UserName};
 use crate::waits::{DAY, IAM_LAG, ROTATION_WINDOW};
 

@@ -1,12 +1,5 @@
 //! The user's inline policy: it allows reading the buckets, decrypting their objects, and nothing else.
 
-mod bucket_owner;
-
-pub use bucket_owner::statements_for_owner;
-
-use std::collections::BTreeMap;
-use std::fmt::Display;
-
 use serde_json::{Value, json};
 
 use crate::request::buckets::{BucketName, Buckets, Prefix};
@@ -134,20 +127,32 @@ impl PolicyDocument {
     /// The policy that grants what is desired. `url_suffix` is `AWS::URLSuffix`.
     ///
     /// # Errors
-    /// A refusal if it is longer than IAM allows.
+    /// It is longer than IAM allows: the length, the limit, and how many of the entries fit.
     pub fn of(
         desired: &Desired,
         partition: &Partition,
         url_suffix: &str,
     ) -> Result<Self, PropertyError> {
-        let document = document(
-            &desired.buckets,
-            &desired.bucket_kms_keys,
-            partition,
-            url_suffix,
-        );
-        document.fits()?;
-        Ok(document)
+        let kms = &desired.bucket_kms_keys;
+        let whole = document(&desired.buckets, kms, partition, url_suffix);
+        if whole.length() <= INLINE_POLICY_LIMIT {
+            return Ok(whole);
+        }
+        let fits = |count: &usize| {
+            let first = Buckets::new(desired.buckets.iter().take(*count).cloned());
+            first.is_some_and(|first| {
+                document(&first, kms, partition, url_suffix).length() <= INLINE_POLICY_LIMIT
+            })
+        };
+        let fitting = (1..).take_while(fits).count();
+        Err(PropertyError::of(
+            "Buckets",
+            format!(
+                "makes a policy of {} characters, but IAM allows a user {INLINE_POLICY_LIMIT}; the first {fitting} entries fit: \
+                 put the others into a second stack with another `UserName`, or name a folder above several of them",
+                whole.length()
+            ),
+        ))
     }
 
     /// The JSON, as `PutUserPolicy` takes it.
@@ -161,47 +166,11 @@ impl PolicyDocument {
         counted_length(&self.0)
     }
 
-    /// Requires the policy to be within [`INLINE_POLICY_LIMIT`] when it is the user's only one.
-    ///
-    /// # Errors
-    /// A refusal of `Buckets` that names the length, the limit and the way out.
-    pub fn fits(&self) -> Result<(), PropertyError> {
-        self.fits_beside::<&str>(&[])
-    }
-
-    /// Requires the policy and the user's `other` inline policies, each with its name and [`counted_length`], to be
-    /// within [`INLINE_POLICY_LIMIT`] together.
-    ///
-    /// # Errors
-    /// As [`PolicyDocument::fits`]; it names the other policies too.
-    pub fn fits_beside<N: Display>(&self, others: &[(N, usize)]) -> Result<(), PropertyError> {
-        let length = self.length();
-        let taken: usize = others.iter().map(|(_, length)| length).sum();
-        if length + taken <= INLINE_POLICY_LIMIT {
-            return Ok(());
-        }
-        let names: Vec<String> = others
-            .iter()
-            .map(|(name, length)| format!("`{name}` ({length})"))
-            .collect();
-        let (beside, cure) = if others.is_empty() {
-            (String::new(), "")
-        } else {
-            (
-                format!(
-                    " and its other inline policies {taken}: {}",
-                    names.join(", ")
-                ),
-                "remove those, ",
-            )
-        };
-        Err(PropertyError::of(
-            "Buckets",
-            format!(
-                "makes a policy of {length} characters{beside}, but IAM allows a user {INLINE_POLICY_LIMIT}; {cure}\
-                 give fewer entries, wider prefixes, or a second resource with another `UserName`"
-            ),
-        ))
+    /// Whether an observed policy (JSON, percent-decoded) is this one, but for white space and the order of members.
+    #[must_use]
+    pub fn equals(&self, observed: &str) -> bool {
+        let value = |text| serde_json::from_str::<Value>(text).ok();
+        value(&self.0) == value(observed)
     }
 }
 
@@ -209,46 +178,4 @@ impl PolicyDocument {
 #[must_use]
 pub fn counted_length(policy: &str) -> usize {
     policy.chars().filter(|c| !c.is_ascii_whitespace()).count()
-}
-
-/// Whether an observed policy (JSON, percent-decoded) grants what `wanted` does, as far as its form shows. The order of
-/// statements and lists, lists of one, repetitions and statement ids do not matter. Text that is not JSON counts as
-/// different.
-#[must_use]
-pub fn same_meaning(wanted: &PolicyDocument, observed: &str) -> bool {
-    match (
-        serde_json::from_str(&wanted.0),
-        serde_json::from_str(observed),
-    ) {
-        (Ok(wanted), Ok(observed)) => normal(wanted) == normal(observed),
-        _ => false,
-    }
-}
-
-/// Normalizes a policy: names sorted, every value in a list, lists sorted without repetitions, no `Sid`.
-fn normal(policy: Value) -> Value {
-    match policy {
-        Value::Object(members) => {
-            let kept = members.into_iter().filter(|(name, _)| name != "Sid");
-            let sorted: BTreeMap<_, _> = kept
-                .map(|(name, value)| (name, listed(normal(value))))
-                .collect();
-            Value::Object(sorted.into_iter().collect())
-        }
-        Value::Array(values) => {
-            let mut values: Vec<Value> = values.into_iter().map(normal).collect();
-            values.sort_by_key(Value::to_string);
-            values.dedup();
-            Value::Array(values)
-        }
-        scalar @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => scalar,
-    }
-}
-
-fn listed(value: Value) -> Value {
-    if value.is_array() {
-        value
-    } else {
-        Value::Array(vec![value])
-    }
 }

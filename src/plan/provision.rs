@@ -7,14 +7,13 @@ use super::policy::PolicyDocument;
 use super::resources::{secret_steps, user_steps};
 use super::step::in_turn;
 use super::warning::{Warning, Weight};
-use super::{End, NewKey, OnEmpty, OnFailure, Plan, Proof, Refusal, Step, Target, Trial, Whose};
+use super::{End, NewKey, OnEmpty, OnFailure, Plan, Proof, Step, Target, Trial, Whose};
 use crate::cloud::{
     AccessKeyId, CloudError, Denied, KeyStatus, Label, PolicyKind, SecretState, StackOperation,
     StoredKey,
 };
-use crate::observe::{
-    Access, BucketRegion, Observed, ObservedSecret, ObservedUser, Ownership, Pair, Progress,
-};
+use crate::observe::Refusal;
+use crate::observe::{Access, Observed, ObservedSecret, ObservedUser, Ownership, Pair, Progress};
 use crate::request::buckets::{BucketUri, Buckets};
 use crate::request::names::{SecretName, UserName, Verification};
 use crate::request::owner::Owner;
@@ -113,7 +112,6 @@ pub fn provision(
         };
         plan_keys(&mut plan, goal, observed, progress)?;
     }
-    refuse_missing_buckets(&plan, observed)?;
     Ok(plan)
 }
 
@@ -335,29 +333,6 @@ pub(super) fn unreadable(name: SecretName, error: &CloudError) -> Refusal {
     }
 }
 
-/// Refuses a missing bucket before anything is made, because a proof on it can only fail. In a rollback the old bucket
-/// may be gone, and that must not stop it.
-fn refuse_missing_buckets(plan: &Plan, observed: &Observed) -> Result<(), Refusal> {
-    let must_hold = |step: &Step| match step {
-        Step::Prove(proof) => proof.on_failure != OnFailure::Warn,
-        Step::MakeKey(NewKey { trial, .. }) => trial
-            .as_ref()
-            .is_some_and(|trial| trial.on_failure != OnFailure::Warn),
-        _ => false,
-    };
-    if !plan.steps().any(must_hold) {
-        return Ok(());
-    }
-    let missing = observed
-        .regions
-        .iter()
-        .find(|(_, region)| **region == BucketRegion::NoSuchBucket);
-    match missing {
-        Some((bucket, _)) => Err(Refusal::NoSuchBucket(bucket.to_string())),
-        None => Ok(()),
-    }
-}
-
 /// The entries of `Buckets` with their regions, as far as these are known. Only an entry that `known` has may be empty: a new
 /// one that is empty was probably mistyped.
 pub fn targets(
@@ -407,7 +382,7 @@ fn plan_keys(
     if !stale_labels.is_empty() {
         plan.stages.push(stale_labels);
     }
-    let when = when_to_prove(goal, plan.access);
+    let when = when_to_prove(goal.desired, goal.change, plan.access);
     let trial = Trial {
         on_failure: match observed.operation {
             StackOperation::Forward => OnFailure::Fail,
@@ -418,11 +393,9 @@ fn plan_keys(
     match decision {
         KeyDecision::Keep(key) => {
             if when == ProveWhen::Always {
-                plan.stages
-                    .push(vec![trial.of_current(key, trial.on_failure)]);
+                plan.stages.push(vec![prove_current(key, trial)]);
             }
-            plan.stages
-                .push(lost.into_iter().map(Step::DeleteKey).collect());
+            plan.stages.push(deletions(lost));
         }
         KeyDecision::GoBack { from, to } => {
             plan.stages.push(vec![Step::MoveCurrent { from, to }]);
@@ -432,7 +405,10 @@ fn plan_keys(
         KeyDecision::Wait(why) => plan.end = End::ObserveAgain(why),
         KeyDecision::Make(make) => match why_no_other(progress, &observed.pair)? {
             Some(why) => plan.end = End::ObserveAgain(why),
-            None => make_key(plan, make, &trial, when, lost),
+            None => {
+                let trial = (when != ProveWhen::Never).then_some(trial);
+                make_key(plan, make, trial, lost);
+            }
         },
     }
     Ok(())
@@ -453,52 +429,38 @@ fn why_no_other(progress: &Progress, pair: &Pair) -> Result<Option<String>, Refu
     Ok(stored.map(|key| format!("the secret does not show new key `{key}` yet")))
 }
 
-impl Trial {
-    fn of_current(&self, key: StoredKey, on_failure: OnFailure) -> Step {
-        Step::Prove(Proof {
-            key,
-            whose: Whose::Current,
-            on_failure,
-            targets: self.targets.clone(),
-        })
-    }
+fn prove_current(key: StoredKey, trial: Trial) -> Step {
+    let whose = Whose::Current;
+    Step::Prove(Proof { key, whose, trial })
 }
 
 /// Makes room, and a key. What a crash has lost goes once the new key is current.
-fn make_key(plan: &mut Plan, make: Make, trial: &Trial, when: ProveWhen, lost: Vec<AccessKeyId>) {
-    let Make {
-        version,
-        serial,
-        room,
-        tried_first,
-    } = make;
+fn make_key(plan: &mut Plan, make: Make, trial: Option<Trial>, lost: Vec<AccessKeyId>) {
     // Before an active key goes, CloudFormation is asked and the current key is tried.
-    if room.iter().any(|key| key.status == KeyStatus::Active) {
+    if make.room.iter().any(|key| key.status == KeyStatus::Active) {
         let mut stage = vec![Step::AskCloudFormation];
-        if let Some(key) = tried_first
-            && when != ProveWhen::Never
-        {
-            let on_failure = match trial.on_failure {
-                OnFailure::Fail | OnFailure::FailIfAccepted => OnFailure::FailIfAccepted,
-                OnFailure::Warn => OnFailure::Warn,
-            };
-            stage.push(trial.of_current(key, on_failure));
+        if let (Some(key), Some(trial)) = (make.tried_first, &trial) {
+            let mut trial = trial.clone();
+            if trial.on_failure == OnFailure::Fail {
+                trial.on_failure = OnFailure::FailIfAccepted;
+            }
+            stage.push(prove_current(key, trial));
         }
         plan.stages.push(stage);
     }
-    plan.stages.push(
-        room.into_iter()
-            .map(|key| Step::DeleteKey(key.id))
-            .collect(),
-    );
-    plan.stages.push(vec![Step::MakeKey(NewKey {
-        version,
-        label: Label::Current,
-        serial,
-        trial: (when != ProveWhen::Never).then(|| trial.clone()),
-    })]);
     plan.stages
-        .push(lost.into_iter().map(Step::DeleteKey).collect());
+        .push(deletions(make.room.into_iter().map(|key| key.id)));
+    plan.stages.push(vec![Step::MakeKey(NewKey {
+        version: make.version,
+        label: Label::Current,
+        serial: make.serial,
+        trial,
+    })]);
+    plan.stages.push(deletions(lost));
+}
+
+fn deletions(keys: impl IntoIterator<Item = AccessKeyId>) -> Vec<Step> {
+    keys.into_iter().map(Step::DeleteKey).collect()
 }
 
 /// When a proof is made.
@@ -509,14 +471,13 @@ enum ProveWhen {
     Never,
 }
 
-fn when_to_prove(goal: &Goal<'_>, access: Access) -> ProveWhen {
-    let Goal {
-        desired, change, ..
-    } = goal;
-    let asked = match (desired.verification, change) {
-        (Verification::Skip, _) => return ProveWhen::Never,
-        (Verification::Prove | Verification::AllowEmpty, Change::Fresh) => true,
-        (Verification::Prove | Verification::AllowEmpty, Change::InPlace(previous)) => {
+fn when_to_prove(desired: &Desired, change: Change<'_>, access: Access) -> ProveWhen {
+    if desired.verification == Verification::Skip {
+        return ProveWhen::Never;
+    }
+    let asked = match change {
+        Change::Fresh => true,
+        Change::InPlace(previous) => {
             previous.verification != Some(desired.verification)
                 || previous.buckets.as_ref() != Some(&desired.buckets)
                 || previous.bucket_kms_keys != desired.bucket_kms_keys

@@ -3,8 +3,9 @@
 use std::time::SystemTime;
 
 use super::provision::{refuse_changed_tags, refuse_moved, refuse_renamed, unreadable};
-use super::{End, Plan, Refusal, Step, Warning, Weight};
+use super::{End, Plan, Step, Warning, Weight};
 use crate::cloud::{Attachment, AttachmentKind, Label, Secret, SecretState};
+use crate::observe::Refusal;
 use crate::observe::{ObservedSecret, ObservedUser, Ownership, Pair};
 use crate::request::names::{RecoveryWindow, UserName};
 use crate::request::owner::Owner;

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::policy::{counted_length, same_meaning};
-use super::{Change, Goal, OnFailure, Refusal, Step, Warning, Weight};
+use super::policy::{INLINE_POLICY_LIMIT, counted_length};
+use super::{Change, Goal, OnFailure, Step, Warning, Weight};
 use crate::cloud::{Encryption, NewSecret, NewUser, Secret, StackOperation};
+use crate::observe::Refusal;
 use crate::observe::{Observed, ObservedSecret, ObservedUser, Ownership};
 use crate::request::names::{PolicyName, TagKey, TagMap, TagValue};
+use crate::request::property_error::PropertyError;
 use crate::request::visible;
 
 /// The steps on the user, one after the other, because IAM refuses concurrent changes of one user.
@@ -82,18 +84,28 @@ fn policy_steps(
         (_, Change::Fresh) => false,
     };
     let others = policies.iter().filter(|(name, _)| **name != desired.policy);
-    let others = others.map(|(name, text)| (name, counted_length(text)));
     let (old, by_hand): (Vec<_>, Vec<_>) = others.partition(|(name, _)| ours(name));
-    document.fits_beside(&by_hand)?;
-    let room_for_all = document
-        .fits_beside(&[by_hand, old.clone()].concat())
-        .is_ok();
+    let length_of = |policies: &[(&PolicyName, &String)]| {
+        let lengths = policies.iter().map(|(_, text)| counted_length(text));
+        lengths.sum::<usize>()
+    };
+    let taken = document.length() + length_of(&by_hand);
+    if taken > INLINE_POLICY_LIMIT {
+        let names: Vec<_> = by_hand.iter().map(|(name, _)| name.as_str()).collect();
+        let rule = format!(
+            "makes a policy that has {taken} characters together with the user's other inline policies (`{}`), but IAM allows a \
+             user {INLINE_POLICY_LIMIT}: remove those, or put entries into a second stack with another `UserName`",
+            names.join("`, `")
+        );
+        return Err(PropertyError::of("Buckets", rule).into());
+    }
+    let room_for_all = taken + length_of(&old) <= INLINE_POLICY_LIMIT;
 
     let removals = old
         .into_iter()
         .map(|(name, _)| Step::DeletePolicy(name.clone()));
     let current = policies.get(&desired.policy);
-    let outdated = current.is_none_or(|observed| !same_meaning(document, observed));
+    let outdated = current.is_none_or(|observed| !document.equals(observed));
     let put = outdated.then(|| put_policy(goal));
     if room_for_all {
         return Ok(put.into_iter().chain(removals).collect());

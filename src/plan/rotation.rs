@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::keys::{Room, room_for_rotation};
 use super::step::in_turn;
-use super::{End, NewKey, OnFailure, Plan, Proof, Refusal, Step, Target, Whose, provision};
+use super::{End, NewKey, OnFailure, Plan, Proof, Step, Target, Trial, Whose, provision};
 use crate::cloud::{KeyStatus, Label, StoredKey, VersionId};
+use crate::observe::Refusal;
 use crate::observe::{AtWork, Observed, ObservedSecret, ObservedUser, Ownership, Pair};
 use crate::request::names::{KeySerial, UserName};
 use crate::request::owner::Owner;
@@ -66,8 +67,10 @@ pub fn rotation(
         Step::Prove(Proof {
             key: key.clone(),
             whose,
-            on_failure: OnFailure::Fail,
-            targets: targets.to_vec(),
+            trial: Trial {
+                on_failure: OnFailure::Fail,
+                targets: targets.to_vec(),
+            },
         })
     };
     let steps = match (step, pending) {

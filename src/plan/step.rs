@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use super::{Refusal, Warning};
+use super::Warning;
 use crate::cloud::{
     AccessKeyId, Attachment, Encryption, Label, NewSecret, NewUser, SecretArn, StoredKey, VersionId,
 };
 use crate::observe::Access;
+use crate::observe::Refusal;
 use crate::request::buckets::BucketUri;
 use crate::request::names::{KeySerial, PolicyArn, PolicyName, TagMap};
 
@@ -120,7 +121,7 @@ pub struct NewKey {
     pub trial: Option<Trial>,
 }
 
-/// How a new key is proved.
+/// How a key is proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
     pub on_failure: OnFailure,
@@ -128,13 +129,12 @@ pub struct Trial {
     pub targets: Vec<Target>,
 }
 
+/// A proof of a key that stays, whatever the proof says.
 #[derive(Debug)]
 pub struct Proof {
     pub key: StoredKey,
     pub whose: Whose,
-    pub on_failure: OnFailure,
-    /// What the key must read.
-    pub targets: Vec<Target>,
+    pub trial: Trial,
 }
 
 /// A bucket to read, and where it is.
@@ -158,7 +158,7 @@ pub enum OnEmpty {
     Allow,
 }
 
-/// Which key a proof is made with. It stays, whatever the proof says.
+/// Which key a proof is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     Current,
@@ -341,7 +341,7 @@ impl fmt::Display for Proof {
             Whose::Current => "the current key",
             Whose::Pending => "the pending key",
         };
-        let consequence = match self.on_failure {
+        let consequence = match self.trial.on_failure {
             OnFailure::Fail => "",
             OnFailure::FailIfAccepted => " before another key goes",
             OnFailure::Warn => " (a failure is only a warning)",

@@ -8,7 +8,7 @@ pub use prefix::Prefix;
 
 use std::fmt;
 
-use crate::request::names::{Partition, Rule};
+use crate::request::names::{Arn, Rule};
 
 /// One entry of `Buckets`: a whole bucket or one folder of it. Prints as `s3://bucket/` or `s3://bucket/prefix/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,38 +34,32 @@ impl BucketUri {
             text
         };
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
-        Ok(Self {
-            bucket: BucketName::parse(bucket)?,
-            prefix: if prefix.is_empty() {
-                None
-            } else {
-                Some(Prefix::parse(prefix)?)
-            },
-        })
+        let bucket = BucketName::parse(bucket)?;
+        let prefix = match prefix {
+            "" => None,
+            prefix => Some(Prefix::parse(prefix)?),
+        };
+        Ok(Self { bucket, prefix })
     }
 
     /// The `bucket/prefix` of a bucket's ARN, which has no region and no account.
     fn path_of_arn(text: &str) -> Result<&str, Rule> {
-        let mut parts = text.splitn(6, ':').skip(1);
-        let mut next = || parts.next().unwrap_or_default();
-        let (partition, service, region, account, resource) =
-            (next(), next(), next(), next(), next());
-        if resource.starts_with("accesspoint") {
-            return Err(
+        match Arn::split(text) {
+            Some(arn) if arn.resource.starts_with("accesspoint") => Err(
                 "is an access point; name the bucket behind it, because IAM checks the bucket"
                     .into(),
-            );
+            ),
+            Some(Arn {
+                service: "s3",
+                region: "",
+                account: "",
+                resource,
+                ..
+            }) => Ok(resource),
+            Some(_) | None => {
+                Err("is not the ARN of a bucket, which looks like `arn:aws:s3:::BUCKET`".into())
+            }
         }
-        if Partition::parse(partition).is_err()
-            || service != "s3"
-            || !region.is_empty()
-            || !account.is_empty()
-        {
-            return Err(
-                "is not the ARN of a bucket, which looks like `arn:aws:s3:::BUCKET`".into(),
-            );
-        }
-        Ok(resource)
     }
 
     /// Whether everything under `other` is under this one as well.
@@ -139,15 +133,6 @@ impl Buckets {
             }
         }
         grants
-    }
-}
-
-impl<'a> IntoIterator for &'a Buckets {
-    type Item = &'a BucketUri;
-    type IntoIter = std::slice::Iter<'a, BucketUri>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
     }
 }
 

@@ -6,39 +6,19 @@
 mod iam;
 mod kms;
 mod options;
-mod physical_id;
 mod tags;
 
-pub use iam::{Partition, PolicyArn, PolicyName, SecretName, UserName};
+pub use iam::{Partition, PhysicalId, PolicyArn, PolicyName, SecretName, UserName};
 pub use kms::{KmsKeyArn, SecretKmsKey};
 pub use options::{KeySerial, RecoveryWindow, Verification};
-pub use physical_id::PhysicalId;
-pub use tags::{Tag, TagKey, TagMap, TagValue, Tags};
+pub use tags::{Tag, TagKey, TagMap, TagValue};
 
 use std::borrow::Cow;
-use std::fmt;
+
+use super::visible;
 
 /// The rule that a refused value breaks: one line without a full stop, to follow "refused: ".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule(Cow<'static, str>);
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<&'static str> for Rule {
-    fn from(rule: &'static str) -> Self {
-        Self(Cow::Borrowed(rule))
-    }
-}
-
-impl From<String> for Rule {
-    fn from(rule: String) -> Self {
-        Self(Cow::Owned(rule))
-    }
-}
+pub type Rule = Cow<'static, str>;
 
 /// Declares a newtype over text with the traits that every name here has. Each writes its own `parse`.
 macro_rules! text_newtype {
@@ -76,22 +56,12 @@ fn length_within(text: &str, limit: usize) -> Result<(), Rule> {
 }
 
 /// Requires every character to be `allowed`; `what` lists the allowed ones for the reader.
-fn only(text: &str, what: &str, allowed: impl Fn(char) -> bool) -> Result<(), Rule> {
+pub(crate) fn only(text: &str, what: &str, allowed: impl Fn(char) -> bool) -> Result<(), Rule> {
     match text.chars().find(|&c| !allowed(c)) {
         None => Ok(()),
-        Some(stray) => Err(format!("`{}` is not allowed; use {what}", Printable(stray)).into()),
-    }
-}
-
-/// A character that cannot break a line of text: anything but letters, digits and visible ASCII is escaped.
-pub(crate) struct Printable(pub(crate) char);
-
-impl fmt::Display for Printable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            c if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() => write!(f, "{c}"),
-            c if c.is_ascii() => write!(f, "{}", c.escape_default()),
-            c => write!(f, "{}", c.escape_unicode()),
+        Some(stray) => {
+            let stray = visible(&stray.to_string());
+            Err(format!("`{stray}` is not allowed; use {what}").into())
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Success {
     pub id: String,
     /// The attributes for `Fn::GetAtt`; none after a Delete.
     pub attributes: BTreeMap<&'static str, String>,
+    /// What a person should look at: sentences without a full stop, the weightiest first. They become an attribute too.
+    pub warnings: Vec<String>,
 }
 
 /// The answer to a failed request.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::request::buckets::{BucketUri, Buckets};
 use crate::request::names::{
     KeySerial, KmsKeyArn, Partition, PolicyArn, PolicyName, RecoveryWindow, Rule, SecretKmsKey,
-    Tags, UserName, Verification,
+    Tag, UserName, Verification,
 };
 use crate::request::property_error::PropertyError;
 
@@ -35,7 +35,7 @@ pub struct Desired {
     /// `SecretRecoveryDays`.
     pub recovery: RecoveryWindow,
     /// `Tags`.
-    pub tags: Tags,
+    pub tags: Vec<Tag>,
     /// `KeySerial`.
     pub key_serial: KeySerial,
     /// `VerifyAccess`.
@@ -56,7 +56,7 @@ impl Desired {
         known::check(properties)?;
         let buckets = properties
             .get("Buckets")
-            .ok_or_else(|| PropertyError::missing("Buckets", "name at least one bucket"))?;
+            .ok_or_else(|| PropertyError::of("Buckets", "is missing; name at least one bucket"))?;
         Ok(Self {
             user: optional(properties, "UserName", UserName::parse)?.unwrap_or_default(),
             policy: optional(properties, "PolicyName", PolicyName::parse)?.unwrap_or_default(),
@@ -82,9 +82,10 @@ impl Desired {
             .flatten(),
             recovery: optional(properties, "SecretRecoveryDays", RecoveryWindow::parse)?
                 .unwrap_or_default(),
-            tags: properties
-                .get("Tags")
-                .map_or_else(|| Ok(Tags::none()), read::tags)?,
+            tags: match properties.get("Tags") {
+                None => Vec::new(),
+                Some(tags) => read::tags(tags)?,
+            },
             key_serial: optional(properties, "KeySerial", KeySerial::parse)?.unwrap_or_default(),
             verification: optional(properties, "VerifyAccess", Verification::parse)?
                 .unwrap_or_default(),

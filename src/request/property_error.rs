@@ -1,10 +1,9 @@
 //! Why a property was refused, for the stack's event list.
 
-use std::fmt;
-
 use serde_json::Value;
 
-use crate::request::names::{Printable, Rule};
+use super::visible;
+use crate::request::names::Rule;
 
 /// How much of a refused value is shown, in characters.
 const SHOWN: usize = 60;
@@ -14,26 +13,9 @@ const SHOWN: usize = 60;
 #[error("property `{property}`{value} {rule}")]
 pub struct PropertyError {
     property: String,
-    value: Shown,
+    /// A clause that shows the value; empty if the property itself is at fault: missing, unknown, or too long in total.
+    value: String,
     rule: Rule,
-}
-
-/// A value cut and escaped, so that it can neither break nor flood the line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Shown {
-    /// The property itself is at fault: missing, unknown, or too long in total.
-    Nothing,
-    /// This value of it is at fault.
-    Value(String),
-}
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nothing => Ok(()),
-            Self::Value(value) => write!(f, ": value `{value}` refused:"),
-        }
-    }
 }
 
 impl PropertyError {
@@ -42,7 +24,7 @@ impl PropertyError {
     pub fn of(property: &str, rule: impl Into<Rule>) -> Self {
         Self {
             property: cut(property),
-            value: Shown::Nothing,
+            value: String::new(),
             rule: rule.into(),
         }
     }
@@ -52,14 +34,9 @@ impl PropertyError {
     pub fn of_value(property: &str, value: &Value, rule: impl Into<Rule>) -> Self {
         let shown = value.as_str().map_or_else(|| cut(&value.to_string()), cut);
         Self {
-            property: cut(property),
-            value: Shown::Value(shown),
-            rule: rule.into(),
+            value: format!(": value `{shown}` refused:"),
+            ..Self::of(property, rule)
         }
-    }
-
-    pub(crate) fn missing(property: &str, cure: &str) -> Self {
-        Self::of(property, format!("is missing; {cure}"))
     }
 
     /// The path of the refused property, such as `Buckets[2]`.
@@ -69,14 +46,10 @@ impl PropertyError {
     }
 }
 
+/// A text cut and made visible, so that it can neither break nor flood the line.
 fn cut(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN)
-        .map(|c| Printable(c).to_string())
-        .collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", visible(&text[..end])),
+        None => visible(text),
     }
-    shown
 }

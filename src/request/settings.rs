@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::owner::StackId;
 use super::response_url::ResponseOrigins;
 use crate::waits::ProofTimeouts;
 
@@ -43,19 +42,7 @@ impl Settings {
     pub fn read(variable: impl Fn(&str) -> Option<String>, invocation_id: &str) -> Self {
         let text = |name| variable(name).unwrap_or_default();
         let given = |name| variable(name).filter(|text| !text.is_empty());
-        let stack_id = given("STACK_ID");
-        let in_china = stack_id
-            .as_deref()
-            .and_then(StackId::parse)
-            .is_some_and(|stack| stack.partition().as_str() == "aws-cn");
-        let url_suffix = given("URL_SUFFIX").unwrap_or_else(|| {
-            let suffix = if in_china {
-                "amazonaws.com.cn"
-            } else {
-                "amazonaws.com"
-            };
-            suffix.to_owned()
-        });
+        let url_suffix = given("URL_SUFFIX").unwrap_or_else(|| "amazonaws.com".to_owned());
         Self {
             handler: text("_HANDLER"),
             response_origins: ResponseOrigins::new(&url_suffix, &text("EXTRA_RESPONSE_ORIGINS")),
@@ -64,7 +51,7 @@ impl Settings {
             log_stream: text("AWS_LAMBDA_LOG_STREAM_NAME"),
             invocation_id: invocation_id.to_owned(),
             proof_timeouts: proof_timeouts(|name| variable(name)?.parse().ok()),
-            stack_id,
+            stack_id: given("STACK_ID"),
             release: given("RELEASE"),
         }
     }

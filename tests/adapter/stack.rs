@@ -1,8 +1,6 @@
 //! CloudFormation's description of the resource and the stack.
 
-use publisher_s3_access::cloud::{
-    ErrorKind, ResourceStatus, Stack, StackResource, StackStatus, Stacks, TagMap,
-};
+use publisher_s3_access::cloud::{ErrorKind, Stack, StackResource, StackStatus, Stacks, TagMap};
 
 use crate::wire::{Answer, Wire, query_error, query_result, reply};
 
@@ -40,7 +38,7 @@ async fn the_status_and_the_physical_id_of_a_custom_resource_are_passed_on_uncha
             assert_eq!(
                 described(resource_of(kind, status)).await,
                 Ok(StackResource::Custom {
-                    status: ResourceStatus(status.to_owned()),
+                    status: status.to_owned(),
                     physical_id: "publisher/x".to_owned(),
                 }),
                 "{kind} {status}"

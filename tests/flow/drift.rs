@@ -464,11 +464,7 @@ async fn stripped_tags_are_restored_only_by_a_person() {
 async fn a_stripped_secret_is_not_changed() {
     let mut scene = Scene::created().await;
     scene.account.by_hand().strip_secret_tags(SECRET);
-    refuses(
-        &mut scene,
-        "secret `publisher/publisher-reader` exists and was not made by this stack",
-    )
-    .await;
+    refuses(&mut scene, "aws secretsmanager tag-resource").await;
 }
 
 #[tokio::test(start_paused = true)]

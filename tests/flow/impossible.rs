@@ -1,9 +1,10 @@
 //! An impossible plan: the request fails loudly, and never ends as if all were well.
 
 use publisher_s3_access::apply::settle;
-use publisher_s3_access::observe::{self, Invocation, Progress};
+
+use publisher_s3_access::observe::{self, Invocation, Progress, Refusal};
 use publisher_s3_access::plan::policy::PolicyDocument;
-use publisher_s3_access::plan::{self, Change, Goal, Refusal, Step};
+use publisher_s3_access::plan::{self, Change, Goal, Step};
 use publisher_s3_access::request::owner::{Owner, StackId};
 use publisher_s3_access::request::properties::Desired;
 use publisher_s3_access::waits::{Deadline, INVOCATION, ProofTimeouts};
@@ -42,10 +43,7 @@ async fn a_secret_that_no_step_makes_is_a_defect_and_no_success() {
     let settled = settle(
         &invocation,
         &mut progress,
-        async |progress| {
-            let observed = observe::for_provision(&invocation, progress, &desired.user, &[]).await;
-            observed.map_err(|nothing| Refusal::of(nothing, &desired.user, &owner.logical_id))
-        },
+        async |progress| observe::for_provision(&invocation, progress, &desired.user, &[]).await,
         |observed, progress| {
             let mut plan = plan::provision(&goal, observed, progress)?;
             for stage in &mut plan.stages {

@@ -166,7 +166,7 @@ async fn shown(account: &Account, owner: &Owner) -> (String, Option<String>) {
             physical_id,
         } => {
             let user = physical_id.strip_prefix("publisher/");
-            (status.0, user.map(str::to_owned))
+            (status, user.map(str::to_owned))
         }
         StackResource::OtherType(_) | StackResource::Missing(_) => (String::new(), None),
     }

@@ -17,6 +17,5 @@ mod refusals;
 mod reply;
 mod response_url;
 mod samples;
-mod settings;
 mod support;
 mod time;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::attempt::{STACK, deployed};
+use super::attempt::deployed;
 use super::calls::Call;
 use super::policies::{self, statements};
 use super::second;

@@ -1,7 +1,7 @@
 //! Good input, and its meaning.
 
 use publisher_s3_access::plan::policy::PolicyDocument;
-use publisher_s3_access::request::names::{Partition, RecoveryWindow, Tags, Verification};
+use publisher_s3_access::request::names::{Partition, RecoveryWindow, Verification};
 use publisher_s3_access::request::properties::Desired;
 use serde_json::{Value, json};
 
@@ -25,10 +25,25 @@ fn what_is_left_out_takes_its_documented_default() {
     assert_eq!(desired.boundary, None);
     assert_eq!(desired.secret_kms_key, None);
     assert_eq!(desired.recovery, RecoveryWindow::None);
-    assert_eq!(desired.tags, Tags::none());
+    assert_eq!(desired.tags, []);
     assert_eq!(desired.key_serial.get(), 1);
     assert_eq!(desired.verification, Verification::Prove);
     assert_eq!(desired.revision, None);
+}
+
+/// A bucket cannot be renamed, and until 2018 us-east-1 took more names.
+#[test]
+fn names_of_before_2018_are_accepted() {
+    for name in [
+        "ABCD_Central_1",
+        "x-",
+        "a..b",
+        "192.168.5.4",
+        &"N".repeat(255),
+    ] {
+        let name = &format!("{name:0<3}");
+        assert_eq!(buckets(json!(name)), [format!("s3://{name}/")]);
+    }
 }
 
 #[test]

@@ -244,7 +244,7 @@ proptest! {
         for (bucket, path) in asked {
             question.check(bucket, &path)?;
         }
-        for entry in &entries {
+        for entry in entries.iter() {
             let folder = entry.prefix.as_ref().map_or("", |prefix| prefix.as_str());
             for path in [folder, &format!("{folder}x"), folder.trim_end_matches('/'), &format!("x{folder}")] {
                 question.check(entry.bucket.as_str(), path)?;

@@ -1,6 +1,6 @@
 //! What a proof has shown, in sentences: what is wrong, in AWS's words, and what cures it, by the cause that AWS names.
 
-use super::{Found, Shows, is_unanswered};
+use super::{Found, Shows};
 use crate::cloud::{CloudError, Denial, Denied, ErrorKind, KmsState, PolicyKind};
 use crate::plan::{OnEmpty, Target};
 use crate::request::names::UserName;
@@ -9,25 +9,9 @@ use crate::request::visible;
 /// The regions that every account has from the start
 /// ([AWS's list](https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html), 2026-11-30). All others of the
 /// partition `aws` have to be enabled.
-const ENABLED_REGIONS: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
+const ENABLED_REGIONS: &str = "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2 \
+                               ca-central-1 eu-central-1 eu-north-1 eu-west-1 eu-west-2 eu-west-3 sa-east-1 us-east-1 \
+                               us-east-2 us-west-1 us-west-2";
 
 /// Where regions do not have to be enabled: the other partitions.
 const OTHER_PARTITIONS: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"];
@@ -55,13 +39,6 @@ pub(super) fn of_identity(user: &UserName, error: &CloudError) -> String {
 /// What was found under an entry; `None` if all is well.
 pub(super) fn of_entry(target: &Target, found: &Found) -> Option<(String, Shows)> {
     let entry = &target.bucket;
-    let weight = |error: &CloudError| {
-        if is_unanswered(error) {
-            Shows::Unanswered
-        } else {
-            Shows::Failure
-        }
-    };
     Some(match found {
         Found::Read => return None,
         Found::ReadInPart { object, error } => {
@@ -106,13 +83,13 @@ pub(super) fn of_entry(target: &Target, found: &Found) -> Option<(String, Shows)
         Found::NotListed(error) => {
             let cure = cure(target, &Act::List, error);
             let text = format!("the key cannot list `{entry}`: {cure} ({error})");
-            (text, weight(error))
+            (text, Shows::of(error))
         }
         Found::NotRead { object, error } => {
             let cure = cure(target, &Act::Read, error);
             let object = shown(object);
             let text = format!("the key cannot read `{object}` in `{entry}`: {cure} ({error})");
-            (text, weight(error))
+            (text, Shows::of(error))
         }
     })
 }
@@ -153,8 +130,9 @@ fn cure(target: &Target, act: &Act, error: &CloudError) -> String {
 }
 
 fn has_to_be_enabled(region: &str) -> bool {
-    let elsewhere = |prefix: &&str| region.starts_with(*prefix);
-    !ENABLED_REGIONS.contains(&region) && !OTHER_PARTITIONS.iter().any(|prefix| elsewhere(prefix))
+    let enabled = ENABLED_REGIONS.split(' ').any(|enabled| enabled == region);
+    let elsewhere = |prefix: &&str| region.starts_with(prefix);
+    !enabled && !OTHER_PARTITIONS.iter().any(elsewhere)
 }
 
 /// What to change about the KMS key that encrypts the objects.

@@ -11,42 +11,47 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use crate::cloud::error::shortened;
 use crate::cloud::{CloudError, Denial, ErrorKind, Result};
 
-/// Turns the failure of `operation` (IAM's name of the action) into our error.
+/// Awaits a call of `operation` (IAM's name of the action), and turns its failure into our error.
+pub(super) async fn sent<T, E: ProvideErrorMetadata>(
+    operation: &'static str,
+    call: impl Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T> {
+    call.await.map_err(|error| map_sdk_error(operation, &error))
+}
+
+/// Turns the failure of `operation` into our error.
 pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
     operation: &'static str,
-) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
-    move |error| {
-        let (kind, code, message) = match &error {
-            SdkError::ConstructionFailure(_) => (
-                ErrorKind::Rejected,
-                None,
-                "the request could not be built, so nothing was sent".to_owned(),
-            ),
-            SdkError::TimeoutError(_) => (
-                ErrorKind::Indeterminate,
-                None,
-                "no answer in time".to_owned(),
-            ),
-            SdkError::DispatchFailure(failure) => (
-                ErrorKind::Indeterminate,
-                None,
-                dispatch_message(failure.is_timeout()),
-            ),
-            SdkError::ServiceError(refusal) => {
-                service_error(refusal.raw().status().as_u16(), refusal.err().meta())
-            }
-            SdkError::ResponseError(_) | _ => {
-                (ErrorKind::Indeterminate, None, UNREADABLE.to_owned())
-            }
-        };
-        CloudError {
-            operation,
-            kind,
-            denial: Denial::read(kind, code.as_deref(), &message),
-            code,
-            message,
-            request_id: error.request_id().map(shortened),
+    error: &SdkError<E, HttpResponse>,
+) -> CloudError {
+    let (kind, code, message) = match error {
+        SdkError::ConstructionFailure(_) => (
+            ErrorKind::Rejected,
+            None,
+            "the request could not be built, so nothing was sent".to_owned(),
+        ),
+        SdkError::TimeoutError(_) => (
+            ErrorKind::Indeterminate,
+            None,
+            "no answer in time".to_owned(),
+        ),
+        SdkError::DispatchFailure(failure) => (
+            ErrorKind::Indeterminate,
+            None,
+            dispatch_message(failure.is_timeout()),
+        ),
+        SdkError::ServiceError(refusal) => {
+            service_error(refusal.raw().status().as_u16(), refusal.err().meta())
         }
+        SdkError::ResponseError(_) | _ => (ErrorKind::Indeterminate, None, UNREADABLE.to_owned()),
+    };
+    CloudError {
+        operation,
+        kind,
+        denial: Denial::read(kind, code.as_deref(), &message),
+        code,
+        message,
+        request_id: error.request_id().map(shortened),
     }
 }
 
@@ -76,13 +81,26 @@ fn service_error(status: u16, answer: &ErrorMetadata) -> (ErrorKind, Option<Stri
                 .message()
                 .map(shortened)
                 .filter(|text| !text.is_empty());
-            (
-                ErrorKind::of_code(code, status),
-                Some(shortened(code)),
-                message.unwrap_or_else(|| format!("HTTP status {status}")),
-            )
+            let message = message.unwrap_or_else(|| format!("HTTP status {status}"));
+            let kind = if is_being_deleted(code, &message) {
+                ErrorKind::Conflict
+            } else {
+                ErrorKind::of_code(code, status)
+            };
+            (kind, Some(shortened(code)), message)
         }
     }
+}
+
+/// Whether Secrets Manager refuses because a secret of this name is deleted, or will be. It refuses nearly everything then, with
+/// a code that also means other things, so the message decides. The texts' apostrophes vary.
+fn is_being_deleted(code: &str, message: &str) -> bool {
+    let texts = [
+        "scheduled for deletion",
+        "marked for deletion",
+        "was deleted",
+    ];
+    code == "InvalidRequestException" && texts.iter().any(|text| message.contains(text))
 }
 
 /// An answer that AWS meant as success and that lacks `what`.

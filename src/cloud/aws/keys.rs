@@ -7,7 +7,7 @@ use aws_sdk_iam::operation::get_access_key_last_used::GetAccessKeyLastUsedOutput
 use aws_sdk_iam::types::{AccessKey, AccessKeyMetadata, StatusType};
 
 use super::Aws;
-use super::error::{incomplete_response, map_sdk_error, none_if_not_found, success_if_gone};
+use super::error::{incomplete_response, none_if_not_found, sent, success_if_gone};
 use crate::cloud::{
     AccessKeyId, AccessKeys, CreatedKey, ErrorKind, Key, KeyStatus, LastUse, Removal, Result,
 };
@@ -23,34 +23,22 @@ const USAGE: &str = "iam:GetAccessKeyLastUsed";
 impl AccessKeys for Aws {
     async fn list_keys(&self, user: &UserName) -> Result<Vec<Key>> {
         const OPERATION: &str = "iam:ListAccessKeys";
-        let pages = self
-            .iam
-            .list_access_keys()
-            .user_name(user.as_str())
-            .into_paginator()
-            .items()
-            .send();
-        let keys = none_if_not_found(pages.try_collect().await.map_err(map_sdk_error(OPERATION)))?
-            .unwrap_or_default();
-        keys.iter()
-            .map(|key| {
-                listed_key(key)
-                    .ok_or_else(|| incomplete_response(OPERATION, "a key's id or its date"))
-            })
-            .collect()
+        let call = self.iam.list_access_keys().user_name(user.as_str());
+        let pages = call.into_paginator().items().send();
+        let keys = none_if_not_found(sent(OPERATION, pages.try_collect()).await)?;
+        let whole = |key| {
+            listed_key(key).ok_or_else(|| incomplete_response(OPERATION, "a key's id or its date"))
+        };
+        keys.unwrap_or_default().iter().map(whole).collect()
     }
 
     /// Sent once, because a second `CreateAccessKey` makes a second key, and the secret half of the first is lost.
     async fn create_key(&self, user: &UserName) -> Result<CreatedKey> {
         const OPERATION: &str = "iam:CreateAccessKey";
         let once = aws_sdk_iam::config::Builder::new().retry_config(RetryConfig::disabled());
-        let call = self
-            .iam
-            .create_access_key()
-            .user_name(user.as_str())
-            .customize()
-            .config_override(once);
-        match call.send().await.map_err(map_sdk_error(OPERATION)) {
+        let call = self.iam.create_access_key().user_name(user.as_str());
+        let call = call.customize().config_override(once);
+        match sent(OPERATION, call.send()).await {
             Ok(answer) => {
                 let key = answer.access_key.and_then(|key| whole_key(user, key));
                 key.ok_or_else(|| incomplete_response(OPERATION, "a whole key of the user"))
@@ -61,23 +49,15 @@ impl AccessKeys for Aws {
     }
 
     async fn delete_key(&self, user: &UserName, key: &AccessKeyId) -> Result<Removal> {
-        let call = self
-            .iam
-            .delete_access_key()
-            .user_name(user.as_str())
-            .access_key_id(key.as_str());
-        match call
-            .send()
-            .await
-            .map_err(map_sdk_error("iam:DeleteAccessKey"))
-        {
+        let call = self.iam.delete_access_key().user_name(user.as_str());
+        let call = call.access_key_id(key.as_str());
+        match sent("iam:DeleteAccessKey", call.send()).await {
             Ok(_) => Ok(Removal::Removed),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(Removal::WasMissing),
             Err(error) => {
-                let listed = async { Ok(self.list_keys(user).await?.iter().all(|k| k.id != *key)) };
-                success_if_gone(Err(error), listed)
-                    .await
-                    .map(|()| Removal::WasMissing)
+                let is_gone =
+                    async { Ok(self.list_keys(user).await?.iter().all(|k| k.id != *key)) };
+                let gone = success_if_gone(Err(error), is_gone).await;
+                gone.map(|()| Removal::WasMissing)
             }
         }
     }
@@ -115,11 +95,8 @@ impl AccessKeys for Aws {
 
 impl Aws {
     async fn usage(&self, key: &AccessKeyId) -> Result<GetAccessKeyLastUsedOutput> {
-        let call = self
-            .iam
-            .get_access_key_last_used()
-            .access_key_id(key.as_str());
-        call.send().await.map_err(map_sdk_error(USAGE))
+        let call = self.iam.get_access_key_last_used();
+        sent(USAGE, call.access_key_id(key.as_str()).send()).await
     }
 }
 

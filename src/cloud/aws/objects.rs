@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret;
 
 use super::Aws;
-use super::error::{incomplete_response, map_sdk_error};
+use super::error::{incomplete_response, map_sdk_error, sent};
 use crate::cloud::{CloudError, ListedObject, ObjectRead, Objects, Page, Result, StoredKey};
 use crate::request::buckets::{BucketName, BucketUri, Prefix};
 
@@ -56,7 +56,7 @@ impl Objects for Aws {
             Err(error) => match error.raw_response() {
                 Some(answer) if answer.status().as_u16() == 404 => Ok(None),
                 Some(answer) if named_region(answer).is_some() => Ok(named_region(answer)),
-                _ => Err(map_sdk_error(OPERATION)(error)),
+                _ => Err(map_sdk_error(OPERATION, &error)),
             },
         }
     }
@@ -70,17 +70,14 @@ impl Objects for Aws {
     ) -> Result<Page> {
         let list = |region: String| {
             let prefix = uri.prefix.as_ref();
-            let call = self
-                .s3
-                .list_objects_v2()
-                .bucket(uri.bucket.as_str())
+            let call = self.s3.list_objects_v2().bucket(uri.bucket.as_str());
+            let call = call
                 .set_prefix(prefix.map(|prefix| Prefix::as_str(prefix).to_owned()))
                 // XML has no way to write some of the characters that a key may have.
                 .encoding_type(EncodingType::Url)
                 .set_continuation_token(page.map(str::to_owned));
-            call.customize()
-                .config_override(of_user(key, region))
-                .send()
+            let call = call.customize();
+            call.config_override(of_user(key, region)).send()
         };
         const OPERATION: &str = "s3:ListBucket";
         let answer = where_it_is(region, OPERATION, list).await?;
@@ -107,15 +104,9 @@ impl Objects for Aws {
         object: &str,
     ) -> Result<ObjectRead> {
         let get = |region: String| {
-            let call = self
-                .s3
-                .get_object()
-                .bucket(bucket.as_str())
-                .key(object)
-                .range("bytes=0-0");
-            call.customize()
-                .config_override(of_user(key, region))
-                .send()
+            let call = self.s3.get_object().bucket(bucket.as_str());
+            let call = call.key(object).range("bytes=0-0").customize();
+            call.config_override(of_user(key, region)).send()
         };
         match where_it_is(region, "s3:GetObject", get).await {
             // The headers have come, so the object may be read; the body is dropped unread.
@@ -127,16 +118,10 @@ impl Objects for Aws {
     async fn caller_of(&self, key: &StoredKey) -> Result<String> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let as_user = aws_sdk_sts::config::Builder::new().credentials_provider(credentials_of(key));
-        let call = self
-            .sts
-            .get_caller_identity()
-            .customize()
-            .config_override(as_user);
-        let answer = call.send().await.map_err(map_sdk_error(OPERATION))?;
-        answer
-            .arn
-            .filter(|arn| !arn.is_empty())
-            .ok_or_else(|| incomplete_response(OPERATION, "the caller's ARN"))
+        let call = self.sts.get_caller_identity().customize();
+        let answer = sent(OPERATION, call.config_override(as_user).send()).await?;
+        let arn = answer.arn.filter(|arn| !arn.is_empty());
+        arn.ok_or_else(|| incomplete_response(OPERATION, "the caller's ARN"))
     }
 }
 
@@ -186,18 +171,14 @@ where
     E: ProvideErrorMetadata,
     F: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
 {
-    let outcome = match call(region.to_owned()).await {
-        Err(error) => match error
-            .raw_response()
-            .and_then(elsewhere)
-            .filter(|there| there != region)
-        {
-            Some(there) => call(there).await,
-            None => Err(error),
-        },
-        done => done,
-    };
-    outcome.map_err(map_sdk_error(operation))
+    let mut outcome = call(region.to_owned()).await;
+    if let Err(error) = &outcome
+        && let Some(there) = error.raw_response().and_then(elsewhere)
+        && there != region
+    {
+        outcome = call(there).await;
+    }
+    outcome.map_err(|error| map_sdk_error(operation, &error))
 }
 
 /// The region that a redirect or a refused signature names.

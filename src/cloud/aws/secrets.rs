@@ -4,14 +4,11 @@ use std::time::SystemTime;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::Tag;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use backon::Retryable;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Aws;
-use super::error::{incomplete_response, map_sdk_error, none_if_not_found, success_if_gone};
+use super::error::{incomplete_response, none_if_not_found, sent, success_if_gone};
 use crate::cloud::{
     CloudError, Creation, Encryption, ErrorKind, Label, NewSecret, PutVersion, Result, Rotation,
     Secret, SecretArn, SecretState, Secrets, Version, VersionId,
@@ -35,40 +32,27 @@ impl Secrets for Aws {
             Encryption::AwsManaged => Some(String::new()),
             Encryption::Key(key) => Some(key.to_string()),
         };
-        let call = self
-            .secrets
-            .update_secret()
-            .secret_id(&secret.0)
-            .description(description)
-            .set_kms_key_id(kms_key);
-        call.send()
+        let call = self.secrets.update_secret().secret_id(&secret.0);
+        let call = call.description(description).set_kms_key_id(kms_key);
+        sent("secretsmanager:UpdateSecret", call.send())
             .await
             .map(drop)
-            .map_err(map_secrets_error("secretsmanager:UpdateSecret"))
     }
 
     async fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> Result<()> {
-        let call = self
-            .secrets
-            .tag_resource()
-            .secret_id(&secret.0)
-            .set_tags(Some(secret_tags(tags)));
-        call.send()
+        let call = self.secrets.tag_resource().secret_id(&secret.0);
+        let call = call.set_tags(Some(secret_tags(tags)));
+        sent("secretsmanager:TagResource", call.send())
             .await
             .map(drop)
-            .map_err(map_secrets_error("secretsmanager:TagResource"))
     }
 
     async fn untag_secret(&self, secret: &SecretArn, keys: &[String]) -> Result<()> {
-        let call = self
-            .secrets
-            .untag_resource()
-            .secret_id(&secret.0)
-            .set_tag_keys(Some(keys.to_vec()));
-        call.send()
+        let call = self.secrets.untag_resource().secret_id(&secret.0);
+        let call = call.set_tag_keys(Some(keys.to_vec()));
+        sent("secretsmanager:UntagResource", call.send())
             .await
             .map(drop)
-            .map_err(map_secrets_error("secretsmanager:UntagResource"))
     }
 
     /// A name can be taken by a secret that exists, by one that is pending deletion, or by one that was deleted by
@@ -94,21 +78,17 @@ impl Secrets for Aws {
 
     async fn restore_secret(&self, secret: &SecretArn) -> Result<()> {
         let call = self.secrets.restore_secret().secret_id(&secret.0);
-        call.send()
+        sent("secretsmanager:RestoreSecret", call.send())
             .await
             .map(drop)
-            .map_err(map_secrets_error("secretsmanager:RestoreSecret"))
     }
 
     async fn remove_replicas(&self, secret: &SecretArn, regions: &[String]) -> Result<()> {
-        let call = self
-            .secrets
-            .remove_regions_from_replication()
-            .secret_id(&secret.0);
+        let call = self.secrets.remove_regions_from_replication();
         let call = call.set_remove_replica_regions(Some(regions.to_vec()));
-        let outcome = call.send().await.map(drop).map_err(map_secrets_error(
-            "secretsmanager:RemoveRegionsFromReplication",
-        ));
+        let call = call.secret_id(&secret.0).send();
+        let outcome = sent("secretsmanager:RemoveRegionsFromReplication", call).await;
+        let outcome = outcome.map(drop);
         let is_gone = async {
             let secret = self.describe(&secret.0).await?;
             Ok(secret.is_none_or(|secret| {
@@ -126,11 +106,9 @@ impl Secrets for Aws {
             Some(days) => call.recovery_window_in_days(days.into()),
             None => call.force_delete_without_recovery(true),
         };
-        match call
-            .send()
+        match sent("secretsmanager:DeleteSecret", call.send())
             .await
             .map(drop)
-            .map_err(map_secrets_error("secretsmanager:DeleteSecret"))
         {
             Err(error) if is_being_deleted(&error) => Ok(()),
             Err(mut error)
@@ -151,29 +129,23 @@ impl Secrets for Aws {
 
     async fn list_versions(&self, secret: &SecretName) -> Result<Vec<Version>> {
         const OPERATION: &str = "secretsmanager:ListSecretVersionIds";
-        let call = self
-            .secrets
-            .list_secret_version_ids()
-            .secret_id(secret.as_str())
-            .include_deprecated(true);
-        let pages = call
-            .into_paginator()
-            .send()
-            .try_collect()
-            .await
-            .map_err(map_secrets_error(OPERATION));
-        let pages = none_if_not_found(pages)?.unwrap_or_default();
-        pages
+        let call = self.secrets.list_secret_version_ids();
+        let call = call.secret_id(secret.as_str()).include_deprecated(true);
+        let pages = call.into_paginator().send().try_collect();
+        let pages = none_if_not_found(sent(OPERATION, pages).await)?.unwrap_or_default();
+        let versions = pages
             .into_iter()
-            .flat_map(|page| page.versions.unwrap_or_default())
+            .flat_map(|page| page.versions.unwrap_or_default());
+        versions
             .map(|version| {
-                let id = version.version_id.map(VersionId);
                 let created = version
                     .created_date
                     .and_then(|date| SystemTime::try_from(date).ok());
-                let (id, created) = id
+                let (id, created) = version
+                    .version_id
                     .zip(created)
                     .ok_or_else(|| incomplete_response(OPERATION, "a version's id or its date"))?;
+                let id = VersionId(id);
                 Ok(Version { id, created })
             })
             .collect()
@@ -184,19 +156,11 @@ impl Secrets for Aws {
         secret: &SecretArn,
         version: &VersionId,
     ) -> Result<Option<SecretString>> {
-        let call = self
-            .secrets
-            .get_secret_value()
-            .secret_id(&secret.0)
-            .version_id(&version.0);
-        let answer = none_if_not_found(
-            call.send()
-                .await
-                .map_err(map_secrets_error("secretsmanager:GetSecretValue")),
-        )?;
-        Ok(answer
-            .and_then(|answer| answer.secret_string)
-            .map(SecretString::from))
+        let call = self.secrets.get_secret_value().secret_id(&secret.0);
+        let call = call.version_id(&version.0);
+        let answer = none_if_not_found(sent("secretsmanager:GetSecretValue", call.send()).await)?;
+        let value = answer.and_then(|answer| answer.secret_string);
+        Ok(value.map(SecretString::from))
     }
 
     async fn store_version(
@@ -206,18 +170,12 @@ impl Secrets for Aws {
         value: &SecretString,
         label: Label,
     ) -> Result<PutVersion> {
-        let call = self
-            .secrets
-            .put_secret_value()
-            .secret_id(&secret.0)
+        let call = self.secrets.put_secret_value().secret_id(&secret.0);
+        let call = call
             .client_request_token(&version.0)
             .secret_string(value.expose_secret())
             .version_stages(label.as_str());
-        match call
-            .send()
-            .await
-            .map_err(map_secrets_error("secretsmanager:PutSecretValue"))
-        {
+        match sent("secretsmanager:PutSecretValue", call.send()).await {
             Ok(_) => Ok(PutVersion::Stored),
             Err(error) if error.code.as_deref() == Some("ResourceExistsException") => {
                 Ok(PutVersion::TokenTaken)
@@ -236,14 +194,14 @@ impl Secrets for Aws {
         let call = self
             .secrets
             .update_secret_version_stage()
-            .secret_id(&secret.0)
+            .secret_id(&secret.0);
+        let call = call
             .version_stage(label.as_str())
             .set_remove_from_version_id(from.map(|version| version.0.clone()))
             .set_move_to_version_id(to.map(|version| version.0.clone()));
-        call.send()
+        sent("secretsmanager:UpdateSecretVersionStage", call.send())
             .await
             .map(drop)
-            .map_err(map_secrets_error("secretsmanager:UpdateSecretVersionStage"))
     }
 }
 
@@ -251,37 +209,22 @@ impl Aws {
     /// By name or full ARN.
     async fn describe(&self, id: &str) -> Result<Option<Secret>> {
         const OPERATION: &str = "secretsmanager:DescribeSecret";
-        let answer = self
-            .secrets
-            .describe_secret()
-            .secret_id(id)
-            .send()
-            .await
-            .map_err(map_secrets_error(OPERATION));
-        match none_if_not_found(answer)? {
-            Some(answer) => described(answer)
-                .map(Some)
-                .ok_or_else(|| incomplete_response(OPERATION, "the secret's ARN")),
-            None => Ok(None),
-        }
+        let call = self.secrets.describe_secret().secret_id(id);
+        let Some(answer) = none_if_not_found(sent(OPERATION, call.send()).await)? else {
+            return Ok(None);
+        };
+        let secret = described(answer);
+        let secret = secret.ok_or_else(|| incomplete_response(OPERATION, "the secret's ARN"));
+        secret.map(Some)
     }
 
     async fn try_create(&self, new: &NewSecret) -> Result<Creation<SecretArn>> {
         const OPERATION: &str = "secretsmanager:CreateSecret";
-        let NewSecret {
-            name,
-            description,
-            kms_key,
-            tags,
-        } = new;
-        let call = self
-            .secrets
-            .create_secret()
-            .name(name.as_str())
-            .description(description)
-            .set_kms_key_id(kms_key.as_ref().map(|key| key.as_str().to_owned()))
-            .set_tags(Some(secret_tags(tags)));
-        match call.send().await.map_err(map_secrets_error(OPERATION)) {
+        let kms_key = new.kms_key.as_ref().map(|key| key.as_str().to_owned());
+        let call = self.secrets.create_secret().name(new.name.as_str());
+        let call = call.description(&new.description).set_kms_key_id(kms_key);
+        let call = call.set_tags(Some(secret_tags(&new.tags)));
+        match sent(OPERATION, call.send()).await {
             Ok(answer) => {
                 let arn = answer.arn.filter(|arn| !arn.is_empty());
                 arn.map(|arn| Creation::Created(SecretArn(arn)))
@@ -295,29 +238,9 @@ impl Aws {
     }
 }
 
-/// As [`map_sdk_error`]. But a secret that is being deleted refuses nearly everything, with a code that also means
-/// other things, so the message decides. That is a conflict that passes, not a final refusal.
-fn map_secrets_error<E: ProvideErrorMetadata>(
-    operation: &'static str,
-) -> impl Fn(SdkError<E, HttpResponse>) -> CloudError {
-    move |error| {
-        let mut error = map_sdk_error(operation)(error);
-        if is_being_deleted(&error) {
-            error.kind = ErrorKind::Conflict;
-        }
-        error
-    }
-}
-
-/// Whether Secrets Manager refuses because a secret of this name is deleted, or will be. The texts' apostrophes vary.
+/// Whether Secrets Manager refuses because a secret of this name is deleted, or will be: the only conflict with this code.
 fn is_being_deleted(error: &CloudError) -> bool {
-    let texts = [
-        "scheduled for deletion",
-        "marked for deletion",
-        "was deleted",
-    ];
-    error.code.as_deref() == Some("InvalidRequestException")
-        && texts.iter().any(|text| error.message.contains(text))
+    error.kind == ErrorKind::Conflict && error.code.as_deref() == Some("InvalidRequestException")
 }
 
 fn secret_tags(tags: &TagMap) -> Vec<Tag> {

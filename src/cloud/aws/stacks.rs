@@ -3,18 +3,15 @@
 use aws_sdk_cloudformation::types::Tag;
 
 use super::Aws;
-use super::error::{incomplete_response, map_sdk_error};
-use crate::cloud::{CloudError, ResourceStatus, Result, Stack, StackResource, StackStatus, Stacks};
+use super::error::{incomplete_response, sent};
+use crate::cloud::{CloudError, Result, Stack, StackResource, StackStatus, Stacks};
 
 impl Stacks for Aws {
     async fn stack_resource(&self, stack_id: &str, logical_id: &str) -> Result<StackResource> {
         const OPERATION: &str = "cloudformation:DescribeStackResource";
-        let call = self
-            .cloudformation
-            .describe_stack_resource()
-            .stack_name(stack_id)
-            .logical_resource_id(logical_id);
-        let answer = match call.send().await.map_err(map_sdk_error(OPERATION)) {
+        let call = self.cloudformation.describe_stack_resource();
+        let call = call.stack_name(stack_id).logical_resource_id(logical_id);
+        let answer = match sent(OPERATION, call.send()).await {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(StackResource::Missing(error.message)),
             Err(error) => return Err(error),
@@ -30,7 +27,7 @@ impl Stacks for Aws {
             .resource_status
             .ok_or_else(|| incomplete_response(OPERATION, "the resource's status"))?;
         Ok(StackResource::Custom {
-            status: ResourceStatus(status.as_str().to_owned()),
+            status: status.as_str().to_owned(),
             physical_id: resource.physical_resource_id.unwrap_or_default(),
         })
     }
@@ -38,7 +35,7 @@ impl Stacks for Aws {
     async fn stack(&self, stack_id: &str) -> Result<Option<Stack>> {
         const OPERATION: &str = "cloudformation:DescribeStacks";
         let call = self.cloudformation.describe_stacks().stack_name(stack_id);
-        let answer = match call.send().await.map_err(map_sdk_error(OPERATION)) {
+        let answer = match sent(OPERATION, call.send()).await {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => return Err(error),

@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 
-use super::error::{incomplete_response, map_sdk_error};
+use super::error::{incomplete_response, sent};
 use super::retry;
 use crate::cloud::{Message, Notifier, Result, Subscriptions, TopicArn};
 
@@ -26,25 +26,19 @@ impl Topics {
 impl Notifier for Topics {
     async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<()> {
         const OPERATION: &str = "sns:Publish";
-        let call = self
-            .0
-            .publish()
-            .topic_arn(&topic.0)
-            .subject(message.subject())
-            .message_structure("json")
-            .message(message.by_protocol().to_string());
-        let answer = call.send().await.map_err(map_sdk_error(OPERATION))?;
-        answer
-            .message_id
-            .filter(|id| !id.is_empty())
-            .map(drop)
+        let call = self.0.publish().topic_arn(&topic.0);
+        let call = call.subject(message.subject()).message_structure("json");
+        let call = call.message(message.by_protocol().to_string());
+        let answer = sent(OPERATION, call.send()).await?;
+        let id = answer.message_id.filter(|id| !id.is_empty());
+        id.map(drop)
             .ok_or_else(|| incomplete_response(OPERATION, "the message's id"))
     }
 
     async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions> {
         const OPERATION: &str = "sns:GetTopicAttributes";
         let call = self.0.get_topic_attributes().topic_arn(&topic.0);
-        let answer = call.send().await.map_err(map_sdk_error(OPERATION))?;
+        let answer = sent(OPERATION, call.send()).await?;
         let attributes = answer.attributes.unwrap_or_default();
         let count = |name: &str| {
             let number = attributes.get(name).and_then(|text| text.parse().ok());

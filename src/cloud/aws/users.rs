@@ -1,11 +1,12 @@
-//! IAM: users and their inline policies. IAM's concurrent changes are repeated, because IAM asks for that.
+//! IAM: users, their inline policies, and what else is attached to them. IAM's concurrent changes are repeated, because IAM
+//! asks for that.
 
 use aws_sdk_iam::types::Tag;
 use percent_encoding::percent_decode_str;
 
 use super::Aws;
 use super::error::{
-    incomplete_response, invalid_request, map_sdk_error, none_if_not_found, success_if_gone,
+    incomplete_response, invalid_request, none_if_not_found, sent, success_if_gone,
 };
 use crate::cloud::{Attachment, AttachmentKind, Creation, ErrorKind, NewUser, Result, User, Users};
 use crate::request::names::{PolicyArn, PolicyName, TagMap, UserName};
@@ -13,28 +14,17 @@ use crate::request::names::{PolicyArn, PolicyName, TagMap, UserName};
 impl Users for Aws {
     async fn find_user(&self, user: &UserName) -> Result<Option<User>> {
         const OPERATION: &str = "iam:GetUser";
-        let answer = self
-            .iam
-            .get_user()
-            .user_name(user.as_str())
-            .send()
-            .await
-            .map_err(map_sdk_error(OPERATION));
-        let Some(answer) = none_if_not_found(answer)? else {
+        let call = self.iam.get_user().user_name(user.as_str());
+        let Some(answer) = none_if_not_found(sent(OPERATION, call.send()).await)? else {
             return Ok(None);
         };
-        let user = answer
-            .user
-            .filter(|user| !user.arn.is_empty())
-            .ok_or_else(|| incomplete_response(OPERATION, "the user"))?;
-        let tags = user.tags.unwrap_or_default();
+        let user = answer.user.filter(|user| !user.arn.is_empty());
+        let user = user.ok_or_else(|| incomplete_response(OPERATION, "the user"))?;
+        let tags = user.tags.unwrap_or_default().into_iter();
         Ok(Some(User {
             name: user.user_name,
             arn: user.arn,
-            tags: tags
-                .into_iter()
-                .map(|Tag { key, value, .. }| (key, value))
-                .collect(),
+            tags: tags.map(|tag| (tag.key, tag.value)).collect(),
             boundary: user
                 .permissions_boundary
                 .and_then(|boundary| boundary.permissions_boundary_arn),
@@ -43,24 +33,12 @@ impl Users for Aws {
 
     async fn create_user(&self, new: &NewUser) -> Result<Creation<User>> {
         const OPERATION: &str = "iam:CreateUser";
-        let NewUser {
-            name,
-            boundary,
-            tags,
-        } = new;
-        let boundary = boundary
-            .as_ref()
-            .map(|boundary| boundary.as_str().to_owned());
-        let answer = self
-            .iam
-            .create_user()
-            .user_name(name.as_str())
+        let boundary = new.boundary.as_ref().map(|arn| arn.as_str().to_owned());
+        let call = self.iam.create_user().user_name(new.name.as_str());
+        let call = call
             .set_permissions_boundary(boundary.clone())
-            .set_tags(Some(iam_tags(OPERATION, tags)?))
-            .send()
-            .await
-            .map_err(map_sdk_error(OPERATION));
-        let user = match answer {
+            .set_tags(Some(iam_tags(OPERATION, &new.tags)?));
+        let user = match sent(OPERATION, call.send()).await {
             Ok(answer) => answer.user.filter(|user| !user.arn.is_empty()),
             Err(error) if error.code.as_deref() == Some("EntityAlreadyExists") => {
                 return Ok(Creation::AlreadyExists);
@@ -80,88 +58,55 @@ impl Users for Aws {
         Ok(Creation::Created(User {
             name: user.user_name,
             arn: user.arn,
-            tags: tags.clone(),
+            tags: new.tags.clone(),
             boundary,
         }))
     }
 
     async fn tag_user(&self, user: &UserName, tags: &TagMap) -> Result<()> {
         const OPERATION: &str = "iam:TagUser";
-        let tags = iam_tags(OPERATION, tags)?;
-        let call = self
-            .iam
-            .tag_user()
-            .user_name(user.as_str())
-            .set_tags(Some(tags));
-        call.send()
-            .await
-            .map(drop)
-            .map_err(map_sdk_error(OPERATION))
+        let call = self.iam.tag_user().user_name(user.as_str());
+        let call = call.set_tags(Some(iam_tags(OPERATION, tags)?));
+        sent(OPERATION, call.send()).await.map(drop)
     }
 
     async fn untag_user(&self, user: &UserName, keys: &[String]) -> Result<()> {
-        let call = self
-            .iam
-            .untag_user()
-            .user_name(user.as_str())
-            .set_tag_keys(Some(keys.to_vec()));
-        call.send()
-            .await
-            .map(drop)
-            .map_err(map_sdk_error("iam:UntagUser"))
+        let call = self.iam.untag_user().user_name(user.as_str());
+        let call = call.set_tag_keys(Some(keys.to_vec()));
+        sent("iam:UntagUser", call.send()).await.map(drop)
     }
 
     async fn set_boundary(&self, user: &UserName, boundary: &PolicyArn) -> Result<()> {
-        let call = self
-            .iam
-            .put_user_permissions_boundary()
-            .user_name(user.as_str())
-            .permissions_boundary(boundary.as_str());
-        call.send()
-            .await
-            .map(drop)
-            .map_err(map_sdk_error("iam:PutUserPermissionsBoundary"))
+        let call = self.iam.put_user_permissions_boundary();
+        let call = call.user_name(user.as_str());
+        let call = call.permissions_boundary(boundary.as_str());
+        let done = sent("iam:PutUserPermissionsBoundary", call.send()).await;
+        done.map(drop)
     }
 
     async fn delete_user(&self, user: &UserName) -> Result<()> {
         let call = self.iam.delete_user().user_name(user.as_str());
-        let outcome = call
-            .send()
-            .await
-            .map(drop)
-            .map_err(map_sdk_error("iam:DeleteUser"));
-        success_if_gone(outcome, async { Ok(self.find_user(user).await?.is_none()) }).await
+        let done = sent("iam:DeleteUser", call.send()).await.map(drop);
+        success_if_gone(done, async { Ok(self.find_user(user).await?.is_none()) }).await
     }
 
     async fn list_policies(&self, user: &UserName) -> Result<Vec<PolicyName>> {
         const OPERATION: &str = "iam:ListUserPolicies";
-        let pages = self
-            .iam
-            .list_user_policies()
-            .user_name(user.as_str())
-            .into_paginator()
-            .items()
-            .send();
-        let names = none_if_not_found(pages.try_collect().await.map_err(map_sdk_error(OPERATION)))?
-            .unwrap_or_default();
-        names
-            .iter()
-            .map(|name| {
-                PolicyName::parse(name)
-                    .map_err(|_| incomplete_response(OPERATION, "a valid policy name"))
-            })
-            .collect()
+        let call = self.iam.list_user_policies().user_name(user.as_str());
+        let pages = call.into_paginator().items().send();
+        let names = none_if_not_found(sent(OPERATION, pages.try_collect()).await)?;
+        let parse = |name: &String| {
+            PolicyName::parse(name)
+                .map_err(|_| incomplete_response(OPERATION, "a valid policy name"))
+        };
+        names.unwrap_or_default().iter().map(parse).collect()
     }
 
     async fn get_policy(&self, user: &UserName, policy: &PolicyName) -> Result<Option<String>> {
         const OPERATION: &str = "iam:GetUserPolicy";
-        let call = self
-            .iam
-            .get_user_policy()
-            .user_name(user.as_str())
-            .policy_name(policy.as_str());
-        let Some(answer) = none_if_not_found(call.send().await.map_err(map_sdk_error(OPERATION)))?
-        else {
+        let call = self.iam.get_user_policy().user_name(user.as_str());
+        let call = call.policy_name(policy.as_str());
+        let Some(answer) = none_if_not_found(sent(OPERATION, call.send()).await)? else {
             return Ok(None);
         };
         // RFC 3986, so that a plus sign is a plus sign.
@@ -173,33 +118,17 @@ impl Users for Aws {
     }
 
     async fn put_policy(&self, user: &UserName, policy: &PolicyName, document: &str) -> Result<()> {
-        let call = self
-            .iam
-            .put_user_policy()
-            .user_name(user.as_str())
-            .policy_name(policy.as_str())
-            .policy_document(document);
-        call.send()
-            .await
-            .map(drop)
-            .map_err(map_sdk_error("iam:PutUserPolicy"))
+        let call = self.iam.put_user_policy().user_name(user.as_str());
+        let call = call.policy_name(policy.as_str()).policy_document(document);
+        sent("iam:PutUserPolicy", call.send()).await.map(drop)
     }
 
     async fn delete_policy(&self, user: &UserName, policy: &PolicyName) -> Result<()> {
-        let call = self
-            .iam
-            .delete_user_policy()
-            .user_name(user.as_str())
-            .policy_name(policy.as_str());
-        let outcome = call
-            .send()
-            .await
-            .map(drop)
-            .map_err(map_sdk_error("iam:DeleteUserPolicy"));
-        success_if_gone(outcome, async {
-            Ok(self.get_policy(user, policy).await?.is_none())
-        })
-        .await
+        let call = self.iam.delete_user_policy().user_name(user.as_str());
+        let call = call.policy_name(policy.as_str());
+        let done = sent("iam:DeleteUserPolicy", call.send()).await.map(drop);
+        let is_gone = async { Ok(self.get_policy(user, policy).await?.is_none()) };
+        success_if_gone(done, is_gone).await
     }
 
     async fn list_attachments(
@@ -207,29 +136,18 @@ impl Users for Aws {
         user: &UserName,
         kind: AttachmentKind,
     ) -> Result<Vec<Attachment>> {
-        let ids = match kind {
-            AttachmentKind::ManagedPolicy => self.managed_policies(user).await,
-            AttachmentKind::LoginProfile => self.login_profile(user).await,
-            AttachmentKind::SshKey => self.ssh_keys(user).await,
-            AttachmentKind::SigningCertificate => self.signing_certificates(user).await,
-            AttachmentKind::ServiceCredential => self.service_credentials(user).await,
-            AttachmentKind::MfaDevice => self.mfa_devices(user).await,
-            AttachmentKind::Group => self.groups(user).await,
-        };
-        let ids = none_if_not_found(ids)?.unwrap_or_default();
-        Ok(ids.into_iter().map(|id| Attachment { kind, id }).collect())
+        let ids = none_if_not_found(self.attached(user.as_str(), kind).await)?;
+        let ids = ids.unwrap_or_default().into_iter();
+        Ok(ids.map(|id| Attachment { kind, id }).collect())
     }
 
     async fn detach(&self, user: &UserName, attachment: &Attachment) -> Result<()> {
-        let Attachment { kind, id } = attachment;
-        let outcome = self.send_detach(user.as_str(), *kind, id).await;
-        success_if_gone(outcome, async {
-            Ok(!self
-                .list_attachments(user, *kind)
-                .await?
-                .contains(attachment))
-        })
-        .await
+        let done = self.send_detach(user.as_str(), attachment).await;
+        let is_gone = async {
+            let left = self.list_attachments(user, attachment.kind).await?;
+            Ok(!left.contains(attachment))
+        };
+        success_if_gone(done, is_gone).await
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cloud::{ErrorKind, ResourceStatus, Stack, StackStatus, TagMap};
+use crate::cloud::{ErrorKind, Stack, StackStatus, TagMap};
 use crate::request::owner::StackId;
 
 const OWN: &str = "publisher/publisher-reader";
@@ -7,7 +7,7 @@ const OWN: &str = "publisher/publisher-reader";
 fn view(stack: &str, resource: &str, physical_id: &str) -> View {
     View {
         resource: StackResource::Custom {
-            status: ResourceStatus(resource.to_owned()),
+            status: resource.to_owned(),
             physical_id: physical_id.to_owned(),
         },
         stack: Some(Stack {

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::{Holder, Keys};
 use crate::cloud::{Key, KeyStatus, VersionId};
-use crate::observe::Pair;
-use crate::plan::{Refusal, dates};
+use crate::observe::{Pair, Refusal};
+use crate::plan::dates;
 use crate::waits::{KEY_IN_FLIGHT, ROTATION_WINDOW};
 
 /// IAM's limit of keys for a user, which cannot be raised. Inactive keys count.
@@ -77,7 +77,7 @@ pub(in crate::plan) fn room_for_rotation(
             .iter()
             .find_map(|key| keys.guard(key, rotation, window))
     {
-        return Err(Refusal::HeldUp(Box::new(held_up)));
+        return Err(held_up);
     }
     Ok(room)
 }

@@ -26,7 +26,7 @@ fn of(plan: &Plan) -> Vec<String> {
             Step::MoveCurrent { to, .. } => Some(format!("back {}", to.0)),
             Step::DropLabel { label, .. } => Some(format!("drop {}", label.as_str())),
             Step::AskCloudFormation => Some("ask".to_owned()),
-            Step::Prove(proof) => Some(match (proof.whose, proof.on_failure) {
+            Step::Prove(proof) => Some(match (proof.whose, proof.trial.on_failure) {
                 (Whose::Current, OnFailure::FailIfAccepted) => {
                     format!("try {}", short(&proof.key.id))
                 }

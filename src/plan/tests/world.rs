@@ -6,15 +6,14 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::super::policy::PolicyDocument;
-use super::super::{
-    Change, Goal, Plan, Refusal, Rotating, RotationStep, provision, removal, rotation,
-};
+use super::super::{Change, Goal, Plan, Rotating, RotationStep, provision, removal, rotation};
 use crate::cloud::{
     AccessKeyId, Key, KeyStatus, Label, LastUse, Rotation, Secret, SecretArn, SecretState,
     StackOperation, StoredKey, TagMap, User, Version, VersionId,
 };
 use crate::observe::{
     AtWork, BucketRegion, Observed, ObservedSecret, ObservedUser, Ownership, Pair, Progress,
+    Refusal,
 };
 use crate::request::names::{KeySerial, RecoveryWindow};
 use crate::request::owner::{Owner, StackId};

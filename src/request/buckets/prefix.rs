@@ -1,6 +1,7 @@
 //! Prefixes: folders of a bucket.
 
-use crate::request::names::{Printable, Rule, text_newtype};
+use crate::request::names::{Rule, text_newtype};
+use crate::request::visible;
 
 text_newtype! {
     /// A folder: a key prefix that ends in `/`, without a leading one; at most 1,024 bytes, S3's limit for keys.
@@ -31,14 +32,11 @@ impl Prefix {
             return Err("contains `s3://` twice; give several buckets as a list".into());
         }
         if let Some(control) = text.chars().find(|c| c.is_control()) {
-            return Err(format!(
-                "contains the control character `{}` in the prefix",
-                Printable(control)
-            )
-            .into());
+            let control = visible(&control.to_string());
+            return Err(format!("contains the control character `{control}` in the prefix").into());
         }
         if let Some(foreign) = text.chars().find(|&c| c > '\u{ff}') {
-            let foreign = Printable(foreign);
+            let foreign = visible(&foreign.to_string());
             return Err(format!("contains `{foreign}` in the prefix; IAM policies allow no character beyond U+00FF, so \
                                 grant a folder above it").into());
         }

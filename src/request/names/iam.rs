@@ -81,6 +81,26 @@ impl SecretName {
 }
 
 text_newtype! {
+    /// The id by which CloudFormation knows a resource: what the answer to its Create said, or what CloudFormation invented
+    /// without an answer.
+    PhysicalId
+}
+
+impl PhysicalId {
+    /// Reads an id. Any text is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The user that the id names; `None` if it was not made here, so that nothing is known to exist under it.
+    #[must_use]
+    pub fn user(&self) -> Option<UserName> {
+        SecretName::parse(&self.0).ok().map(|name| name.user())
+    }
+}
+
+text_newtype! {
     /// The name of an inline policy: 1 to 128 of `[A-Za-z0-9_+=,.@-]`, unique within its user.
     PolicyName
 }

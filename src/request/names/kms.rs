@@ -1,22 +1,16 @@
 //! KMS keys: those that encrypt the objects, and the one that encrypts the secret.
 
+use uuid::Uuid;
+
 use super::{Arn, Rule, length_within, only, text_newtype};
 
 /// KMS key ids are UUIDs, or `mrk-` and 32 hexadecimal digits for multi-Region keys.
 fn is_key_id(text: &str) -> bool {
-    let hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit())
+    let (id, length) = match text.strip_prefix("mrk-") {
+        Some(digits) => (digits, 32),
+        None => (text, 36),
     };
-    if let Some(multi_region) = text.strip_prefix("mrk-") {
-        return hex(multi_region, 32);
-    }
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths = [8, 4, 4, 4, 12];
-    groups.len() == lengths.len()
-        && groups
-            .iter()
-            .zip(lengths)
-            .all(|(group, length)| hex(group, length))
+    id.len() == length && Uuid::try_parse(id).is_ok()
 }
 
 text_newtype! {

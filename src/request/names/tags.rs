@@ -80,68 +80,9 @@ impl TagValue {
     }
 }
 
+/// A customer's tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
     pub key: TagKey,
     pub value: TagValue,
-}
-
-/// The customer's tags in the order given: at most [`Tags::LIMIT`], no key twice ignoring case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tags(Vec<Tag>);
-
-impl Tags {
-    /// AWS allows 50 tags on a user or a secret. The rest is room for ownership tags and for tags that others add.
-    pub const LIMIT: usize = 45;
-
-    #[must_use]
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// Adds a tag behind the others.
-    ///
-    /// # Errors
-    /// The rule that it breaks: one tag too many, or the same key again ignoring case, which IAM refuses.
-    pub fn push(&mut self, tag: Tag) -> Result<(), Rule> {
-        if self.0.len() == Self::LIMIT {
-            return Err(format!("is one tag too many; at most {} are allowed", Self::LIMIT).into());
-        }
-        if let Some(twin) = self
-            .0
-            .iter()
-            .find(|other| other.key.eq_ignore_case(&tag.key))
-        {
-            return Err(format!(
-                "is the same key as `{}`: IAM ignores case in tag keys",
-                twin.key
-            )
-            .into());
-        }
-        self.0.push(tag);
-        Ok(())
-    }
-
-    pub fn iter(&self) -> std::slice::Iter<'_, Tag> {
-        self.0.iter()
-    }
-
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl<'a> IntoIterator for &'a Tags {
-    type Item = &'a Tag;
-    type IntoIter = std::slice::Iter<'a, Tag>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
 }

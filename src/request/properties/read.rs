@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::known;
 use crate::request::buckets::{BucketUri, Buckets};
-use crate::request::names::{KmsKeyArn, Rule, Tag, TagKey, TagValue, Tags};
+use crate::request::names::{KmsKeyArn, Rule, Tag, TagKey, TagValue};
 use crate::request::property_error::PropertyError;
 
 /// The text of a scalar.
@@ -99,12 +99,23 @@ pub(super) fn kms_keys(
     Ok(unique)
 }
 
-pub(super) fn tags(value: &Value) -> Result<Tags, PropertyError> {
+/// The most tags of a customer: AWS allows 50 on a user or a secret, and ownership tags and those of others need room.
+const TAGS_LIMIT: usize = 45;
+
+/// Parses `Tags`. IAM takes keys that differ only in letter case for the same.
+pub(super) fn tags(value: &Value) -> Result<Vec<Tag>, PropertyError> {
     let shape = "must be a list of `Key` and `Value`, as in `AWS::IAM::User`";
     let elements = value
         .as_array()
         .ok_or_else(|| PropertyError::of_value("Tags", value, shape))?;
-    let mut tags = Tags::none();
+    if elements.len() > TAGS_LIMIT {
+        let rule = format!(
+            "has {} tags; at most {TAGS_LIMIT} are allowed",
+            elements.len()
+        );
+        return Err(PropertyError::of("Tags", rule));
+    }
+    let mut tags: Vec<Tag> = Vec::new();
     for (index, element) in elements.iter().enumerate() {
         let path = format!("Tags[{index}]");
         let members = element
@@ -115,9 +126,15 @@ pub(super) fn tags(value: &Value) -> Result<Tags, PropertyError> {
             key: member(&path, members, "Key", TagKey::parse)?,
             value: member(&path, members, "Value", TagValue::parse)?,
         };
-        let key = Value::from(tag.key.as_str());
-        tags.push(tag)
-            .map_err(|rule| PropertyError::of_value(&format!("{path}.Key"), &key, rule))?;
+        if let Some(twin) = tags.iter().find(|twin| twin.key.eq_ignore_case(&tag.key)) {
+            let rule = format!(
+                "is the same key as `{}`: IAM ignores case in tag keys",
+                twin.key
+            );
+            let key = tag.key.as_str().into();
+            return Err(PropertyError::of_value(&format!("{path}.Key"), &key, rule));
+        }
+        tags.push(tag);
     }
     Ok(tags)
 }
@@ -129,8 +146,8 @@ fn member<T>(
     parse: impl Fn(&str) -> Result<T, Rule>,
 ) -> Result<T, PropertyError> {
     let path = format!("{path}.{name}");
-    let value = members
-        .get(name)
-        .ok_or_else(|| PropertyError::missing(&path, "every tag has a `Key` and a `Value`"))?;
+    let value = members.get(name).ok_or_else(|| {
+        PropertyError::of(&path, "is missing; every tag has a `Key` and a `Value`")
+    })?;
     scalar(&path, value, parse)
 }

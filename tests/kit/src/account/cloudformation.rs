@@ -6,9 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use publisher_s3_access::cloud::{
-    ErrorKind, ResourceStatus, Stack, StackResource, StackStatus, TagMap,
-};
+use publisher_s3_access::cloud::{ErrorKind, Stack, StackResource, StackStatus, TagMap};
 use tokio::time::Instant;
 
 use super::{Account, At, Effect, Owner, denied, refusal};
@@ -108,7 +106,7 @@ impl Stacks {
                 status,
                 physical_id,
             }) => StackResource::Custom {
-                status: ResourceStatus(status.clone()),
+                status: status.clone(),
                 physical_id: physical_id.clone(),
             },
             Some(ResourceRecord::OtherType(kind)) => StackResource::OtherType(kind.clone()),

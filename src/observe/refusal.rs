@@ -1,10 +1,10 @@
 //! Refusals: the one way to say no, from the first look to the answer. Each says what is in the way and what to do.
 //! docs/troubleshooting.md has a row for each variant.
 
-use super::keys::HeldUp;
-use super::step::Step;
-use crate::cloud::{CloudError, ErrorKind, Label, VersionId};
-use crate::observe::{NothingObserved, Verdict};
+use std::fmt::Display;
+
+use super::Verdict;
+use crate::cloud::{CloudError, Label, VersionId};
 use crate::request::names::{SecretName, UserName};
 use crate::request::property_error::PropertyError;
 
@@ -25,11 +25,6 @@ pub enum Refusal {
         current: UserName,
         desired: UserName,
     },
-    /// A bucket that a proof would read does not exist.
-    #[error(
-        "there is no bucket `{0}`: correct `Buckets`, create the bucket, or set `VerifyAccess` to `false`"
-    )]
-    NoSuchBucket(String),
     /// The function's code is of another release than the template.
     #[error(
         "the function's code is release `{code}`, but the template is release `{template}`: upload the archives of \
@@ -190,7 +185,10 @@ pub enum Refusal {
         "the rotation was held up: {0}; paste the current key into Publisher, or raise `KeySerial` to end the other key \
          regardless"
     )]
-    HeldUp(Box<HeldUp>),
+    HeldUp(String),
+    /// A scheduled rotation would end a key of which nobody knows whether it is in use.
+    #[error("the rotation was held up: {0}; it is safe to try again")]
+    UseUnknown(String),
     /// The key cannot read what it should.
     #[error("{0}")]
     Unproven(String),
@@ -249,27 +247,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What stops a look at this user.
-    pub fn of(nothing: NothingObserved, user: &UserName, logical_id: &str) -> Self {
-        match nothing {
-            NothingObserved::Failed(error)
-                if error.operation == "iam:GetUser" && error.kind == ErrorKind::Denied =>
-            {
-                Self::UserHidden {
-                    name: user.clone(),
-                    error: Box::new(error),
-                }
-            }
-            NothingObserved::Failed(error) => Self::Unobserved(error),
-            NothingObserved::NotWaitedFor(verdict) => Self::NotWaitedFor {
-                verdict: Box::new(verdict),
-                logical_id: logical_id.to_owned(),
-            },
-        }
-    }
-
     /// A step that its plan does not allow for.
-    pub fn defect(step: &Step) -> Self {
+    pub fn defect(step: impl Display) -> Self {
         Self::Defect(format!("it planned to {step}"))
     }
 }
