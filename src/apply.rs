@@ -20,11 +20,8 @@ use crate::waits::{ROUNDS, WITHDRAW, between_rounds};
 /// Where the user and the secret are after the whole plan.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The user's ARN, if there is a user.
     pub user_arn: Option<String>,
-    /// The secret's ARN, if there is a secret.
     pub secret: Option<SecretArn>,
-    /// What a person should look at.
     pub warnings: Vec<Warning>,
 }
 
@@ -58,9 +55,7 @@ pub async fn settle<C: Cloud>(
     }
 }
 
-/// How a round ended.
 enum Round {
-    /// Everything is as wanted.
     Done(Applied),
     /// AWS is not as planned, or has not settled: observe again. Holds why.
     Again(String),
@@ -170,7 +165,6 @@ fn fold(
     }
 }
 
-/// A stage at work.
 struct Execution<'a, C> {
     invocation: &'a Invocation<'a, C>,
     /// What was done and learned before this stage.
@@ -210,7 +204,6 @@ impl<C: Cloud> Execution<'_, C> {
         }
     }
 
-    /// Takes one step, and logs how it ended.
     async fn take(&self, step: &Step) -> Result<Effect, Refusal> {
         let started = Instant::now();
         let ended = match step {
@@ -229,7 +222,6 @@ impl<C: Cloud> Execution<'_, C> {
         ended
     }
 
-    /// Proves a key that stays, whatever the proof says.
     async fn prove(&self, proof: &Proof) -> Result<Effect, Refusal> {
         let Trial {
             on_failure,

@@ -30,7 +30,7 @@ pub use secrets::{
     Encryption, Label, NewSecret, PutVersion, Rotation, Secret, SecretArn, SecretState, Secrets,
     Version, VersionId,
 };
-pub use stacks::{Stack, StackOperation, StackResource, StackStatus, Stacks};
+pub use stacks::{CustomResource, Stack, StackOperation, StackResource, StackStatus, Stacks};
 pub use topics::{Message, Notifier, Subscriptions, TopicArn};
 pub use users::{Attachment, AttachmentKind, NewUser, User, Users};
 
@@ -50,7 +50,6 @@ pub trait Cloud: Users + AccessKeys + Secrets + Stacks + Objects {
 /// The result of a call that creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation<T> {
-    /// This call made it.
     Created(T),
     /// It was there before. Observing again tells whose it is.
     AlreadyExists,
@@ -59,8 +58,6 @@ pub enum Creation<T> {
 /// The result of a call that removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// This call removed it.
     Removed,
-    /// It was not there.
     WasMissing,
 }

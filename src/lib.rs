@@ -36,10 +36,11 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, error, error_span, info};
 
 use cloud::Cloud;
+use observe::Refusal;
 use reconcile::reconcile;
 use reply::{DeliveryError, Reply, Sink, deliver};
 use request::outcome::{Failure, Outcome, Success};
@@ -50,10 +51,8 @@ use waits::Deadline;
 /// Why an event was not answered. Neither form shows the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
-    /// Nobody can be answered.
     #[error("the event cannot be answered: {0}")]
     Envelope(#[from] EnvelopeError),
-    /// The answer did not arrive.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
 }
@@ -107,18 +106,11 @@ async fn decide<'c, C: Cloud + 'c>(
     // On the heap, because its type, nested in its callers, would be too deep for the compiler.
     let work = Box::pin(async { reconcile(cloud.await, &request, settings, deadline).await });
     let id = request.failure_id();
-    match catch_panic(async { timeout_at(deadline.of_work(), work).await }).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => {
-            let seconds = deadline.work_time().as_secs_f64();
-            let reason = format!(
-                "the {kind} of `{id}` did not end within {seconds:.0} seconds and was stopped; it is safe to repeat it"
-            );
-            Err(Failure { id, reason })
-        }
-        Err(panicked) => Err(Failure {
+    match within(deadline, deadline.of_work(), work).await {
+        Ok(outcome) => outcome,
+        Err(refusal) => Err(Failure {
+            reason: format!("the {kind} of `{id}` was stopped: {refusal}"),
             id,
-            reason: panicked.to_string(),
         }),
     }
 }
@@ -136,16 +128,24 @@ async fn reply(envelope: &Envelope, outcome: &Outcome, settings: &Settings) -> R
     }
 }
 
-/// The code panicked. Its message is not shown, because it may contain anything, including a secret.
-#[derive(Debug, thiserror::Error)]
-#[error("the function has a defect: it panicked, and its log says where; please report it")]
-struct PanicError;
+/// Awaits the work until `end`, and turns a panic into a refusal, even a panic while the work is dropped, so that a defect is
+/// answered like any other failure. A panic's message is not shown, because it may contain anything, including a secret.
+async fn within<T>(
+    deadline: Deadline,
+    end: Instant,
+    work: impl Future<Output = T>,
+) -> Result<T, Refusal> {
+    // In a block of its own, so that the work is dropped where a panic is caught.
+    match catch_panic(async { timeout_at(end, work).await }).await? {
+        Ok(done) => Ok(done),
+        Err(_) => Err(Refusal::TooSlow(deadline.work_time().as_secs())),
+    }
+}
 
-/// Runs a future, and turns a panic into an error, even a panic while the future is dropped, so that a defect is answered
-/// like any other failure.
-async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, PanicError> {
-    AssertUnwindSafe(future)
+async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, Refusal> {
+    let panicked = |_| Refusal::Defect("it panicked, and its log says where".to_owned());
+    AssertUnwindSafe(work)
         .catch_unwind()
         .await
-        .map_err(|_| PanicError)
+        .map_err(panicked)
 }

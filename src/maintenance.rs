@@ -24,14 +24,13 @@ pub use event::{Asked, Event, Form, RotationRequest};
 use std::future::Future;
 
 use serde_json::Value;
-use tokio::time::timeout_at;
 use tracing::{Instrument, error, error_span, info, warn};
 
-use crate::catch_panic;
 use crate::cloud::{Cloud, Message, Notifier};
 use crate::observe::Refusal;
 use crate::observe::{Invocation, Progress};
 use crate::waits::Deadline;
+use crate::within;
 
 /// Handles one event, given as JSON text, before the deadline. Awaits `aws` as part of the work. A check by hand
 /// answers with its report, everything else with null.
@@ -51,7 +50,6 @@ pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
         stack_id = %environment.owner.stack,
         logical_id = environment.owner.logical_id,
     );
-    let end = deadline.of_answer();
     let work = async {
         let event = Event::parse(event, &environment.secret)?;
         let (cloud, notifier) = aws.await;
@@ -71,11 +69,7 @@ pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
         Box::pin(work.dispatch(&event)).await
     };
     async {
-        let outcome = match catch_panic(timeout_at(end, work)).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Refusal::TooSlow(deadline.work_time().as_secs())),
-            Err(panicked) => Err(Refusal::Event(panicked.to_string())),
-        };
+        let outcome = within(deadline, deadline.of_answer(), work).await.flatten();
         match &outcome {
             Ok(_) => info!("done"),
             Err(reason) => error!(%reason, "not done"),
@@ -86,7 +80,6 @@ pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
     .await
 }
 
-/// One event at work.
 struct Work<'a, C, N> {
     invocation: Invocation<'a, C>,
     environment: &'a Environment,

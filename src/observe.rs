@@ -10,7 +10,7 @@ pub use invocation::{Access, Done, Invocation, Progress};
 pub use ownership::Ownership;
 pub use pair::{KeyUse, ObservedSecret, ObservedUser, Pair, Values, last_uses};
 pub use refusal::Refusal;
-pub use verdict::{Answer, Conversation, Question, ResourceNow, Verdict, View, look};
+pub use verdict::{Answer, Conversation, Question, Verdict, View, look};
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -36,11 +36,9 @@ pub struct Observed {
     pub pair: Pair,
 }
 
-/// The region of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BucketRegion {
     In(String),
-    /// There is no such bucket.
     NoSuchBucket,
     /// The region could not be found; holds why.
     Unknown(String),
@@ -79,9 +77,6 @@ impl Observed {
 }
 
 /// Observes what a Create or Update needs. A missing user costs one call more, and so does a key that no label names.
-///
-/// # Errors
-/// A look failed, or CloudFormation does not wait for the request.
 pub async fn for_provision<C: Cloud>(
     invocation: &Invocation<'_, C>,
     progress: &mut Progress,
@@ -105,9 +100,6 @@ pub async fn for_provision<C: Cloud>(
 }
 
 /// Observes what a removal that CloudFormation has to confirm needs: its word, and the pair.
-///
-/// # Errors
-/// As [`for_provision`].
 pub async fn for_deletion<C: Cloud>(
     invocation: &Invocation<'_, C>,
     progress: &mut Progress,
@@ -179,7 +171,6 @@ pub async fn for_removal<C: Cloud>(
 pub enum AtWork {
     /// It is, so what exists may be half finished.
     Yes,
-    /// It is at rest.
     No,
 }
 
@@ -233,7 +224,7 @@ pub async fn at_work<C: Cloud>(
     let works = |status: &str| status.ends_with("_IN_PROGRESS");
     let stack = stack.is_none_or(|stack| stack.status.is_in_progress());
     let resource = match resource {
-        StackResource::Custom { status, .. } => works(&status),
+        StackResource::Custom(resource) => works(&resource.status),
         StackResource::Missing(_) | StackResource::OtherType(_) => false,
     };
     Ok(if stack || resource {
@@ -259,7 +250,6 @@ pub fn buckets_to_find(buckets: &Buckets, verification: Verification) -> Vec<&Bu
     wanted
 }
 
-/// The region of each bucket.
 pub async fn regions<C: Cloud>(
     invocation: &Invocation<'_, C>,
     buckets: &[&BucketName],

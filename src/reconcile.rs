@@ -7,11 +7,9 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::apply::{Applied, settle};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, CustomResource};
 use crate::observe::Refusal;
-use crate::observe::{
-    self, Done, Invocation, Observed, Progress, ResourceNow, Values, buckets_to_find,
-};
+use crate::observe::{self, Done, Invocation, Observed, Progress, Values, buckets_to_find};
 use crate::plan::policy::PolicyDocument;
 use crate::plan::{self, Change, Goal, Made, Warning, Weight, letter_case_change};
 use crate::request::names::{PhysicalId, RecoveryWindow, UserName};
@@ -22,9 +20,6 @@ use crate::request::{Action, Request};
 use crate::waits::{Deadline, SERVICE_TIMEOUT};
 
 /// Fulfils one request. The caller stops the work at `deadline.of_work()`, and no key is made shortly before that.
-///
-/// # Errors
-/// The reason for a FAILED answer, with its physical id.
 pub async fn reconcile<C: Cloud>(
     cloud: &C,
     request: &Request,
@@ -61,16 +56,13 @@ pub async fn reconcile<C: Cloud>(
     }
 }
 
-/// What of a pair goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Goes {
-    /// Everything that is ours.
     Whole,
     /// What this invocation has made, unless another one has taken it into use.
     Made(Made),
 }
 
-/// One request at work.
 struct Work<'a, C> {
     invocation: Invocation<'a, C>,
     settings: &'a Settings,
@@ -163,7 +155,6 @@ impl<C: Cloud> Work<'_, C> {
         }
     }
 
-    /// Brings the pair to the goal.
     async fn provision(
         &mut self,
         desired: &Desired,
@@ -321,7 +312,7 @@ impl<C: Cloud> Work<'_, C> {
 }
 
 /// The resource, if CloudFormation says that nobody wants it any more.
-fn unwanted(refusal: &Refusal) -> Option<&ResourceNow> {
+fn unwanted(refusal: &Refusal) -> Option<&CustomResource> {
     match refusal {
         Refusal::NotWaitedFor { verdict, .. } => verdict.unwanted(),
         _ => None,

@@ -58,7 +58,6 @@ enum Status {
 impl Reply {
     /// Writes the answer. A failure's reason becomes one line that ends with the log stream's name. If it is too long, its
     /// middle is cut out: its end has AWS's request id. Attributes that are too long turn a success into a failure.
-    #[must_use]
     pub fn new(envelope: &Envelope, outcome: &Outcome, log_stream: &str) -> Self {
         match outcome {
             Ok(success) => Self::success(envelope, success)
@@ -114,8 +113,6 @@ impl Reply {
         }
     }
 
-    /// The JSON text.
-    #[must_use]
     pub fn body(&self) -> &str {
         &self.0
     }
@@ -175,7 +172,6 @@ fn one_line(text: &str) -> String {
     visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Where answers are put.
 #[expect(
     async_fn_in_trait,
     reason = "nobody sends the future to another thread"
@@ -195,7 +191,6 @@ pub enum PutError {
     /// The connection was refused, or it broke.
     #[error("the connection failed")]
     Connection,
-    /// The request could not be made.
     #[error("the request could not be made")]
     Request,
     #[error("HTTP status {0}")]

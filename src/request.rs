@@ -40,9 +40,7 @@ pub struct Envelope {
     pub url: ResponseUrl,
     /// `StackId`; empty if it is missing or not text.
     pub stack_id: String,
-    /// `RequestId`, likewise.
     pub request_id: String,
-    /// `LogicalResourceId`, likewise.
     pub logical_id: String,
     /// `PhysicalResourceId`; a Create has none.
     pub physical_id: Option<String>,
@@ -98,7 +96,6 @@ impl Envelope {
     }
 
     /// The physical id of a resource whose Create was refused before its name was known. Nothing was made under it.
-    #[must_use]
     pub fn refused_id(&self) -> String {
         match self.logical_id.as_str() {
             "" => "unnamed-refused".to_owned(),
@@ -107,7 +104,6 @@ impl Envelope {
     }
 
     /// A failure under the event's physical id or, if it has none, under [`Envelope::refused_id`].
-    #[must_use]
     pub fn failure(&self, reason: impl Into<String>) -> Failure {
         Failure {
             id: self
@@ -127,18 +123,15 @@ fn decoded<T: DeserializeOwned>(members: &Members, name: &str) -> Option<T> {
     serde_json::from_str(members.get(name)?.get()).ok()
 }
 
-/// What to do, and for which resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Whose the resource is, or will be.
     pub owner: Owner,
     /// When CloudFormation sent the request, if its URL says so.
     pub sent: Option<SystemTime>,
-    /// What to do with it.
     pub action: Action,
 }
 
-/// What to do with a resource.
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one request in an invocation: its size does not matter"
@@ -148,9 +141,7 @@ pub enum Action {
     Create(Desired),
     /// Change it. A rollback is an Update with old and new properties swapped.
     Update {
-        /// Its id so far.
         id: PhysicalId,
-        /// What it is to become.
         desired: Desired,
         previous: Previous,
     },
@@ -159,7 +150,6 @@ pub enum Action {
         /// The user that the id names or, if the id is not of our form, the user that the properties name. `None` if
         /// neither names one that can be ours.
         user: Option<UserName>,
-        /// How long its secret can be restored.
         recovery: RecoveryWindow,
     },
 }
@@ -219,7 +209,6 @@ impl Request {
     }
 
     /// The id for a failure without a better one: what a following Delete has to clean up, or the id so far.
-    #[must_use]
     pub fn failure_id(&self) -> String {
         match &self.action {
             Action::Create(desired) => desired.user.secret_name().to_string(),
@@ -227,8 +216,6 @@ impl Request {
         }
     }
 
-    /// What is asked for, as CloudFormation calls it.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self.action {
             Action::Create(_) => "Create",

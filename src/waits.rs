@@ -35,7 +35,6 @@ pub const VIEW_LAG: Duration = Duration::from_secs(20);
 /// How long any other IAM write may take to become visible everywhere: users, keys, tags and boundaries all lag.
 pub const IAM_LAG: Duration = Duration::from_secs(20);
 
-/// The limit of one attempt of an AWS call.
 pub const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// The limit of an AWS call with all its attempts.
@@ -84,7 +83,6 @@ pub const DAY: Duration = Duration::from_secs(24 * 3600);
 const LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long a key must have been unused before a rotation every `days` days may end it.
-#[must_use]
 pub fn unused_before_rotation(days: u16) -> Duration {
     LINK_LIFE.max(DAY * u32::from(days) / 3)
 }
@@ -135,12 +133,10 @@ const PROOF_PAUSE: Duration = ms(3000);
 /// The longest pause with jitter. A proof stops this much earlier, so that its last pause does not use up [`WITHDRAW`].
 pub const LONGEST_PROOF_PAUSE: Duration = PROOF_PAUSE.saturating_mul(2);
 
-/// Pauses between attempts of a proof.
 pub(crate) fn while_a_proof_waits() -> ExponentialBuilder {
     pauses(ms(250), PROOF_PAUSE)
 }
 
-/// Pauses between attempts to deliver the answer.
 pub(crate) fn between_puts() -> ExponentialBuilder {
     pauses(ms(100), ms(1000))
 }
@@ -181,7 +177,6 @@ pub struct Deadline {
 
 impl Deadline {
     /// Takes the deadline that Lambda gives.
-    #[must_use]
     pub fn at(end: SystemTime) -> Self {
         match end.duration_since(SystemTime::now()) {
             Ok(left) if !left.is_zero() => Self::after(left),
@@ -190,7 +185,6 @@ impl Deadline {
     }
 
     /// A deadline after this time, from now.
-    #[must_use]
     pub fn after(left: Duration) -> Self {
         Self {
             started: Instant::now(),
@@ -198,26 +192,20 @@ impl Deadline {
         }
     }
 
-    /// When the invocation began.
-    #[must_use]
     pub fn started(&self) -> Instant {
         self.started
     }
 
     /// When the work must have ended. A quarter of the time, at most 20 seconds, is kept for the answer.
-    #[must_use]
     pub fn of_work(&self) -> Instant {
         self.started + self.left - ANSWER.min(self.left / 4)
     }
 
     /// When the answer must have been delivered.
-    #[must_use]
     pub fn of_answer(&self) -> Instant {
         self.started + self.left - REST.min(self.left / 10)
     }
 
-    /// How long the work may take.
-    #[must_use]
     pub fn work_time(&self) -> Duration {
         self.of_work() - self.started
     }

@@ -130,7 +130,6 @@ impl<C: Cloud> Execution<'_, C> {
         Ok(effect)
     }
 
-    /// Asks CloudFormation whether it still waits for this request.
     pub(super) async fn ask(&self, conversation: Conversation) -> Effect {
         let asked = conversation.ask(self.invocation, Question::Change);
         let Answer {
@@ -171,7 +170,6 @@ impl<C: Cloud> Execution<'_, C> {
         }
     }
 
-    /// The secret, observed or made by an earlier step.
     pub(super) fn secret(&self, step: &Step) -> Result<&SecretArn, Refusal> {
         self.secret.ok_or_else(|| Refusal::defect(step))
     }

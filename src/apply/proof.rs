@@ -30,7 +30,6 @@ const READS: usize = 20;
 /// How many failing entries a reason has room for.
 const TOLD: usize = 2;
 
-/// How long a proof waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     pub timeouts: ProofTimeouts,
@@ -38,7 +37,6 @@ pub struct Patience {
     pub end: Instant,
 }
 
-/// What a proof has shown.
 #[derive(Debug)]
 pub struct Proved {
     /// Why AWS does not know the key as this user's.
@@ -52,21 +50,24 @@ pub enum Found {
     /// A byte of every object that was tried.
     Read,
     /// A byte of some; this one was refused.
-    ReadInPart { object: String, error: CloudError },
+    ReadInPart {
+        object: String,
+        error: CloudError,
+    },
     /// Only what proves that the key may read, and not that it decrypts: empty or archived objects, or customer-provided keys.
     NotDecrypted {
         /// Whether more pages were there than were looked at.
         unseen: bool,
     },
-    /// Nothing.
     Nothing,
-    /// The listing was refused.
     NotListed(CloudError),
     /// No object could be read.
-    NotRead { object: String, error: CloudError },
+    NotRead {
+        object: String,
+        error: CloudError,
+    },
 }
 
-/// Tries the key on every target.
 pub async fn prove<C: Cloud>(
     cloud: &C,
     user: &UserName,
@@ -115,7 +116,6 @@ pub struct Shown {
 /// How much a sentence says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
-    /// The key cannot read what it should.
     Failure,
     /// AWS did not answer: nothing is known.
     Unanswered,
@@ -192,9 +192,6 @@ impl Proved {
     }
 
     /// Requires AWS to know the key as this user's.
-    ///
-    /// # Errors
-    /// Why it does not.
     pub fn accepted(&self) -> std::result::Result<(), Refusal> {
         match &self.not_accepted {
             Some(not) => Err(Refusal::Unproven(not.sentence.clone())),
@@ -203,7 +200,6 @@ impl Proved {
     }
 }
 
-/// One proof under way.
 struct Attempt<'a, C> {
     cloud: &'a C,
     key: &'a StoredKey,

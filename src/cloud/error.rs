@@ -15,7 +15,6 @@ pub struct CloudError {
     pub code: Option<String>,
     /// AWS's message, or ours if its answer could not be read.
     pub message: String,
-    /// AWS's request id, if it answered.
     pub request_id: Option<String>,
     /// Which policy stood in the way, if one did.
     pub denial: Option<Box<Denial>>,
@@ -92,7 +91,6 @@ impl Denial {
     }
 }
 
-/// The KMS key that a message names.
 fn kms_key(message: &str) -> Option<String> {
     let mut words = message.split(|c: char| c.is_whitespace() || "\"'`,()".contains(c));
     words
@@ -100,12 +98,9 @@ fn kms_key(message: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The kinds of policy that IAM evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// The caller's own policy.
     Identity,
-    /// The caller's permissions boundary.
     Boundary,
     /// The policy of the bucket or of another resource.
     Resource,
@@ -117,14 +112,11 @@ pub enum PolicyKind {
     Unsaid,
 }
 
-/// What a policy denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
-    /// The call itself.
     Call,
     /// Using the KMS key that encrypts the object or the secret.
     KmsKey {
-        /// The key's ARN, if AWS names it.
         key: Option<String>,
         state: KmsState,
     },
@@ -133,9 +125,7 @@ pub enum Denied {
 /// What keeps a KMS key from being used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KmsState {
-    /// A policy.
     NotAllowed,
-    /// It is disabled.
     Disabled,
     /// It is being deleted, or is gone.
     BeingDeleted,
@@ -170,7 +160,6 @@ pub enum ErrorKind {
     /// Something else is in the way right now: `DeleteConflict`, `ConcurrentModification`,
     /// `EntityTemporarilyUnmodifiable`.
     Conflict,
-    /// A quota is used up.
     LimitExceeded,
     /// AWS refuses this request for good: nothing happened.
     Rejected,
@@ -178,48 +167,50 @@ pub enum ErrorKind {
     Indeterminate,
 }
 
+/// What AWS's codes mean. A wrong signature is no `UnknownKey`, because waiting does not cure it. Secrets Manager's
+/// `LimitExceededException` is a quota, although the SDK takes it for throttling. S3's `RequestTimeout` says only that the body
+/// came too slowly. `AuthorizationError` is SNS's word.
+const CODES: [(ErrorKind, &str); 7] = [
+    (
+        ErrorKind::NotFound,
+        "NoSuchEntity ResourceNotFoundException NoSuchBucket NoSuchKey NotFound",
+    ),
+    (
+        ErrorKind::Denied,
+        "AccessDenied AccessDeniedException UnauthorizedOperation AuthorizationError",
+    ),
+    (
+        ErrorKind::UnknownKey,
+        "InvalidClientTokenId InvalidAccessKeyId UnrecognizedClientException",
+    ),
+    (
+        ErrorKind::Throttled,
+        "Throttling ThrottlingException KMS.ThrottlingException ThrottledException RequestThrottled RequestThrottledException \
+         TooManyRequestsException RequestLimitExceeded PriorRequestNotComplete SlowDown",
+    ),
+    (
+        ErrorKind::Conflict,
+        "DeleteConflict ConcurrentModification EntityTemporarilyUnmodifiable EntityAlreadyExists ResourceExistsException \
+         PreconditionNotMetException",
+    ),
+    (
+        ErrorKind::LimitExceeded,
+        "LimitExceeded LimitExceededException ServiceQuotaExceededException",
+    ),
+    (
+        ErrorKind::Indeterminate,
+        "RequestTimeout RequestTimeoutException",
+    ),
+];
+
 impl ErrorKind {
-    /// What AWS's code means, or the HTTP status if this list does not know the code.
+    /// What AWS's code means, or the HTTP status if the code is not known here.
     pub fn of_code(code: &str, status: u16) -> Self {
-        match code {
-            "NoSuchEntity"
-            | "ResourceNotFoundException"
-            | "NoSuchBucket"
-            | "NoSuchKey"
-            | "NotFound" => Self::NotFound,
-            // The last is SNS's word.
-            "AccessDenied"
-            | "AccessDeniedException"
-            | "UnauthorizedOperation"
-            | "AuthorizationError" => Self::Denied,
-            // A wrong signature is not among them, because waiting does not cure it.
-            "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClientException" => {
-                Self::UnknownKey
-            }
-            "Throttling"
-            | "ThrottlingException"
-            | "KMS.ThrottlingException"
-            | "ThrottledException"
-            | "RequestThrottled"
-            | "RequestThrottledException"
-            | "TooManyRequestsException"
-            | "RequestLimitExceeded"
-            | "PriorRequestNotComplete"
-            | "SlowDown" => Self::Throttled,
-            "DeleteConflict"
-            | "ConcurrentModification"
-            | "EntityTemporarilyUnmodifiable"
-            | "EntityAlreadyExists"
-            | "ResourceExistsException"
-            | "PreconditionNotMetException" => Self::Conflict,
-            // Secrets Manager's `LimitExceededException` is a quota, although the SDK takes it for throttling.
-            "LimitExceeded" | "LimitExceededException" | "ServiceQuotaExceededException" => {
-                Self::LimitExceeded
-            }
-            // S3's `RequestTimeout` comes with 400 and says only that the body came too slowly.
-            "RequestTimeout" | "RequestTimeoutException" => Self::Indeterminate,
-            _ if status >= 500 => Self::Indeterminate,
-            _ => Self::Rejected,
+        let known = |(_, codes): &&(Self, &str)| codes.split(' ').any(|known| known == code);
+        match CODES.iter().find(known) {
+            Some((kind, _)) => *kind,
+            None if status >= 500 => Self::Indeterminate,
+            None => Self::Rejected,
         }
     }
 }

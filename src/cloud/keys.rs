@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 use super::{Removal, Result};
 use crate::request::names::{KeySerial, UserName};
 
-/// The calls on a user's access keys.
 #[expect(
     async_fn_in_trait,
     reason = "nobody sends the futures to another thread"
@@ -47,7 +46,6 @@ impl AccessKeyId {
         well_formed.then(|| Self(id.to_owned()))
     }
 
-    /// The id as IAM gives it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,11 +70,9 @@ pub struct LastUse {
     pub date: SystemTime,
     /// The service it was used with, such as `s3`.
     pub service: String,
-    /// The region it was used in.
     pub region: String,
 }
 
-/// Whether a key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyStatus {
     Active,
@@ -87,10 +83,8 @@ pub enum KeyStatus {
 /// The result of `CreateAccessKey`.
 #[derive(Debug)]
 pub enum CreatedKey {
-    /// A whole key.
     Created {
         id: AccessKeyId,
-        /// Its secret half.
         secret: SecretString,
     },
     /// The user has two keys already: nothing was made.
@@ -103,7 +97,6 @@ pub struct StoredKey {
     pub id: AccessKeyId,
     /// The key's secret half; wiped from memory when dropped.
     pub secret: SecretString,
-    /// The IAM user that the value names as the key's.
     pub user: String,
     /// The `KeySerial` that the key was made for; `None` if the value has none that anybody can ask for.
     pub serial: Option<KeySerial>,

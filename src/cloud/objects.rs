@@ -33,7 +33,6 @@ pub trait Objects {
     ) -> Result<ObjectRead>;
 }
 
-/// One page of a listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     pub objects: Vec<ListedObject>,
@@ -41,7 +40,6 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// An object as S3 lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedObject {
     pub key: String,
@@ -59,7 +57,6 @@ pub enum ObjectRead {
     Empty,
     /// The object is archived and has to be restored first.
     Archived,
-    /// The object was deleted since it was listed.
     Gone,
     /// The object is encrypted under a key that its owner sends with each request (SSE-C).
     CustomerKey,

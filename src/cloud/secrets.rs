@@ -9,7 +9,6 @@ use secrecy::SecretString;
 use super::{Creation, Result};
 use crate::request::names::{SecretKmsKey, SecretName, TagMap};
 
-/// The calls on a secret.
 #[expect(
     async_fn_in_trait,
     reason = "nobody sends the futures to another thread"
@@ -87,7 +86,6 @@ impl fmt::Display for VersionId {
     }
 }
 
-/// A secret to create, without a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSecret {
     pub name: SecretName,
@@ -98,7 +96,6 @@ pub struct NewSecret {
     pub tags: TagMap,
 }
 
-/// A secret as it is, without values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
     pub arn: SecretArn,
@@ -112,35 +109,28 @@ pub struct Secret {
     pub state: SecretState,
     /// Every labelled version with its labels.
     pub labels: BTreeMap<VersionId, BTreeSet<String>>,
-    /// The regions it is replicated to.
     pub replicas: Vec<String>,
     /// The region of the secret that it is a replica of, or its own; `None` if Secrets Manager does not say.
     pub primary_region: Option<String>,
-    /// Whether Secrets Manager rotates it.
     pub rotation: Rotation,
     /// When Secrets Manager rotates it next, if it says.
     pub next_rotation: Option<SystemTime>,
 }
 
-/// The key that is to encrypt a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encryption {
-    /// The one that it has.
     Unchanged,
     AwsManaged,
     Key(SecretKmsKey),
 }
 
-/// Whether a secret is usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretState {
-    /// It can be read and written.
     Live,
     /// It was deleted with a recovery window and can be restored.
     PendingDeletion,
 }
 
-/// Whether Secrets Manager rotates the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
     Enabled,
@@ -151,18 +141,14 @@ pub enum Rotation {
     Unsaid,
 }
 
-/// A version of the secret, labelled or deprecated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
     pub id: VersionId,
-    /// When it was stored.
     pub created: SystemTime,
 }
 
-/// The result of storing a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutVersion {
-    /// The version holds this value.
     Stored,
     /// The version exists with another value: another run made the same decision first.
     TokenTaken,
@@ -171,7 +157,6 @@ pub enum PutVersion {
 /// A staging label of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
-    /// `AWSCURRENT`: the current key.
     Current,
     /// `AWSPREVIOUS`: the previous key, active until the next rotation. Secrets Manager moves this label by itself.
     Previous,

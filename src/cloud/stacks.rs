@@ -4,9 +4,8 @@
 use std::fmt;
 
 use super::Result;
-use crate::request::names::TagMap;
+use crate::request::names::{PhysicalId, TagMap};
 
-/// What CloudFormation is asked.
 #[expect(
     async_fn_in_trait,
     reason = "nobody sends the futures to another thread"
@@ -21,18 +20,21 @@ pub trait Stacks {
 /// CloudFormation's record of a logical id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StackResource {
-    /// A custom resource of the stack.
-    Custom {
-        /// Its [status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceDetail.html), such as
-        /// `UPDATE_IN_PROGRESS`.
-        status: String,
-        /// Its physical id; empty while CloudFormation has none.
-        physical_id: String,
-    },
+    Custom(CustomResource),
     /// A resource of another type, which this function does not serve. Holds the type.
     OtherType(String),
     /// The stack has no such resource, or there is no such stack. Holds CloudFormation's message.
     Missing(String),
+}
+
+/// A custom resource as CloudFormation shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomResource {
+    /// Its [status](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceDetail.html), such as
+    /// `UPDATE_IN_PROGRESS`.
+    pub status: String,
+    /// Empty while CloudFormation has none.
+    pub physical_id: PhysicalId,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +52,7 @@ pub struct StackStatus(pub String);
 /// Whether a stack goes forward or rolls back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StackOperation {
-    /// Towards the new template.
     Forward,
-    /// Back to the previous template and its properties.
     Rollback,
 }
 

@@ -20,13 +20,11 @@ impl fmt::Display for TopicArn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     subject: String,
-    /// For people who read mail.
     pub text: String,
     /// For people who chat: Amazon Q Developer's
     /// [custom notification](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html), which drops anything
     /// else.
     pub chat: Value,
-    /// For programs.
     pub machine: Value,
 }
 
@@ -40,7 +38,6 @@ impl Message {
 
     /// Makes a message. SNS refuses a subject that is too long or has characters beyond printable ASCII, so it is cut
     /// and they are replaced.
-    #[must_use]
     pub fn new(subject: &str, text: String, chat: Value, machine: Value) -> Self {
         let printable = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
         let subject = subject.chars().map(printable);
@@ -52,13 +49,11 @@ impl Message {
         }
     }
 
-    #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
     /// One text for each protocol, as `MessageStructure: json` takes them. A short message is the first sentence.
-    #[must_use]
     pub fn by_protocol(&self) -> Value {
         let Self {
             subject: _,
@@ -82,7 +77,6 @@ impl Message {
     }
 }
 
-/// How many subscriptions a topic has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subscriptions {
     /// Those that are confirmed: they get every message.

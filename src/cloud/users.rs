@@ -3,7 +3,6 @@
 use super::{Creation, Result};
 use crate::request::names::{PolicyArn, PolicyName, TagMap, UserName};
 
-/// The calls on a user.
 #[expect(
     async_fn_in_trait,
     reason = "nobody sends the futures to another thread"
@@ -44,13 +43,11 @@ pub trait Users {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
     pub name: UserName,
-    /// The managed policy that bounds it.
     pub boundary: Option<PolicyArn>,
     /// All its tags, including the ownership tags.
     pub tags: TagMap,
 }
 
-/// An IAM user as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// Its name as IAM spells it. The letter case can differ from what was asked for.
@@ -90,7 +87,6 @@ impl AttachmentKind {
     ];
 }
 
-/// One thing that is attached to a user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Attachment {
     pub kind: AttachmentKind,

@@ -14,7 +14,7 @@ use super::findings::{
     About, Finding, listed, of_added_power, of_age, of_inactive_key, of_plan, of_proof, of_regions,
     of_topic,
 };
-use super::report::{Health, report};
+use super::report::{Health, Report};
 use super::{Asked, Environment, Work, message};
 use crate::apply::{Patience, Proved, prove};
 use crate::cloud::{Cloud, KeyStatus, Label, Notifier, StoredKey, Subscriptions};
@@ -24,7 +24,6 @@ use crate::plan::policy::PolicyDocument;
 use crate::plan::{self, Change, Goal, Plan, dates};
 use crate::waits::{SECOND_LOOK, WITHDRAW};
 
-/// What one look found.
 struct Seen {
     observed: Observed,
     at_work: AtWork,
@@ -52,9 +51,6 @@ impl Seen {
 
 impl<C: Cloud, N: Notifier> Work<'_, C, N> {
     /// Checks the pair, notifies people of what a scheduled check found, and answers a check by hand with the report.
-    ///
-    /// # Errors
-    /// It could not be made, or could not be told.
     pub(super) async fn check(&self, asked: Asked) -> Result<Value, Refusal> {
         let (mut seen, subscriptions) = join(self.look(), self.subscriptions()).await;
         if let Ok(first) = &seen
@@ -85,14 +81,16 @@ impl<C: Cloud, N: Notifier> Work<'_, C, N> {
         let health = seen.health();
         info!(?health, findings = seen.findings.len(), "checked");
         match asked {
-            Asked::ByHand(form) => Ok(report(
-                self.environment,
-                &seen.observed,
-                health,
-                &seen.findings,
-                subscriptions,
-                form,
-            )),
+            Asked::ByHand(form) => {
+                let report = Report {
+                    environment: self.environment,
+                    observed: &seen.observed,
+                    health,
+                    findings: &seen.findings,
+                    subscriptions,
+                };
+                Ok(report.written(form))
+            }
             Asked::OnSchedule(now) => {
                 self.tell_of_check(&seen.findings, health, now).await?;
                 Ok(Value::Null)

@@ -12,7 +12,6 @@ use crate::request::settings::Settings;
 /// What the function is given in one invocation. It serves one resource of one stack.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// What both functions are told.
     pub settings: Settings,
     /// The resource, from `STACK_ID` and `LOGICAL_ID`.
     pub owner: Owner,
@@ -48,7 +47,6 @@ const PROPERTIES: [(&str, Shape); 9] = [
     ("VerifyAccess", Shape::Scalar),
 ];
 
-/// How a variable holds its property.
 #[derive(Clone, Copy)]
 enum Shape {
     Scalar,
@@ -58,9 +56,6 @@ enum Shape {
 
 impl Environment {
     /// Reads the environment; `variable` looks up a variable.
-    ///
-    /// # Errors
-    /// Which variable is wrong, and what it must be.
     pub fn read(
         variable: impl Fn(&str) -> Option<String>,
         settings: Settings,

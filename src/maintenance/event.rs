@@ -11,16 +11,12 @@ use crate::observe::Refusal;
 use crate::plan::RotationStep;
 use crate::plan::dates::date;
 
-/// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Secrets Manager asks for a step of a rotation.
     Rotation(RotationRequest),
     /// Secrets Manager has moved `AWSCURRENT`.
-    NewKey {
-        /// When, according to the event.
-        time: String,
-    },
+    NewKey { time: String },
     /// A check is due, or a person asks for one.
     Check(Asked),
 }
@@ -37,7 +33,6 @@ pub struct RotationRequest {
     pub token: VersionId,
 }
 
-/// Who asks for a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// A person: `{"check": {}}`. The report is the answer, and nobody is notified.
@@ -47,10 +42,8 @@ pub enum Asked {
     OnSchedule(SystemTime),
 }
 
-/// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// JSON.
     Json,
     /// `{"check": {"as": "text"}}`: lines for people, as one JSON string. `make status` asks for it.
     Text,
@@ -171,8 +164,6 @@ fn refused(why: &str) -> Refusal {
 impl RotationStep {
     pub const ALL: [Self; 4] = [Self::Create, Self::Set, Self::Test, Self::Finish];
 
-    /// Its name in events.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Create => "createSecret",

@@ -25,7 +25,6 @@ pub(super) struct Finding {
     pub(super) told: Told,
 }
 
-/// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum About {
     /// The key cannot read.
@@ -40,7 +39,6 @@ pub(super) enum About {
     AddedPower,
     /// AWS has found the key in public.
     Quarantine,
-    /// Nobody gets the messages.
     NobodyHears,
     PreviousKeyInUse,
     /// No label of the secret names a key.
@@ -50,7 +48,6 @@ pub(super) enum About {
 }
 
 impl About {
-    /// Its name for programs.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
@@ -68,7 +65,6 @@ impl About {
     }
 }
 
-/// How often a finding is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     /// Every day, because access is broken or not as the stack says.
@@ -99,12 +95,10 @@ impl Finding {
         self.told != Told::Daily
     }
 
-    /// As programs read it.
     pub(super) fn to_json(&self) -> Value {
         json!({"about": self.about.name(), "text": with_labels(&self.text)})
     }
 
-    /// Whether a check at this moment sends it.
     pub(super) fn is_due(&self, now: SystemTime) -> bool {
         match self.told {
             Told::Daily => true,
@@ -249,7 +243,6 @@ fn is_quarantine(arn: &str) -> bool {
         .is_some_and(|name| name.starts_with("AWSCompromisedKeyQuarantine"))
 }
 
-/// Nobody gets the messages.
 pub(super) fn of_topic(topic: &TopicArn, subscriptions: Subscriptions) -> Option<Finding> {
     let Subscriptions { confirmed, pending } = subscriptions;
     let waiting = match pending {

@@ -9,7 +9,6 @@ use super::findings::Finding;
 use crate::cloud::{Message, VersionId};
 use crate::request::labels::with_labels;
 
-/// What there is to tell.
 struct News<'a> {
     /// What happened, for programs. docs/operations.md lists them.
     event: &'static str,
@@ -61,7 +60,6 @@ pub(super) fn changed_by_hand(environment: &Environment, time: &str, next: &str)
     .message(environment)
 }
 
-/// A rotation was held up.
 pub(super) fn held_up(environment: &Environment, why: &str) -> Message {
     News {
         event: "rotation-held-up",
@@ -79,7 +77,6 @@ pub(super) fn held_up(environment: &Environment, why: &str) -> Message {
     .message(environment)
 }
 
-/// What a check has found.
 pub(super) fn findings(environment: &Environment, findings: &[&Finding]) -> Message {
     News {
         event: "findings",
@@ -218,7 +215,6 @@ impl News<'_> {
         })
     }
 }
-/// The secret's page in the console.
 fn secret_link(environment: &Environment) -> String {
     let region = environment.owner.stack.region();
     let name = environment.desired.user.secret_name().to_string();
@@ -247,7 +243,6 @@ fn log_link(environment: &Environment) -> String {
     )
 }
 
-/// The function's test page in the console.
 fn test_link(environment: &Environment) -> String {
     format!(
         "https://{}/lambda/home?region={}#/functions/{}?tab=testing",

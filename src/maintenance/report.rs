@@ -1,7 +1,5 @@
 //! The report of a check by hand: JSON, without secrets.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use super::findings::Finding;
@@ -31,97 +29,90 @@ impl Health {
     }
 }
 
-/// Reports. `subscriptions` is `None` if there is no topic or the role may not look at it.
-pub(super) fn report(
-    environment: &Environment,
-    observed: &Observed,
-    health: Health,
-    findings: &[Finding],
-    subscriptions: Option<Subscriptions>,
-    form: Form,
-) -> Value {
-    let keys = observed.pair.user.iter().flat_map(|user| &user.keys);
-    let keys: Vec<Value> = keys.map(|key| described(observed, key)).collect();
-    match form {
-        Form::Json => json!({
-            "healthy": health == Health::Healthy,
-            "state": health.name(),
-            "user": environment.desired.user.as_str(),
-            "secret": environment.desired.user.secret_name().to_string(),
-            "checked": dates::date(observed.now),
-            "findings": findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+/// What a check by hand answers.
+pub(super) struct Report<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) observed: &'a Observed,
+    pub(super) health: Health,
+    pub(super) findings: &'a [Finding],
+    /// `None` if there is no topic or the role may not look at it.
+    pub(super) subscriptions: Option<Subscriptions>,
+}
+
+impl Report<'_> {
+    pub(super) fn written(&self, form: Form) -> Value {
+        let keys = self.observed.pair.user.iter().flat_map(|user| &user.keys);
+        let keys: Vec<Value> = keys.map(|key| described(self.observed, key)).collect();
+        match form {
+            Form::Json => self.json(&keys),
+            Form::Text => Value::String(self.lines(&keys)),
+        }
+    }
+
+    fn json(&self, keys: &[Value]) -> Value {
+        let user = &self.environment.desired.user;
+        let findings: Vec<Value> = self.findings.iter().map(Finding::to_json).collect();
+        json!({
+            "healthy": self.health == Health::Healthy,
+            "state": self.health.name(),
+            "user": user.as_str(),
+            "secret": user.secret_name().as_str(),
+            "checked": dates::date(self.observed.now),
+            "findings": findings,
             "keys": keys,
-            "subscriptions": subscriptions.map(|Subscriptions { confirmed, pending }| {
+            "subscriptions": self.subscriptions.map(|Subscriptions { confirmed, pending }| {
                 json!({"confirmed": confirmed, "pending": pending})
             }),
-        }),
-        Form::Text => Value::String(lines(
-            environment,
-            observed,
-            health,
-            findings,
-            subscriptions,
-            &keys,
-        )),
+        })
+    }
+
+    /// The same for people. The first line is the state.
+    fn lines(&self, keys: &[Value]) -> String {
+        let user = &self.environment.desired.user;
+        let mut lines = vec![
+            self.health.name().to_owned(),
+            format!(
+                "User {user}, secret {}, checked {}",
+                user.secret_name(),
+                dates::date(self.observed.now)
+            ),
+        ];
+        let findings = self.findings.iter();
+        lines.extend(findings.map(|finding| format!("- {}.", with_labels(&finding.text))));
+        lines.extend(keys.iter().map(line_of));
+        lines.push(match self.subscriptions {
+            Some(Subscriptions { confirmed, pending }) => format!(
+                "Messages go to {confirmed} subscriptions; {pending} wait for their confirmation"
+            ),
+            None if self.environment.topic.is_none() => "Nobody is notified".to_owned(),
+            None => "Who gets the messages is unknown: this function may not look at the topic"
+                .to_owned(),
+        });
+        lines.join("\n") + "\n"
     }
 }
 
-/// The same for people. The first line is the state.
-fn lines(
-    environment: &Environment,
-    observed: &Observed,
-    health: Health,
-    findings: &[Finding],
-    subscriptions: Option<Subscriptions>,
-    keys: &[Value],
-) -> String {
-    let user = &environment.desired.user;
-    let mut text = format!(
-        "{}\nUser {user}, secret {}, checked {}\n",
-        health.name(),
-        user.secret_name(),
-        dates::date(observed.now)
-    );
-    for finding in findings {
-        let _ = writeln!(text, "- {}.", with_labels(&finding.text));
-    }
-    for key in keys {
-        let said = |member: &str| match &key[member] {
-            Value::String(said) => said.clone(),
-            Value::Null => "none".to_owned(),
-            Value::Object(of) => {
-                let parts = of.values().filter_map(Value::as_str);
-                parts.collect::<Vec<_>>().join(" ")
-            }
-            other => other.to_string(),
-        };
-        let active = if key["active"] == true {
-            "active"
-        } else {
-            "inactive"
-        };
-        let _ = writeln!(
-            text,
-            "Key {}: {active}, label {}, {} days old, last use: {}",
-            said("id"),
-            said("label"),
-            said("ageDays"),
-            said("lastUse")
-        );
-    }
-    match subscriptions {
-        Some(Subscriptions { confirmed, pending }) => {
-            let _ = writeln!(
-                text,
-                "Messages go to {confirmed} subscriptions; {pending} wait for their confirmation"
-            );
+fn line_of(key: &Value) -> String {
+    let said = |member: &str| match &key[member] {
+        Value::String(said) => said.clone(),
+        Value::Null => "none".to_owned(),
+        Value::Object(of) => {
+            let parts = of.values().filter_map(Value::as_str);
+            parts.collect::<Vec<_>>().join(" ")
         }
-        None if environment.topic.is_none() => text.push_str("Nobody is notified\n"),
-        None => text.push_str(
-            "Who gets the messages is unknown: this function may not look at the topic\n",
-        ),
-    }
-    text
+        other => other.to_string(),
+    };
+    let active = match key["active"] == true {
+        true => "active",
+        false => "inactive",
+    };
+    format!(
+        "Key {}: {active}, label {}, {} days old, last use: {}",
+        said("id"),
+        said("label"),
+        said("ageDays"),
+        said("lastUse")
+    )
 }
 
 fn described(observed: &Observed, key: &Key) -> Value {

@@ -14,11 +14,9 @@ use crate::waits::{Deadline, IAM_LAG, ProofTimeouts, ROLE_LAG, while_iam_lags};
 #[derive(Clone, Copy, Debug)]
 pub struct Invocation<'a, C> {
     pub cloud: &'a C,
-    /// The resource that it works for.
     pub owner: &'a Owner,
     /// When CloudFormation sent the request; `None` if that is unknown, or if Secrets Manager or `EventBridge` sent it.
     pub sent: Option<SystemTime>,
-    /// How long a proof waits.
     pub proof_timeouts: ProofTimeouts,
     /// When the invocation began, and when the work must have ended.
     pub deadline: Deadline,
@@ -29,9 +27,7 @@ pub struct Invocation<'a, C> {
 pub struct Progress {
     /// Until when an IAM write may not be visible everywhere.
     lags_until: Instant,
-    /// What CloudFormation has said.
     pub conversation: Conversation,
-    /// What was made and changed.
     pub done: Done,
     /// Whether a step has changed what the user may do, so that a proof is needed.
     pub access: Access,
@@ -75,7 +71,6 @@ impl Done {
 /// Whether the user's access has changed, so that a proof is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// It is as it was.
     Same,
     /// User, policy, boundary or current key was made or changed.
     Changed,
@@ -96,7 +91,6 @@ impl<C: Cloud> Invocation<'_, C> {
 }
 
 impl Progress {
-    /// The progress of an invocation that has just begun.
     pub fn new(deadline: Deadline) -> Self {
         Self {
             lags_until: deadline.started() + ROLE_LAG,

@@ -6,11 +6,9 @@ use crate::request::owner::{LOGICAL_ID_TAG, Owner, STACK_ID_TAG, StackId};
 /// How a user or secret relates to an [`Owner`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// Made by this resource.
     Ours,
     /// Made by the same logical id of a previous stack of the same name.
     PreviousStack,
-    /// Carries no ownership tags.
     Untagged,
     /// Made by somebody else; holds what its tags say.
     Foreign(String),

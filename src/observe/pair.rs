@@ -21,7 +21,6 @@ const UNLABELLED_READ: usize = 20;
 /// When a key was last used; `None` if IAM knows no use of it.
 pub type KeyUse = Result<Option<LastUse>>;
 
-/// One user and its secret.
 #[derive(Debug)]
 pub struct Pair {
     /// The user's name, which gives the secret's.
@@ -32,7 +31,6 @@ pub struct Pair {
     pub renamed_to: Option<String>,
 }
 
-/// A user and what is attached to it.
 #[derive(Debug)]
 pub struct ObservedUser {
     pub user: User,
@@ -46,7 +44,6 @@ pub struct ObservedUser {
     pub last_used: BTreeMap<AccessKeyId, KeyUse>,
 }
 
-/// A secret and what its versions hold.
 #[derive(Clone, Debug)]
 pub struct ObservedSecret {
     pub secret: Secret,
@@ -62,7 +59,6 @@ pub struct ObservedSecret {
     pub unreadable: Option<CloudError>,
 }
 
-/// Which values of the secret are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Values {
     Always,
@@ -357,7 +353,6 @@ impl ObservedSecret {
             .any(|stored| stored.id == *id)
     }
 
-    /// The version that has this label.
     pub fn labelled(&self, label: Label) -> Option<&VersionId> {
         let has = |labels: &BTreeSet<String>| labels.contains(label.as_str());
         let mut versions = self.secret.labels.iter();
@@ -370,12 +365,10 @@ impl ObservedSecret {
         self.stored.get(version).and_then(Option::as_ref)
     }
 
-    /// The key in the version with this label.
     pub fn key_under(&self, label: Label) -> Option<&StoredKey> {
         self.key_of(self.labelled(label)?)
     }
 
-    /// When a version was stored.
     pub fn stored_at(&self, version: &VersionId) -> Option<SystemTime> {
         let mut known = self.versions.iter();
         known

@@ -15,28 +15,22 @@ pub enum Refusal {
     /// A property cannot be accepted beside what exists.
     #[error(transparent)]
     Property(#[from] PropertyError),
-    /// The new name is the old one in another letter case.
     #[error(
         "property `UserName`: `{desired}` differs from `{current}` in letter case alone, and IAM takes both for the same \
          name: keep the old spelling or choose another name"
     )]
     LetterCaseChanged {
-        /// The name so far.
         current: UserName,
         desired: UserName,
     },
-    /// The function's code is of another release than the template.
     #[error(
         "the function's code is release `{code}`, but the template is release `{template}`: upload the archives of \
          `{template}` and update again"
     )]
     WrongRelease {
-        /// The release of the code.
         code: &'static str,
-        /// The release that `RELEASE` names.
         template: String,
     },
-    /// A variable of the function's environment breaks a rule.
     #[error("the function's environment is wrong: `{variable}` {rule}")]
     Environment {
         variable: &'static str,
@@ -44,33 +38,17 @@ pub enum Refusal {
     },
 
     // --- What is there, and not ours -----------------------------------------------------------------------------
-    /// A user has the name in another letter case.
     #[error(
         "user `{found}` exists, and IAM takes `{name}` for the same name because only the letter case differs: choose \
          another `UserName`"
     )]
-    LetterCaseTaken {
-        name: UserName,
-        /// The name as IAM spells it.
-        found: String,
-    },
+    LetterCaseTaken { name: UserName, found: String },
     /// Somebody renamed the user, which moved its keys and policies too.
     #[error(
         "user `{name}` was renamed to `{renamed}`, which has its key; nothing was changed: run `aws iam update-user \
          --user-name {renamed} --new-user-name {name}` and try again"
     )]
-    UserRenamed {
-        /// The name that the secret stands for.
-        name: UserName,
-        /// The user's name now.
-        renamed: String,
-    },
-    /// Somebody moved the user under a path, where the function's role does not reach it.
-    #[error(
-        "user `{name}` was moved to path `{path}`, where this function may not change it; nothing was changed: run `aws iam \
-         update-user --user-name {name} --new-path /` and try again"
-    )]
-    UserMoved { name: UserName, path: String },
+    UserRenamed { name: UserName, renamed: String },
     /// The function may not look at the user. A role's permissions end where a user is moved under a path.
     #[error(
         "this function may not look at user `{name}`; nothing was changed: if somebody moved it under a path (`aws iam get-user \
@@ -89,40 +67,27 @@ pub enum Refusal {
     TagsChanged {
         /// What has lost its tags, and why it is ours all the same.
         what: String,
-        /// The command that sets them again.
         command: String,
     },
-    /// A user of this name was not made by a stack.
     #[error(
         "user `{0}` exists and was not made by this stack, so it stays untouched: deploy with another `UserName`, paste \
          the new key into Publisher, then delete the old user"
     )]
     UserUntagged(UserName),
-    /// A user of this name belongs to another resource.
     #[error(
         "user `{name}` exists and belongs to {whose}: IAM user names are account-wide over all regions, so every stack \
          needs a `UserName` of its own"
     )]
-    UserForeign {
-        name: UserName,
-        /// What its tags say.
-        whose: String,
-    },
-    /// A secret of this name was not made by a stack.
+    UserForeign { name: UserName, whose: String },
     #[error(
         "secret `{0}` exists and was not made by this stack, so it stays untouched: deploy with another `UserName`, or \
          delete that secret"
     )]
     SecretUntagged(SecretName),
-    /// A secret of this name belongs to another resource.
     #[error(
         "secret `{name}` exists and belongs to {whose}: every stack needs a `UserName` of its own"
     )]
-    SecretForeign {
-        name: SecretName,
-        /// What its tags say.
-        whose: String,
-    },
+    SecretForeign { name: SecretName, whose: String },
     /// A secret of this name that is not ours waits for its deletion, and the console hides it.
     #[error(
         "secret `{0}` was not made by this stack and is scheduled for deletion, so its name is not free yet: deploy with \
@@ -130,16 +95,13 @@ pub enum Refusal {
          --secret-id {0}`"
     )]
     SecretBeingDeleted(SecretName),
-    /// The name is taken by a replica of another region's secret.
     #[error(
         "secret `{name}` is the replica of a secret in {region}: deploy with another `UserName`, or free the name with `aws \
          secretsmanager remove-regions-from-replication --region {region} --remove-replica-regions {here} --secret-id {name}`"
     )]
     SecretIsReplica {
         name: SecretName,
-        /// Where the secret itself is.
         region: String,
-        /// The stack's region.
         here: String,
     },
     /// A live secret of a previous stack of this name is there, and no user.
@@ -149,7 +111,6 @@ pub enum Refusal {
          {0}`"
     )]
     SecretAlone(SecretName),
-    /// The secret cannot be read.
     #[error(
         "secret `{name}` cannot be read, so nothing is known of its keys; nothing was changed: {cure} ({error})"
     )]
@@ -172,15 +133,10 @@ pub enum Refusal {
          rotation's: try again after {until}",
         pending = Label::Pending
     )]
-    RotationUnderWay {
-        version: VersionId,
-        /// When the rotation counts as failed.
-        until: String,
-    },
+    RotationUnderWay { version: VersionId, until: String },
     /// A rotation cannot go on until a person or a later event acts.
     #[error("{0}")]
     Rotation(String),
-    /// A scheduled rotation would end a key that is in use.
     #[error(
         "the rotation was held up: {0}; paste the current key into Publisher, or raise `KeySerial` to end the other key \
          regardless"
@@ -189,30 +145,24 @@ pub enum Refusal {
     /// A scheduled rotation would end a key of which nobody knows whether it is in use.
     #[error("the rotation was held up: {0}; it is safe to try again")]
     UseUnknown(String),
-    /// The key cannot read what it should.
     #[error("{0}")]
     Unproven(String),
-    /// Another run stored a key while this one made its own.
     #[error(
         "another request stored a key in version `{0}` at the same time, and this one's was removed again; it is safe to \
          try again"
     )]
     Overtaken(VersionId),
-    /// There was not enough time left to make, prove and store a key.
     #[error("too little time was left to make, prove and store a key; it is safe to try again")]
     OutOfTime,
 
     // --- On the way ----------------------------------------------------------------------------------------------
-    /// CloudFormation does not wait for this request.
     #[error("{}", .verdict.sentence(.logical_id))]
     NotWaitedFor {
         verdict: Box<Verdict>,
         logical_id: String,
     },
-    /// A look failed.
     #[error("could not look at what is there: {0}")]
     Unobserved(#[from] CloudError),
-    /// A call failed.
     #[error("could not {step}: {error}")]
     Failed {
         step: String,
@@ -221,13 +171,10 @@ pub enum Refusal {
     /// The time for another round ran out. Holds why the last one was not enough.
     #[error("user and secret did not settle: {0}; it is safe to try again")]
     Unsettled(String),
-    /// The work did not end in time.
-    #[error("it did not end within {0} seconds and was stopped; it is safe to repeat it")]
+    #[error("it did not end within {0} seconds; it is safe to repeat it")]
     TooSlow(u64),
-    /// The code is wrong.
     #[error("the function has a defect: {0}; nothing more was done; please report it")]
     Defect(String),
-    /// A message could not be sent.
     #[error("could not publish \"{subject}\" to topic `{topic}`: {error}")]
     Untold {
         subject: String,

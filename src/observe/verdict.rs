@@ -12,14 +12,14 @@ use tracing::{info, warn};
 
 use super::Invocation;
 use crate::cloud::{
-    Cloud, CloudError, ErrorKind, Result, Stack, StackOperation, StackResource, Stacks,
+    Cloud, CloudError, CustomResource, ErrorKind, Result, Stack, StackOperation, StackResource,
+    Stacks,
 };
-use crate::request::names::{PhysicalId, UserName};
+use crate::request::names::UserName;
 use crate::request::owner::Owner;
 use crate::request::visible;
 use crate::waits::{Deadline, ROLE_LAG, VIEW_LAG, WITHDRAW, between_looks};
 
-/// What CloudFormation is asked.
 #[derive(Clone, Copy, Debug)]
 pub enum Question<'a> {
     /// Whether it waits for this Create or Update.
@@ -33,28 +33,18 @@ pub enum Question<'a> {
 pub enum Verdict {
     GoOn,
     /// This request was answered before: change nothing.
-    Answered(ResourceNow),
-    /// Nobody wants the resource any more.
-    Unwanted(ResourceNow),
+    Answered(CustomResource),
+    Unwanted(CustomResource),
     /// Change nothing. Holds what CloudFormation says.
     Contradicted(String),
     /// The stack went forward at an earlier look, and rolls back now: stop.
     TurnedBack,
-    /// CloudFormation did not answer.
     Unanswered(CloudError),
-}
-
-/// The resource as CloudFormation shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResourceNow {
-    pub status: String,
-    pub physical_id: PhysicalId,
 }
 
 /// One look at CloudFormation. A look without both answers is none.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// The answer to `DescribeStackResource`.
     pub resource: StackResource,
     /// The answer to `DescribeStacks`; `None` if there is no such stack.
     pub stack: Option<Stack>,
@@ -71,7 +61,6 @@ pub struct Conversation {
     spent: Duration,
 }
 
-/// The answer to a question.
 #[derive(Debug)]
 pub struct Answer {
     pub verdict: Verdict,
@@ -104,7 +93,6 @@ impl Conversation {
         self.told.is_none_or(|told| told.elapsed() > age)
     }
 
-    /// Asks CloudFormation.
     pub async fn ask<C: Cloud>(
         self,
         invocation: &Invocation<'_, C>,
@@ -179,7 +167,6 @@ impl Conversation {
         Verdict::GoOn
     }
 
-    /// How much longer to ask again.
     fn left(&self, deadline: Deadline, verdict: &Verdict) -> Duration {
         let until = |end: Instant| end.saturating_duration_since(Instant::now());
         match verdict {
@@ -215,13 +202,7 @@ impl Question<'_> {
 
 fn change(view: &View, logical_id: &str) -> Verdict {
     let now = match &view.resource {
-        StackResource::Custom {
-            status,
-            physical_id,
-        } => ResourceNow {
-            status: status.clone(),
-            physical_id: PhysicalId::parse(physical_id),
-        },
+        StackResource::Custom(now) => now.clone(),
         StackResource::OtherType(kind) => {
             return Verdict::Contradicted(format!(
                 "resource `{logical_id}` of this stack is of type `{kind}`, not a custom resource"
@@ -259,13 +240,7 @@ fn removal(view: &View, logical_id: &str, user: &UserName) -> Verdict {
     }
     let now = match &view.resource {
         StackResource::Missing(_) | StackResource::OtherType(_) => return Verdict::GoOn,
-        StackResource::Custom {
-            status,
-            physical_id,
-        } => ResourceNow {
-            status: status.clone(),
-            physical_id: PhysicalId::parse(physical_id),
-        },
+        StackResource::Custom(now) => now.clone(),
     };
     let held = match now.status.as_str() {
         "DELETE_SKIPPED" => true,
@@ -290,7 +265,7 @@ fn removal(view: &View, logical_id: &str, user: &UserName) -> Verdict {
 impl Verdict {
     /// What it means for the request: one sentence without a full stop.
     pub fn sentence(&self, logical_id: &str) -> String {
-        let says = |now: &ResourceNow| now.sentence(logical_id);
+        let says = |now: &CustomResource| now.sentence(logical_id);
         match self {
             Self::GoOn => "CloudFormation waits for this request".to_owned(),
             Self::Answered(now) => format!(
@@ -314,7 +289,7 @@ impl Verdict {
     }
 
     /// The resource, if nobody wants it any more.
-    pub fn unwanted(&self) -> Option<&ResourceNow> {
+    pub fn unwanted(&self) -> Option<&CustomResource> {
         match self {
             Self::Unwanted(now) => Some(now),
             Self::GoOn
@@ -334,14 +309,11 @@ impl Verdict {
     }
 }
 
-impl ResourceNow {
+impl CustomResource {
     /// What CloudFormation says, as one sentence without a full stop.
     pub fn sentence(&self, logical_id: &str) -> String {
-        let Self {
-            status,
-            physical_id,
-        } = self;
-        match physical_id.as_str() {
+        let status = &self.status;
+        match self.physical_id.as_str() {
             "" => format!("resource `{logical_id}` is `{status}`"),
             id => format!(
                 "resource `{logical_id}` is `{status}` with physical id `{}`",

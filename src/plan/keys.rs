@@ -43,23 +43,21 @@ pub(super) struct KeyPlan {
     pub(super) warnings: Vec<Warning>,
 }
 
-/// What happens to the current key.
 #[derive(Debug)]
 pub(super) enum KeyDecision {
-    /// It stays.
     Keep(StoredKey),
     /// `AWSCURRENT` holds no key of the user, and goes back to a version that does.
-    GoBack { from: VersionId, to: VersionId },
-    /// A new key becomes current.
+    GoBack {
+        from: VersionId,
+        to: VersionId,
+    },
     Make(Make),
     /// Another observation may show more. Holds why.
     Wait(String),
 }
 
-/// A new key.
 #[derive(Debug)]
 pub(super) struct Make {
-    /// The version to store it in.
     pub(super) version: VersionId,
     pub(super) serial: KeySerial,
     /// The keys that go first, because a user has two at most.

@@ -18,7 +18,6 @@ pub struct PolicyDocument(String);
 ///
 /// IAM checks `s3:ListBucket` against the bucket and `s3:GetObject` against the object, so each has its own resources.
 /// `url_suffix` is the partition's DNS suffix (`AWS::URLSuffix`); `kms:ViaService` ends in it.
-#[must_use]
 pub fn document(
     buckets: &Buckets,
     kms: &[KmsKeyArn],
@@ -156,18 +155,15 @@ impl PolicyDocument {
     }
 
     /// The JSON, as `PutUserPolicy` takes it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    #[must_use]
     pub fn length(&self) -> usize {
         counted_length(&self.0)
     }
 
     /// Whether an observed policy (JSON, percent-decoded) is this one, but for white space and the order of members.
-    #[must_use]
     pub fn equals(&self, observed: &str) -> bool {
         let value = |text| serde_json::from_str::<Value>(text).ok();
         value(&self.0) == value(observed)
@@ -175,7 +171,6 @@ impl PolicyDocument {
 }
 
 /// The length of a policy as IAM counts it for its quota, without white space.
-#[must_use]
 pub fn counted_length(policy: &str) -> usize {
     policy.chars().filter(|c| !c.is_ascii_whitespace()).count()
 }

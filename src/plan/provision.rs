@@ -13,21 +13,18 @@ use crate::cloud::{
     StoredKey,
 };
 use crate::observe::Refusal;
-use crate::observe::{Access, Observed, ObservedSecret, ObservedUser, Ownership, Pair, Progress};
+use crate::observe::{Access, Observed, ObservedSecret, Ownership, Pair, Progress};
 use crate::request::buckets::{BucketUri, Buckets};
 use crate::request::names::{SecretName, UserName, Verification};
 use crate::request::owner::Owner;
 use crate::request::properties::{Desired, Previous};
 
-/// The release of this code.
 const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal<'a> {
-    /// The resource that the request is for.
     pub owner: &'a Owner,
-    /// What the template says.
     pub desired: &'a Desired,
     pub change: Change<'a>,
     /// The release that the template was made for; `None` if it does not say.
@@ -38,7 +35,6 @@ pub struct Goal<'a> {
     pub sent: Option<SystemTime>,
 }
 
-/// What a request changes.
 #[derive(Clone, Copy, Debug)]
 pub enum Change<'a> {
     /// Nothing: it makes a new pair, for a Create or as the new half of a replacement.
@@ -58,9 +54,6 @@ impl<'a> Change<'a> {
 }
 
 /// Plans the steps from what is observed to what is wanted, in the light of what earlier rounds have done.
-///
-/// # Errors
-/// The refusal. Nothing is changed then.
 pub fn provision(
     goal: &Goal<'_>,
     observed: &Observed,
@@ -171,7 +164,7 @@ pub(super) fn refuse_strangers(owner: &Owner, pair: &Pair) -> Result<(), Refusal
         }
         refuse_changed_tags(owner, pair)?;
         match &user.ownership {
-            Ownership::Ours | Ownership::PreviousStack => refuse_moved(name, user)?,
+            Ownership::Ours | Ownership::PreviousStack => {}
             Ownership::Untagged => return Err(Refusal::UserUntagged(name.clone())),
             Ownership::Foreign(whose) => {
                 return Err(Refusal::UserForeign {
@@ -240,23 +233,6 @@ pub(super) fn refuse_renamed(pair: &Pair) -> Result<(), Refusal> {
             renamed: renamed.clone(),
         }),
         None => Ok(()),
-    }
-}
-
-/// Refuses a user under a path, where the function's role may change nothing.
-pub(super) fn refuse_moved(name: &UserName, user: &ObservedUser) -> Result<(), Refusal> {
-    let resource = user
-        .user
-        .arn
-        .split_once(":user")
-        .map(|(_, resource)| resource);
-    let path = resource.and_then(|resource| resource.strip_suffix(user.user.name.as_str()));
-    match path {
-        Some("/") | None => Ok(()),
-        Some(path) => Err(Refusal::UserMoved {
-            name: name.clone(),
-            path: path.to_owned(),
-        }),
     }
 }
 
@@ -463,7 +439,6 @@ fn deletions(keys: impl IntoIterator<Item = AccessKeyId>) -> Vec<Step> {
     keys.into_iter().map(Step::DeleteKey).collect()
 }
 
-/// When a proof is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProveWhen {
     Always,

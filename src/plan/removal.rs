@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::provision::{refuse_changed_tags, refuse_moved, refuse_renamed, unreadable};
+use super::provision::{refuse_changed_tags, refuse_renamed, unreadable};
 use super::{End, Plan, Step, Warning, Weight};
-use crate::cloud::{Attachment, AttachmentKind, Label, Secret, SecretState};
+use crate::cloud::{Attachment, AttachmentKind, Label, SecretState};
 use crate::observe::Refusal;
 use crate::observe::{ObservedSecret, ObservedUser, Ownership, Pair};
 use crate::request::names::{RecoveryWindow, UserName};
@@ -36,9 +36,6 @@ pub fn removal(
     }
     let mut warnings = Vec::new();
     let (ours, our_secret) = ours(user, secret.as_ref(), &mut warnings);
-    if let Some(user) = ours {
-        refuse_moved(name, user)?;
-    }
     if let Some(secret) = our_secret
         && user.is_none()
         && is_young(secret, now)
@@ -117,88 +114,51 @@ fn refuse_unclear(pair: &Pair) -> Result<(), Refusal> {
     }
 }
 
-/// Removes these halves of a pair.
 fn remove(
     name: &UserName,
     user: Option<&ObservedUser>,
     secret: Option<&ObservedSecret>,
     recovery: RecoveryWindow,
 ) -> Plan {
-    let mut stages = Stages::default();
-    let end = user.map_or(End::Done, |user| stages.remove_user(name, user));
+    let (mut before, mut beside, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    let mut end = End::Done;
+    if let Some(user) = user {
+        before.extend(user.keys.iter().map(|key| Step::DeleteKey(key.id.clone())));
+        beside.extend(user.policies.keys().cloned().map(Step::DeletePolicy));
+        let is_group = |attachment: &&Attachment| attachment.kind == AttachmentKind::Group;
+        let (groups, others): (Vec<_>, Vec<_>) = user.attachments.iter().partition(is_group);
+        beside.extend(others.into_iter().cloned().map(Step::Detach));
+        if groups.is_empty() {
+            last.push(Step::DeleteUser);
+        } else {
+            let commands = groups.iter().map(|group| {
+                let group = visible(&group.id);
+                format!("`aws iam remove-user-from-group --group-name {group} --user-name {name}`")
+            });
+            end = End::Refuse(Refusal::UserInGroup {
+                name: name.clone(),
+                commands: commands.collect::<Vec<_>>().join(" and "),
+            });
+        }
+    }
     if let Some(ObservedSecret { secret, .. }) = secret
         && secret.state == SecretState::Live
     {
-        stages.remove_secret(secret, recovery);
-    }
-    let Stages {
-        before,
-        beside,
-        last,
-    } = stages;
-    Plan::of(vec![before, beside, last], end)
-}
-
-/// The stages of a removal: what goes first, what goes side by side, and what goes last.
-#[derive(Default)]
-struct Stages {
-    before: Vec<Step>,
-    beside: Vec<Step>,
-    last: Vec<Step>,
-}
-
-impl Stages {
-    /// Adds the removal of the user and of what is attached to it, and says how the plan ends.
-    fn remove_user(&mut self, name: &UserName, user: &ObservedUser) -> End {
-        let ObservedUser {
-            user: _,
-            ownership: _,
-            policies,
-            keys,
-            attachments,
-            last_used: _,
-        } = user;
-        let keys = keys.iter().map(|key| Step::DeleteKey(key.id.clone()));
-        self.before.extend(keys);
-        let policies = policies.keys();
-        self.beside
-            .extend(policies.map(|policy| Step::DeletePolicy(policy.clone())));
-        let is_group = |attachment: &&Attachment| attachment.kind == AttachmentKind::Group;
-        let (groups, detachable): (Vec<_>, Vec<_>) = attachments.iter().partition(is_group);
-        let detachable = detachable.into_iter();
-        self.beside
-            .extend(detachable.map(|attachment| Step::Detach(attachment.clone())));
-        if groups.is_empty() {
-            self.last.push(Step::DeleteUser);
-            return End::Done;
-        }
-        let commands = groups.iter().map(|group| {
-            let group = visible(&group.id);
-            format!("`aws iam remove-user-from-group --group-name {group} --user-name {name}`")
-        });
-        End::Refuse(Refusal::UserInGroup {
-            name: name.clone(),
-            commands: commands.collect::<Vec<_>>().join(" and "),
-        })
-    }
-
-    /// Adds the removal of the secret and its replicas.
-    fn remove_secret(&mut self, secret: &Secret, recovery: RecoveryWindow) {
         if !secret.replicas.is_empty() {
-            self.before.push(Step::RemoveReplicas {
+            before.push(Step::RemoveReplicas {
                 secret: secret.arn.clone(),
                 regions: secret.replicas.clone(),
             });
         }
-        let recovery_days = match recovery {
-            RecoveryWindow::None => None,
-            RecoveryWindow::Days(days) => Some(days),
-        };
-        self.beside.push(Step::DeleteSecret {
+        beside.push(Step::DeleteSecret {
             secret: secret.arn.clone(),
-            recovery_days,
+            recovery_days: match recovery {
+                RecoveryWindow::None => None,
+                RecoveryWindow::Days(days) => Some(days),
+            },
         });
     }
+    Plan::of(vec![before, beside, last], end)
 }
 
 /// The user, if it has exactly this name. IAM finds it in any letter case, but Secrets Manager does not, so another

@@ -8,7 +8,7 @@ use super::{End, NewKey, OnFailure, Plan, Proof, Step, Target, Trial, Whose, pro
 use crate::cloud::{KeyStatus, Label, StoredKey, VersionId};
 use crate::observe::Refusal;
 use crate::observe::{AtWork, Observed, ObservedSecret, ObservedUser, Ownership, Pair};
-use crate::request::names::{KeySerial, UserName};
+use crate::request::names::KeySerial;
 use crate::request::owner::Owner;
 
 /// The [steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html) of a
@@ -28,7 +28,6 @@ pub enum RotationStep {
 /// The rotation that a step belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotating<'a> {
-    /// The resource that the secret belongs to.
     pub owner: &'a Owner,
     /// The version that Secrets Manager has labelled `AWSPENDING`.
     pub token: &'a VersionId,
@@ -43,60 +42,49 @@ pub struct Rotating<'a> {
 }
 
 /// Plans a step.
-///
-/// # Errors
-/// What stands in the way. Nothing is changed then.
 pub fn rotation(
     step: RotationStep,
     rotating: Rotating<'_>,
     observed: &Observed,
 ) -> Result<Plan, Refusal> {
-    let Rotating {
-        owner,
-        token,
-        targets,
-        ..
-    } = rotating;
+    let token = rotating.token;
     let Parties {
         user,
         current,
         in_use,
         pending,
-    } = Parties::of(owner, &observed.pair, token)?;
+    } = Parties::of(rotating.owner, &observed.pair, token)?;
     let prove = |key: &StoredKey, whose| {
-        Step::Prove(Proof {
-            key: key.clone(),
-            whose,
-            trial: Trial {
-                on_failure: OnFailure::Fail,
-                targets: targets.to_vec(),
-            },
-        })
+        let trial = Trial {
+            on_failure: OnFailure::Fail,
+            targets: rotating.targets.to_vec(),
+        };
+        let key = key.clone();
+        Some(Step::Prove(Proof { key, whose, trial }))
     };
-    let steps = match (step, pending) {
+    let step = match (step, pending) {
         (RotationStep::Create, None) => return create(rotating, in_use, observed),
-        (RotationStep::Set, Some(_)) => Vec::new(),
+        (RotationStep::Set, Some(_)) => None,
         (RotationStep::Set | RotationStep::Finish, None) => {
             return Err(Refusal::Rotation(format!(
                 "version `{token}` holds no key: `createSecret` has to come first"
             )));
         }
-        (RotationStep::Test, Some(key)) => vec![prove(key, Whose::Pending)],
+        (RotationStep::Test, Some(key)) => prove(key, Whose::Pending),
         // The test of a new schedule comes with a version that never gets a value.
-        (RotationStep::Test, None) => vec![prove(in_use, Whose::Current)],
+        (RotationStep::Test, None) => prove(in_use, Whose::Current),
         (RotationStep::Create | RotationStep::Finish, Some(key)) => {
-            match must_live(user, key, token)? {
-                Lives::No(why) => return Ok(Plan::nothing(End::ObserveAgain(why))),
-                Lives::Yes if step == RotationStep::Create => Vec::new(),
-                // AWSPENDING stays: removing that label in a call of its own would look like a cancelled rotation.
-                Lives::Yes => vec![Step::MoveCurrent {
-                    from: current.clone(),
-                    to: token.clone(),
-                }],
+            if let Some(why) = missing(user, key, token)? {
+                return Ok(Plan::nothing(End::ObserveAgain(why)));
             }
+            // AWSPENDING stays: removing that label in a call of its own would look like a cancelled rotation.
+            (step == RotationStep::Finish).then(|| Step::MoveCurrent {
+                from: current.clone(),
+                to: token.clone(),
+            })
         }
     };
-    Ok(Plan::of(in_turn(steps), End::Done))
+    Ok(Plan::of(in_turn(step), End::Done))
 }
 
 /// Makes a key and stores it where nobody uses it; `testSecret` proves it.
@@ -105,22 +93,15 @@ fn create(
     in_use: &StoredKey,
     observed: &Observed,
 ) -> Result<Plan, Refusal> {
-    let Rotating {
-        owner: _,
-        token,
-        serial,
-        window,
-        at_work,
-        targets: _,
-    } = rotating;
-    if at_work == AtWork::Yes {
+    let (token, serial) = (rotating.token, rotating.serial);
+    if rotating.at_work == AtWork::Yes {
         return Err(Refusal::Rotation(
             "CloudFormation is at work on the stack, and may be making a key: Secrets Manager tries again, or rotate again when \
              the stack is at rest"
                 .to_owned(),
         ));
     }
-    let room = match room_for_rotation(&observed.pair, token, observed.now, window)? {
+    let room = match room_for_rotation(&observed.pair, token, observed.now, rotating.window)? {
         Room::Made(going) => going.into_iter().map(|key| Step::DeleteKey(key.id)),
         Room::Wait(why) => return Ok(Plan::nothing(End::ObserveAgain(why))),
     };
@@ -158,54 +139,45 @@ impl<'a> Parties<'a> {
     /// Requires user, secret and both versions to belong together, because whoever can write to the secret could name
     /// another user in it.
     fn of(owner: &Owner, pair: &'a Pair, token: &VersionId) -> Result<Self, Refusal> {
-        let Pair {
-            name,
-            user,
-            secret,
-            renamed_to: _,
-        } = pair;
-        let lasting = |reason: String| Refusal::Rotation(reason);
-        let user = user.as_ref().ok_or_else(|| {
-            lasting(format!(
-                "there is no user `{name}`: update the stack with another `Revision`, which makes it again"
-            ))
-        })?;
-        let secret = secret
-            .as_ref()
-            .ok_or_else(|| lasting(format!("there is no secret `{}`", name.secret_name())))?;
+        const UPDATE: &str = "update the stack with another `Revision`";
+        let (name, secret_name) = (&pair.name, pair.name.secret_name());
+        let refused = |reason| Err(Refusal::Rotation(reason));
+        let (Some(user), Some(secret)) = (&pair.user, &pair.secret) else {
+            return refused(format!(
+                "there is no user `{name}` or no secret `{secret_name}`: {UPDATE}, which makes it again"
+            ));
+        };
         provision::refuse_strangers(owner, pair)?;
         if [&user.ownership, &secret.ownership] != [&Ownership::Ours; 2] {
-            return Err(lasting(format!(
-                "user and secret `{}` carry the tags of a previous stack: update the stack with another `Revision`",
-                name.secret_name()
-            )));
+            return refused(format!(
+                "user and secret `{secret_name}` carry the tags of a previous stack: {UPDATE}"
+            ));
         }
         if let Some(error) = &secret.unreadable {
-            return Err(provision::unreadable(name.secret_name(), error));
+            return Err(provision::unreadable(secret_name, error));
         }
-        let current = secret.labelled(Label::Current).ok_or_else(|| {
-            lasting(format!(
-                "secret `{}` has no key yet: wait until the stack is complete",
-                name.secret_name()
-            ))
-        })?;
-        let in_use = key_of(name, secret, current).ok_or_else(|| {
-            lasting(format!(
-                "{} of `{}` holds no key of user `{name}`, because somebody edited it: update the stack with another \
-                 `Revision`, which repairs it",
-                Label::Current,
-                name.secret_name()
-            ))
-        })?;
-        let pending = match secret.stored.get(token) {
-            None => None,
-            Some(_) => Some(key_of(name, secret, token).ok_or_else(|| {
-                lasting(format!(
-                    "version `{token}` holds no key of user `{name}`: {}",
-                    cancel(token)
-                ))
-            })?),
+        let Some(current) = secret.labelled(Label::Current) else {
+            return refused(format!(
+                "secret `{secret_name}` has no key yet: wait until the stack is complete"
+            ));
         };
+        let key_of = |version| {
+            let key = secret.key_of(version);
+            key.filter(|key| key.user == name.as_str())
+        };
+        let Some(in_use) = key_of(current) else {
+            return refused(format!(
+                "{} of `{secret_name}` holds no key of user `{name}`, because somebody edited it: {UPDATE}, which repairs it",
+                Label::Current
+            ));
+        };
+        let pending = key_of(token);
+        if pending.is_none() && secret.stored.contains_key(token) {
+            return refused(format!(
+                "version `{token}` holds no key of user `{name}`: {}",
+                cancel(token)
+            ));
+        }
         Ok(Self {
             user,
             current,
@@ -215,36 +187,23 @@ impl<'a> Parties<'a> {
     }
 }
 
-/// The key that the version holds, if it names this user.
-fn key_of<'a>(
-    name: &UserName,
-    secret: &'a ObservedSecret,
-    version: &VersionId,
-) -> Option<&'a StoredKey> {
-    secret
-        .key_of(version)
-        .filter(|key| key.user == name.as_str())
-}
-
-/// Whether a stored key exists.
-enum Lives {
-    Yes,
-    /// Perhaps not yet. Holds why.
-    No(String),
-}
-
-/// A version's value cannot be changed, so a pending key that is lost is lost for this rotation.
-fn must_live(user: &ObservedUser, key: &StoredKey, token: &VersionId) -> Result<Lives, Refusal> {
+/// Why a stored key may not exist yet; `None` if it is there. A version's value cannot be changed, so a pending key that is lost
+/// is lost for this rotation.
+fn missing(
+    user: &ObservedUser,
+    key: &StoredKey,
+    token: &VersionId,
+) -> Result<Option<String>, Refusal> {
     let listed = user.keys.iter().find(|listed| listed.id == key.id);
     match listed.map(|listed| listed.status) {
-        Some(KeyStatus::Active) => Ok(Lives::Yes),
+        Some(KeyStatus::Active) => Ok(None),
         Some(KeyStatus::Inactive) => Err(Refusal::Rotation(format!(
             "key `{}` of version `{token}` was deactivated: {}",
             key.id,
             cancel(token)
         ))),
         // IAM lists a new key only after some seconds.
-        None => Ok(Lives::No(format!(
+        None => Ok(Some(format!(
             "key `{}` of version `{token}` is not on the user; if it stays so, {}",
             key.id,
             cancel(token)

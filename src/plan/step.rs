@@ -14,19 +14,16 @@ use crate::request::names::{KeySerial, PolicyArn, PolicyName, TagMap};
 /// The steps to take, and what comes after them.
 #[derive(Debug)]
 pub struct Plan {
-    /// What a person should look at.
     pub warnings: Vec<Warning>,
     pub stages: Vec<Vec<Step>>,
     /// Whether this plan or one before it changes what the user may do.
     pub access: Access,
-    /// What comes after the last step.
     pub end: End,
 }
 
 /// What comes after the last step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Everything is as wanted.
     Done,
     /// More can be seen now, or soon: observe and plan again. Holds why.
     ObserveAgain(String),
@@ -38,11 +35,8 @@ pub enum End {
 #[derive(Debug)]
 pub enum Step {
     CreateUser(NewUser),
-    /// Bound the user by this managed policy.
     SetBoundary(PolicyArn),
-    /// Add or overwrite tags of the user.
     TagUser(TagMap),
-    /// Remove tags of the user.
     UntagUser(Vec<String>),
     PutPolicy {
         name: PolicyName,
@@ -50,33 +44,25 @@ pub enum Step {
     },
     DeletePolicy(PolicyName),
     DeleteKey(AccessKeyId),
-    /// Remove what is attached to the user.
     Detach(Attachment),
     DeleteUser,
-    /// Make the secret, without a value.
     CreateSecret(NewSecret),
     /// Bring back the secret, which is pending deletion.
     RestoreSecret(SecretArn),
-    /// Set the secret's description and encryption key.
     UpdateSecret {
         description: String,
         encryption: Encryption,
         /// In a rollback, a key that cannot be gone back to is only a warning.
         on_failure: OnFailure,
     },
-    /// Add or overwrite tags of the secret.
     TagSecret(TagMap),
-    /// Remove tags of the secret.
     UntagSecret(Vec<String>),
-    /// Move `AWSCURRENT` from one version to another.
     MoveCurrent {
         from: VersionId,
         to: VersionId,
     },
-    /// Take a label off a version.
     DropLabel {
         label: Label,
-        /// The version that has it.
         version: VersionId,
     },
     /// Ask CloudFormation whether it still waits for this request; if not, observe again.
@@ -85,7 +71,6 @@ pub enum Step {
     MakeKey(NewKey),
     /// Read every bucket with a key.
     Prove(Proof),
-    /// Remove replicas of the secret.
     RemoveReplicas {
         secret: SecretArn,
         regions: Vec<String>,
@@ -113,7 +98,6 @@ pub struct NewKey {
     /// The version to store it in. It is derived from the state of the decision, so that only one of two runs with the
     /// same decision can store a key.
     pub version: VersionId,
-    /// The label to store it under.
     pub label: Label,
     /// The `KeySerial` it is for.
     pub serial: KeySerial,
@@ -121,11 +105,9 @@ pub struct NewKey {
     pub trial: Option<Trial>,
 }
 
-/// How a key is proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
     pub on_failure: OnFailure,
-    /// What it must read.
     pub targets: Vec<Target>,
 }
 
@@ -140,10 +122,8 @@ pub struct Proof {
 /// A bucket to read, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The entry of `Buckets`.
     pub bucket: BucketUri,
     pub region: String,
-    /// What it means if nothing is there.
     pub on_empty: OnEmpty,
 }
 
@@ -158,7 +138,6 @@ pub enum OnEmpty {
     Allow,
 }
 
-/// Which key a proof is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     Current,
@@ -166,10 +145,8 @@ pub enum Whose {
     Pending,
 }
 
-/// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
-    /// The request fails.
     Fail,
     /// The request fails, unless AWS does not accept the key itself: a new key may then read more.
     FailIfAccepted,
@@ -193,7 +170,6 @@ impl Plan {
         }
     }
 
-    /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.stages.iter().flatten()
     }

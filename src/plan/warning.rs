@@ -13,13 +13,11 @@ pub struct Warning {
 pub enum Weight {
     /// The key cannot read what it should, or that was not seen.
     Access,
-    /// A new key was asked for, and none was made.
     NoNewKey,
     /// The secret is not as the template says.
     Secret,
     /// A key is left that nobody may need.
     Key,
-    /// Something was left out.
     LeftOut,
 }
 

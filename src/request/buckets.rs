@@ -86,7 +86,6 @@ pub struct Buckets(Vec<BucketUri>);
 
 impl Buckets {
     /// Takes entries in order, dropping repeated ones. `None` if there is no entry.
-    #[must_use]
     pub fn new(entries: impl IntoIterator<Item = BucketUri>) -> Option<Self> {
         let mut unique: Vec<BucketUri> = Vec::new();
         for entry in entries {
@@ -98,7 +97,6 @@ impl Buckets {
     }
 
     /// The first entry: its region and address are the resource's attributes.
-    #[must_use]
     pub fn first(&self) -> &BucketUri {
         &self.0[0]
     }
@@ -109,7 +107,6 @@ impl Buckets {
 
     /// What the entries amount to, bucket by bucket in order of first appearance. An entry inside a whole bucket or
     /// inside a shorter prefix adds nothing.
-    #[must_use]
     pub fn grants(&self) -> Vec<Grant<'_>> {
         let mut grants: Vec<Grant<'_>> = Vec::new();
         for entry in &self.0 {

@@ -23,7 +23,6 @@ pub const LABELS: [(&str, &str); 11] = [
 ];
 
 /// The text with each parameter's label after the first mention of its name: `` `KeySerial` (Number of the access key) ``.
-#[must_use]
 pub fn with_labels(text: &str) -> String {
     LABELS.iter().fold(text.to_owned(), |text, (name, label)| {
         let name = format!("`{name}`");

@@ -28,8 +28,6 @@ macro_rules! text_newtype {
         pub struct $name(String);
 
         impl $name {
-            /// The text as AWS takes it.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -44,7 +42,6 @@ macro_rules! text_newtype {
 }
 pub(crate) use text_newtype;
 
-/// Requires 1 to `limit` characters.
 fn length_within(text: &str, limit: usize) -> Result<(), Rule> {
     match text.chars().count() {
         0 => Err("must not be empty".into()),
@@ -94,12 +91,12 @@ impl<'a> Arn<'a> {
         self.account.len() == 12 && self.account.bytes().all(|b| b.is_ascii_digit())
     }
 
-    fn region_is_plausible(&self) -> bool {
-        !self.region.is_empty()
-            && self.region.len() <= 32
-            && self
-                .region
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    /// Whether it names something of this service in a region and an account.
+    fn is_of_account(&self, service: &str) -> bool {
+        let of_a_region = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        self.service == service
+            && self.account_is_number()
+            && (1..=32).contains(&self.region.len())
+            && self.region.bytes().all(of_a_region)
     }
 }

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// The outcome of a request.
 pub type Outcome = Result<Success, Failure>;
 
-/// The answer to a fulfilled request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Success {
-    /// The physical id.
     pub id: String,
     /// The attributes for `Fn::GetAtt`; none after a Delete.
     pub attributes: BTreeMap<&'static str, String>,
@@ -16,7 +13,6 @@ pub struct Success {
     pub warnings: Vec<String>,
 }
 
-/// The answer to a failed request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The physical id: what a following Delete has to clean up.

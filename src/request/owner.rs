@@ -4,9 +4,7 @@ use std::fmt;
 
 use super::names::{Arn, Partition, TagMap};
 
-/// The tag that names the stack.
 pub const STACK_ID_TAG: &str = "publisher-s3-access:stack-id";
-/// The tag that names the resource within the stack.
 pub const LOGICAL_ID_TAG: &str = "publisher-s3-access:logical-id";
 
 /// A stack's id: `arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/GUID`, each part of letters, digits and hyphens.
@@ -52,7 +50,6 @@ impl StackId {
         })
     }
 
-    /// The whole ARN.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -91,11 +88,9 @@ impl fmt::Display for StackId {
     }
 }
 
-/// The resource of a request: one logical id of one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     pub stack: StackId,
-    /// Its logical id in the stack's template.
     pub logical_id: String,
 }
 

@@ -20,11 +20,8 @@ use crate::request::property_error::PropertyError;
 /// What the template asks for. Every value is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
-    /// `UserName`.
     pub user: UserName,
-    /// `PolicyName`.
     pub policy: PolicyName,
-    /// `Buckets`.
     pub buckets: Buckets,
     /// `BucketKmsKeyArns`, without duplicates.
     pub bucket_kms_keys: Vec<KmsKeyArn>,
@@ -32,23 +29,15 @@ pub struct Desired {
     pub boundary: Option<PolicyArn>,
     /// `SecretKmsKeyId`; `None` is the AWS-managed key.
     pub secret_kms_key: Option<SecretKmsKey>,
-    /// `SecretRecoveryDays`.
     pub recovery: RecoveryWindow,
-    /// `Tags`.
     pub tags: Vec<Tag>,
-    /// `KeySerial`.
     pub key_serial: KeySerial,
-    /// `VerifyAccess`.
     pub verification: Verification,
-    /// `Revision`.
     pub revision: Option<String>,
 }
 
 impl Desired {
     /// Parses the properties of a Create or Update. `partition` is the stack's, and ARNs of another one are refused.
-    ///
-    /// # Errors
-    /// The first property that is unknown, missing or breaks a rule.
     pub fn parse(properties: &Value, partition: &Partition) -> Result<Self, PropertyError> {
         let properties = properties.as_object().ok_or_else(|| {
             PropertyError::of_value("ResourceProperties", properties, "must be an object")
@@ -94,7 +83,6 @@ impl Desired {
     }
 }
 
-/// Parses a scalar property, if it is set.
 fn optional<T>(
     properties: &Map<String, Value>,
     name: &str,

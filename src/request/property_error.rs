@@ -20,7 +20,6 @@ pub struct PropertyError {
 
 impl PropertyError {
     /// Refuses a property without showing a value. `rule` follows "property `Name` ".
-    #[must_use]
     pub fn of(property: &str, rule: impl Into<Rule>) -> Self {
         Self {
             property: cut(property),
@@ -30,7 +29,6 @@ impl PropertyError {
     }
 
     /// Refuses one value, `property` being the path to it such as `Tags[0].Key`.
-    #[must_use]
     pub fn of_value(property: &str, value: &Value, rule: impl Into<Rule>) -> Self {
         let shown = value.as_str().map_or_else(|| cut(&value.to_string()), cut);
         Self {
@@ -40,7 +38,6 @@ impl PropertyError {
     }
 
     /// The path of the refused property, such as `Buckets[2]`.
-    #[must_use]
     pub fn property(&self) -> &str {
         &self.property
     }

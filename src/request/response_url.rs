@@ -19,7 +19,6 @@ const AWS_SUFFIXES: [&str; 7] = [
     "csp.hci.ic.gov",
 ];
 
-/// The hosts that answers may go to.
 #[derive(Clone, Debug)]
 pub struct ResponseOrigins {
     suffixes: Vec<String>,
@@ -53,7 +52,6 @@ impl Origin {
 impl ResponseOrigins {
     /// Admits `https` hosts of AWS, those under `url_suffix` included, and the comma-separated `extra` origins such as
     /// `http://localhost:4566`. Text that is not an origin admits nothing.
-    #[must_use]
     pub fn new(url_suffix: &str, extra: &str) -> Self {
         let mut suffixes = AWS_SUFFIXES.map(str::to_owned).to_vec();
         // A suffix of one label would admit half of the Internet.
@@ -86,10 +84,8 @@ pub struct ResponseUrl {
     host: String,
 }
 
-/// Why a URL cannot take an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseUrlError {
-    /// It is not a URL.
     #[error("its `ResponseURL` is not a URL")]
     Unreadable,
     /// Its origin is not admitted.
@@ -122,13 +118,11 @@ impl ResponseUrl {
     }
 
     /// The URL itself, for the one request that needs it.
-    #[must_use]
     pub fn expose(&self) -> &str {
         self.url.expose_secret()
     }
 
     /// When CloudFormation made the URL, and so sent the request; `None` if the URL does not say (signature version 4 does).
-    #[must_use]
     pub fn sent(&self) -> Option<SystemTime> {
         let (_, query) = self.expose().split_once('?')?;
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));

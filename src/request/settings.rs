@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::response_url::ResponseOrigins;
 use crate::waits::ProofTimeouts;
 
-/// The settings of one invocation.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The function's handler, which Lambda sets as `_HANDLER`: which of the two functions this is.
@@ -18,13 +17,10 @@ pub struct Settings {
     pub url_suffix: String,
     /// The prefix that every user name must have, because the function's role reaches no other; may be empty.
     pub user_name_prefix: String,
-    /// Where answers may go.
     pub response_origins: ResponseOrigins,
-    /// How long a proof waits for IAM.
     pub proof_timeouts: ProofTimeouts,
     /// The invocation's log stream; empty if unknown.
     pub log_stream: String,
-    /// Lambda's id of this invocation.
     pub invocation_id: String,
 }
 
@@ -38,7 +34,6 @@ impl Settings {
     /// Reads the settings; `variable` looks up an environment variable, and `invocation_id` is Lambda's request id.
     ///
     /// Nothing here fails. A setting that makes work impossible is refused later, when there is somebody to answer.
-    #[must_use]
     pub fn read(variable: impl Fn(&str) -> Option<String>, invocation_id: &str) -> Self {
         let text = |name| variable(name).unwrap_or_default();
         let given = |name| variable(name).filter(|text| !text.is_empty());

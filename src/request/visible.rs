@@ -2,7 +2,6 @@
 
 /// Makes control, format and direction characters of a text visible, as `\u{202e}`. Names, tags, objects' keys and AWS's
 /// messages can hold what somebody else typed, and must not be able to break or turn round a line.
-#[must_use]
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,6 +1,9 @@
 //! CloudFormation's description of the resource and the stack.
 
-use publisher_s3_access::cloud::{ErrorKind, Stack, StackResource, StackStatus, Stacks, TagMap};
+use publisher_s3_access::cloud::{
+    CustomResource, ErrorKind, Stack, StackResource, StackStatus, Stacks, TagMap,
+};
+use publisher_s3_access::request::names::PhysicalId;
 
 use crate::wire::{Answer, Wire, query_error, query_result, reply};
 
@@ -37,10 +40,10 @@ async fn the_status_and_the_physical_id_of_a_custom_resource_are_passed_on_uncha
         for status in ["CREATE_IN_PROGRESS", "DELETE_SKIPPED", "SOMETHING_NEW"] {
             assert_eq!(
                 described(resource_of(kind, status)).await,
-                Ok(StackResource::Custom {
+                Ok(StackResource::Custom(CustomResource {
                     status: status.to_owned(),
-                    physical_id: "publisher/x".to_owned(),
-                }),
+                    physical_id: PhysicalId::parse("publisher/x"),
+                })),
                 "{kind} {status}"
             );
         }

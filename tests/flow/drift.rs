@@ -409,6 +409,20 @@ async fn a_renamed_user_is_not_made_again_and_does_not_count_as_gone() {
     scene.assert_nothing_left();
 }
 
+/// A role's permissions name the user's ARN, which holds its path.
+#[tokio::test(start_paused = true)]
+async fn a_user_moved_under_a_path_is_not_made_again_and_does_not_count_as_gone() {
+    let mut scene = Scene::created().await;
+    scene.account.by_hand().move_user(USER, "/team/");
+    let command = "aws iam update-user --user-name publisher-reader --new-path /";
+    refuses(&mut scene, command).await;
+    assert_eq!(scene.delete().await, Outcome::Blocked);
+    assert!(scene.reason().contains(command), "{}", scene.reason());
+    scene.account.by_hand().move_user(USER, "/");
+    assert_eq!(scene.delete().await, Outcome::Complete);
+    scene.assert_nothing_left();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_user_renamed_in_letter_case_alone_does_not_count_as_gone() {
     let mut scene = Scene::created().await;

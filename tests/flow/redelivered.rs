@@ -161,12 +161,9 @@ async fn shown(account: &Account, owner: &Owner) -> (String, Option<String>) {
     } = owner;
     let view = account.stack_resource(stack_id, logical_id).await;
     match view.expect("it answers") {
-        StackResource::Custom {
-            status,
-            physical_id,
-        } => {
-            let user = physical_id.strip_prefix("publisher/");
-            (status, user.map(str::to_owned))
+        StackResource::Custom(resource) => {
+            let user = resource.physical_id.user().map(|user| user.to_string());
+            (resource.status, user)
         }
         StackResource::OtherType(_) | StackResource::Missing(_) => (String::new(), None),
     }

@@ -39,11 +39,20 @@ fn run(
         .outcome(events.len())
 }
 
-fn denied(_: &Request) -> Reaction {
+/// Refuses in the words of Secrets Manager or, in XML, of IAM.
+fn denied(request: &Request) -> Reaction {
+    let (kind, body) = if request.headers.contains_key("x-amz-target") {
+        let body = json!({"__type": "InvalidRequestException", "message": "not now"});
+        ("application/x-amz-json-1.1", body.to_string())
+    } else {
+        let error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+        let body = format!("<ErrorResponse>{error}</ErrorResponse>");
+        ("text/xml", body)
+    };
     Reaction::Answer {
         status: 400,
-        headers: vec![("content-type".into(), "application/x-amz-json-1.1".into())],
-        body: json!({"__type": "InvalidRequestException", "message": "not now"}).to_string(),
+        headers: vec![("content-type".into(), kind.into())],
+        body,
     }
 }
 
@@ -78,7 +87,7 @@ fn a_refusal_of_aws_is_an_error_in_its_words() {
     let mut event = sample("finish-secret.json");
     event["RotationToken"] = json!(CANARY);
     let outcome = run(&[event.to_string()], 120, denied, &VARIABLES);
-    assert_errors(&outcome, "InvalidRequestException");
+    assert_errors(&outcome, "AccessDenied");
 }
 
 #[test]

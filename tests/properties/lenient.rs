@@ -31,7 +31,6 @@ fn what_was_accepted_once_is_read_back_as_it_was() {
     assert_eq!(previous.buckets.as_ref(), Some(&desired.buckets));
     assert_eq!(previous.bucket_kms_keys, desired.bucket_kms_keys);
     assert_eq!(previous.boundary, desired.boundary);
-    assert_eq!(previous.secret_kms_key, desired.secret_kms_key);
     assert_eq!(texts(&previous.tag_keys), ["team", "stage"]);
     assert_eq!(previous.key_serial, Some(desired.key_serial));
     assert_eq!(previous.verification, Some(Verification::Skip));

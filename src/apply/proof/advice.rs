@@ -16,13 +16,11 @@ const ENABLED_REGIONS: &str = "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-s
 /// Where regions do not have to be enabled: the other partitions.
 const OTHER_PARTITIONS: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"];
 
-/// What the key did.
 enum Act {
     List,
     Read,
 }
 
-/// Why AWS does not accept the key.
 pub(super) fn of_identity(user: &UserName, error: &CloudError) -> String {
     let cure = match (error.kind, error.code.as_deref()) {
         (_, Some("SignatureDoesNotMatch")) => {
@@ -104,7 +102,6 @@ fn shown(object: &str) -> String {
     }
 }
 
-/// What to change.
 fn cure(target: &Target, act: &Act, error: &CloudError) -> String {
     let bucket = &target.bucket.bucket;
     match (&error.denial, error.kind, error.code.as_deref()) {
@@ -135,7 +132,6 @@ fn has_to_be_enabled(region: &str) -> bool {
     !enabled && !OTHER_PARTITIONS.iter().any(elsewhere)
 }
 
-/// What to change about the KMS key that encrypts the objects.
 fn of_kms(key: Option<&str>, state: KmsState, denial: &Denial) -> String {
     let key = key.map_or_else(
         || " (the object's properties show which)".to_owned(),
@@ -164,7 +160,6 @@ fn of_kms(key: Option<&str>, state: KmsState, denial: &Denial) -> String {
     format!("the objects are encrypted, and KMS key{key} {what}")
 }
 
-/// What to change about a policy.
 fn of_policy(target: &Target, act: &Act, denial: &Denial) -> String {
     let Denial {
         by,
@@ -209,7 +204,6 @@ fn of_policy(target: &Target, act: &Act, denial: &Denial) -> String {
     }
 }
 
-/// What to look at where AWS does not say why.
 fn of_unsaid(target: &Target, act: &Act) -> String {
     let bucket = &target.bucket.bucket;
     match act {

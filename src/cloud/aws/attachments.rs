@@ -5,7 +5,6 @@ use super::error::{invalid_request, sent};
 use crate::cloud::{Attachment, AttachmentKind, Result};
 
 impl Aws {
-    /// The ids of what is attached, all pages.
     pub(super) async fn attached(&self, user: &str, kind: AttachmentKind) -> Result<Vec<String>> {
         let iam = &self.iam;
         match kind {

@@ -19,7 +19,6 @@ pub(super) async fn sent<T, E: ProvideErrorMetadata>(
     call.await.map_err(|error| map_sdk_error(operation, &error))
 }
 
-/// Turns the failure of `operation` into our error.
 pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
     operation: &'static str,
     error: &SdkError<E, HttpResponse>,

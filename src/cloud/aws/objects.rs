@@ -15,7 +15,6 @@ use super::error::{incomplete_response, map_sdk_error, sent};
 use crate::cloud::{CloudError, ListedObject, ObjectRead, Objects, Page, Result, StoredKey};
 use crate::request::buckets::{BucketName, BucketUri, Prefix};
 
-/// The header that names a bucket's region in every answer of S3.
 const REGION_HEADER: &str = "x-amz-bucket-region";
 
 /// The client for S3, without credentials of its own.

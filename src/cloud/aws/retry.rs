@@ -75,7 +75,6 @@ impl ClassifyRetry for NoRetryOnQuota {
     }
 }
 
-/// The body of the answer, if one came.
 fn answer(ctx: &InterceptorContext) -> &[u8] {
     ctx.response()
         .and_then(|response| response.body().bytes())

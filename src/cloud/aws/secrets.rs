@@ -249,7 +249,6 @@ fn secret_tags(tags: &TagMap) -> Vec<Tag> {
         .collect()
 }
 
-/// `None` without an ARN.
 fn described(answer: DescribeSecretOutput) -> Option<Secret> {
     let tags = answer.tags.unwrap_or_default().into_iter();
     let labels = answer.version_ids_to_stages.unwrap_or_default().into_iter();

@@ -4,7 +4,8 @@ use aws_sdk_cloudformation::types::Tag;
 
 use super::Aws;
 use super::error::{incomplete_response, sent};
-use crate::cloud::{CloudError, Result, Stack, StackResource, StackStatus, Stacks};
+use crate::cloud::{CloudError, CustomResource, Result, Stack, StackResource, StackStatus, Stacks};
+use crate::request::names::PhysicalId;
 
 impl Stacks for Aws {
     async fn stack_resource(&self, stack_id: &str, logical_id: &str) -> Result<StackResource> {
@@ -26,10 +27,11 @@ impl Stacks for Aws {
         let status = resource
             .resource_status
             .ok_or_else(|| incomplete_response(OPERATION, "the resource's status"))?;
-        Ok(StackResource::Custom {
+        let physical_id = resource.physical_resource_id.unwrap_or_default();
+        Ok(StackResource::Custom(CustomResource {
             status: status.as_str().to_owned(),
-            physical_id: resource.physical_resource_id.unwrap_or_default(),
-        })
+            physical_id: PhysicalId::parse(&physical_id),
+        }))
     }
 
     async fn stack(&self, stack_id: &str) -> Result<Option<Stack>> {
@@ -54,7 +56,6 @@ impl Stacks for Aws {
     }
 }
 
-/// The two types of a custom resource.
 fn is_custom(kind: &str) -> bool {
     kind.starts_with("Custom::") || kind == "AWS::CloudFormation::CustomResource"
 }

@@ -12,7 +12,6 @@ pub struct Topics(Client);
 
 impl Topics {
     /// Uses the given configuration, with the time limits and retries of every other client.
-    #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let config = config
             .to_builder()

@@ -1,15 +1,16 @@
 use super::*;
 use crate::cloud::{ErrorKind, Stack, StackStatus, TagMap};
+use crate::request::names::PhysicalId;
 use crate::request::owner::StackId;
 
 const OWN: &str = "publisher/publisher-reader";
 
 fn view(stack: &str, resource: &str, physical_id: &str) -> View {
     View {
-        resource: StackResource::Custom {
+        resource: StackResource::Custom(CustomResource {
             status: resource.to_owned(),
-            physical_id: physical_id.to_owned(),
-        },
+            physical_id: PhysicalId::parse(physical_id),
+        }),
         stack: Some(Stack {
             status: StackStatus(stack.to_owned()),
             tags: TagMap::new(),

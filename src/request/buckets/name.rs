@@ -21,9 +21,6 @@ text_newtype! {
 
 impl BucketName {
     /// Parses a bucket's name.
-    ///
-    /// # Errors
-    /// The rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         if text.is_empty() {
             return Err("names no bucket".into());

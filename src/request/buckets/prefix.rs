@@ -14,9 +14,7 @@ impl Prefix {
     const MAX_BYTES: usize = 1024;
 
     /// Parses a prefix and adds a missing trailing `/`.
-    ///
-    /// # Errors
-    /// The rule the text breaks. `*`, `?` and `${` are refused: in a policy they are wildcards and variables. IAM
+    /// `*`, `?` and `${` are refused: in a policy they are wildcards and variables. IAM
     /// accepts no character beyond U+00FF in a policy.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         if text.is_empty() {

@@ -19,7 +19,6 @@ impl UserName {
     /// The name of the documented commands, and the default of the property `UserName`.
     pub const DEFAULT: &str = "publisher-connectors";
 
-    /// Parses a user name.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 64)?;
         if text.contains(',') {
@@ -34,13 +33,11 @@ impl UserName {
     }
 
     /// The name of the one secret that belongs to this user.
-    #[must_use]
     pub fn secret_name(&self) -> SecretName {
         SecretName(format!("{}{}", SecretName::PREFIX, self.0))
     }
 
     /// Whether IAM takes both for the same user, because its names are unique ignoring case.
-    #[must_use]
     pub fn eq_ignore_case(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
@@ -62,9 +59,6 @@ impl SecretName {
     pub const PREFIX: &str = "publisher/";
 
     /// Parses a secret name or physical id.
-    ///
-    /// # Errors
-    /// The rule the text breaks: the prefix, or a rule of the user name behind it.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let user = text
             .strip_prefix(Self::PREFIX)
@@ -72,8 +66,6 @@ impl SecretName {
         Ok(UserName::parse(user)?.secret_name())
     }
 
-    /// The user this secret belongs to.
-    #[must_use]
     pub fn user(&self) -> UserName {
         let user = self.0.strip_prefix(Self::PREFIX);
         UserName(user.unwrap_or_default().to_owned())
@@ -88,13 +80,11 @@ text_newtype! {
 
 impl PhysicalId {
     /// Reads an id. Any text is one.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         Self(text.to_owned())
     }
 
     /// The user that the id names; `None` if it was not made here, so that nothing is known to exist under it.
-    #[must_use]
     pub fn user(&self) -> Option<UserName> {
         SecretName::parse(&self.0).ok().map(|name| name.user())
     }
@@ -109,7 +99,6 @@ impl PolicyName {
     /// The name of the documented commands, and the default of the property `PolicyName`.
     pub const DEFAULT: &str = "S3AccessPolicy";
 
-    /// Parses an inline policy's name.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 128)?;
         only(
@@ -137,7 +126,6 @@ impl PolicyArn {
     const SHAPE: &str =
         "must be the ARN of a managed policy: `arn:aws:iam::123456789012:policy/NAME`";
 
-    /// Parses the ARN of a managed policy.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 2048)?;
         let arn = Arn::split(text).ok_or(Self::SHAPE)?;
@@ -166,9 +154,6 @@ text_newtype! {
 
 impl Partition {
     /// Parses a partition, the second part of an ARN.
-    ///
-    /// # Errors
-    /// The rule the text breaks: it does not begin with `aws`.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let ours = text.strip_prefix("aws").is_some_and(|rest| {
             (rest.is_empty() || rest.starts_with('-'))
@@ -184,9 +169,6 @@ impl Partition {
     /// Requires an ARN to be of this partition. Text that is no ARN passes.
     ///
     /// Partitions share nothing: the same name in another one is another bucket, and IAM refuses foreign ARNs.
-    ///
-    /// # Errors
-    /// The rule, which names both partitions.
     pub fn admits(&self, text: &str) -> Result<(), Rule> {
         match Arn::split(text) {
             Some(arn) if arn.partition != self.0 => {

@@ -23,9 +23,7 @@ impl KmsKeyArn {
         "must be the ARN of a KMS key: `arn:aws:kms:REGION:123456789012:key/KEY-ID`";
 
     /// Parses a key's ARN.
-    ///
-    /// # Errors
-    /// The rule the text breaks. Alias ARNs are refused, because they match no key in an IAM policy's `Resource`.
+    /// Alias ARNs are refused, because they match no key in an IAM policy's `Resource`.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 2048)?;
         let arn = Arn::split(text).ok_or(Self::SHAPE)?;
@@ -33,7 +31,7 @@ impl KmsKeyArn {
             return Err("is an alias; IAM ignores alias ARNs in a policy, so give the ARN of the key itself".into());
         }
         let id = arn.resource.strip_prefix("key/").ok_or(Self::SHAPE)?;
-        if arn.service != "kms" || !arn.region_is_plausible() || !arn.account_is_number() {
+        if !arn.is_of_account("kms") {
             return Err(Self::SHAPE.into());
         }
         if !is_key_id(id) {
@@ -45,12 +43,10 @@ impl KmsKeyArn {
     }
 
     /// The key's region, which is also that of the buckets it can encrypt.
-    #[must_use]
     pub fn region(&self) -> &str {
         self.0.split(':').nth(3).unwrap_or_default()
     }
 
-    #[must_use]
     pub fn partition(&self) -> &str {
         self.0.split(':').nth(1).unwrap_or_default()
     }
@@ -68,46 +64,37 @@ impl SecretKmsKey {
     /// default and does not show.
     pub fn parse(text: &str) -> Result<Option<Self>, Rule> {
         length_within(text, 2048)?;
-        let reference = if text.starts_with("arn:") {
-            let arn = Arn::split(text).ok_or(Self::SHAPE)?;
-            if arn.service != "kms" || !arn.region_is_plausible() || !arn.account_is_number() {
-                return Err(Self::SHAPE.into());
+        let (resource, id) = match Arn::split(text) {
+            Some(arn) if arn.is_of_account("kms") => {
+                (arn.resource, arn.resource.strip_prefix("key/"))
             }
-            arn.resource
-        } else {
-            text
+            Some(_) => return Err(Self::SHAPE.into()),
+            None => (text, Some(text)),
         };
-        let Some(alias) = reference.strip_prefix("alias/") else {
-            let id = if text.starts_with("arn:") {
-                reference.strip_prefix("key/").ok_or(Self::SHAPE)?
-            } else {
-                reference
-            };
-            return if is_key_id(id) {
-                Ok(Some(Self(text.to_owned())))
-            } else {
-                Err(Self::SHAPE.into())
-            };
-        };
-        length_within(alias, 250)?;
-        only(alias, "ASCII letters, digits and `/_-` in the alias", |c| {
-            c.is_ascii_alphanumeric() || "/_-".contains(c)
-        })?;
-        match alias.strip_prefix("aws/") {
-            Some("secretsmanager") => Ok(None),
-            Some(_) => Err(
-                "is the key of another AWS service; leave it out for Secrets Manager's own key"
-                    .into(),
-            ),
-            None => Ok(Some(Self(text.to_owned()))),
+        match resource.strip_prefix("alias/") {
+            Some("aws/secretsmanager") => return Ok(None),
+            Some(alias) if alias.starts_with("aws/") => {
+                return Err(
+                    "is the key of another AWS service; leave it out for Secrets Manager's own key"
+                        .into(),
+                );
+            }
+            Some(alias) => {
+                length_within(alias, 250)?;
+                only(alias, "ASCII letters, digits and `/_-` in the alias", |c| {
+                    c.is_ascii_alphanumeric() || "/_-".contains(c)
+                })?;
+            }
+            None if id.is_some_and(is_key_id) => {}
+            None => return Err(Self::SHAPE.into()),
         }
+        Ok(Some(Self(text.to_owned())))
     }
 
     /// Whether this is the key that `DescribeSecret` shows as `KmsKeyId`.
     ///
     /// Secrets Manager shows an id or an ARN, whichever form it was given. So ids and alias names are compared, and the
     /// whole text only if both are ARNs. An alias and an id never count as the same, because only KMS could tell.
-    #[must_use]
     pub fn same_as(&self, described: &str) -> bool {
         let ours = self.0.as_str();
         if ours.starts_with("arn:") && described.starts_with("arn:") {

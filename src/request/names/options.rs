@@ -12,7 +12,6 @@ fn digits(text: &str) -> Option<u64> {
         .flatten()
 }
 
-/// How long a deleted secret can be restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecoveryWindow {
     /// It is deleted at once and for good. The access key is dead by then.
@@ -26,7 +25,6 @@ impl RecoveryWindow {
     /// The longest window: what a Delete takes when it cannot read the property.
     pub const LONGEST: Self = Self::Days(30);
 
-    /// Parses a number of days.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         match digits(text).and_then(|days| u8::try_from(days).ok()) {
             Some(0) => Ok(Self::None),
@@ -44,7 +42,6 @@ impl KeySerial {
     /// The largest that the template's parameter takes.
     pub const MAX: u64 = 999_999_999;
 
-    /// Parses a positive integer.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         match digits(text) {
             Some(serial @ 1..=Self::MAX) => Ok(Self(serial)),
@@ -53,18 +50,15 @@ impl KeySerial {
     }
 
     /// The number that a version of the secret holds; `None` if it is out of range, because nobody asked for it.
-    #[must_use]
     pub fn stored(number: u64) -> Option<Self> {
         (1..=Self::MAX).contains(&number).then_some(Self(number))
     }
 
-    #[must_use]
     pub fn get(self) -> u64 {
         self.0
     }
 
     /// The number to raise it to for a new key; `None` if there is none left.
-    #[must_use]
     pub fn next(self) -> Option<Self> {
         Self::stored(self.0 + 1)
     }
@@ -90,7 +84,6 @@ pub enum Verification {
     Prove,
     /// The same, except that there may be nothing to read.
     AllowEmpty,
-    /// Answer without having tried the key.
     Skip,
 }
 

@@ -6,7 +6,6 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::{Rule, length_within, only, text_newtype};
 
-/// Tags as AWS gives them: key to value.
 pub type TagMap = BTreeMap<String, String>;
 
 /// What both services allow: `[\p{L}\p{Z}\p{N}_.:/=+\-@]`, letters, spaces and numbers of any script. The vowel signs of
@@ -40,9 +39,7 @@ impl TagKey {
     pub const OWN_PREFIX: &str = "publisher-s3-access:";
 
     /// Parses a customer's tag key.
-    ///
-    /// # Errors
-    /// The rule the text breaks. The prefixes `aws:` and `publisher-s3-access:` are refused in any case, because IAM
+    /// The prefixes `aws:` and `publisher-s3-access:` are refused in any case, because IAM
     /// takes keys that differ only in case for the same.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         length_within(text, 128)?;
@@ -56,8 +53,6 @@ impl TagKey {
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether IAM takes both for the same key.
-    #[must_use]
     pub fn eq_ignore_case(&self, other: &Self) -> bool {
         self.0.to_lowercase() == other.0.to_lowercase()
     }
@@ -69,7 +64,6 @@ text_newtype! {
 }
 
 impl TagValue {
-    /// Parses a tag's value, which may be empty.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         if !text.is_empty() {
             length_within(text, 256)?;
@@ -80,7 +74,6 @@ impl TagValue {
     }
 }
 
-/// A customer's tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
     pub key: TagKey,

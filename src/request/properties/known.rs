@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use crate::request::property_error::PropertyError;
 
-/// The properties of the resource.
 const PROPERTIES: [&str; 11] = [
     "BucketKmsKeyArns",
     "Buckets",
@@ -25,7 +24,6 @@ const CLOUDFORMATION: [&str; 2] = ["ServiceTimeout", "ServiceToken"];
 /// Below this similarity (Jaro–Winkler, ignoring case), a guess would mislead, so the message lists all names instead.
 const LIKENESS: f64 = 0.7;
 
-/// Requires every property to be known.
 pub(super) fn check(properties: &Map<String, Value>) -> Result<(), PropertyError> {
     let unknown = properties.keys().find(|name| {
         let name = name.as_str();

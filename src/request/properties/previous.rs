@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::read;
 use crate::request::buckets::{BucketUri, Buckets};
 use crate::request::names::{
-    KeySerial, KmsKeyArn, PolicyArn, PolicyName, RecoveryWindow, Rule, SecretKmsKey, TagKey,
-    UserName, Verification,
+    KeySerial, KmsKeyArn, PolicyArn, PolicyName, RecoveryWindow, Rule, TagKey, UserName,
+    Verification,
 };
 
 /// The properties before an Update. They only tell what is ours to remove and what has changed.
@@ -16,31 +16,19 @@ use crate::request::names::{
 /// object at all, all are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Previous {
-    /// `UserName`.
     pub user: Option<UserName>,
-    /// `PolicyName`.
     pub policy: Option<PolicyName>,
     /// The valid keys in `Tags`. Others were never set.
     pub tag_keys: Vec<TagKey>,
-    /// `Buckets`.
     pub buckets: Option<Buckets>,
-    /// `BucketKmsKeyArns`.
     pub bucket_kms_keys: Vec<KmsKeyArn>,
-    /// `PermissionsBoundary`.
     pub boundary: Option<PolicyArn>,
-    /// `SecretKmsKeyId`.
-    pub secret_kms_key: Option<SecretKmsKey>,
-    /// `VerifyAccess`.
     pub verification: Option<Verification>,
-    /// `Revision`.
     pub revision: Option<String>,
-    /// `KeySerial`.
     pub key_serial: Option<KeySerial>,
 }
 
 impl Previous {
-    /// Reads what can be read.
-    #[must_use]
     pub fn read(properties: &Value) -> Self {
         let Some(properties) = properties.as_object() else {
             return Self::default();
@@ -57,7 +45,6 @@ impl Previous {
                 .and_then(|value| read::kms_keys(value, KmsKeyArn::parse).ok())
                 .unwrap_or_default(),
             boundary: readable(properties, "PermissionsBoundary", PolicyArn::parse),
-            secret_kms_key: readable(properties, "SecretKmsKeyId", SecretKmsKey::parse).flatten(),
             verification: or_default(properties, "VerifyAccess", Verification::parse),
             revision: readable(properties, "Revision", |text| Ok(text.to_owned())),
             key_serial: or_default(properties, "KeySerial", KeySerial::parse),
@@ -65,7 +52,6 @@ impl Previous {
     }
 }
 
-/// The properties that a Delete needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// `UserName`, or its default if it is missing; `None` if it cannot be read.
@@ -76,7 +62,6 @@ pub struct Deletion {
 
 impl Deletion {
     /// Reads both, however broken the rest is.
-    #[must_use]
     pub fn read(properties: &Value) -> Self {
         let Some(properties) = properties.as_object() else {
             return Self {

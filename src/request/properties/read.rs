@@ -9,7 +9,6 @@ use crate::request::buckets::{BucketUri, Buckets};
 use crate::request::names::{KmsKeyArn, Rule, Tag, TagKey, TagValue};
 use crate::request::property_error::PropertyError;
 
-/// The text of a scalar.
 fn text<'a>(path: &str, value: &'a Value) -> Result<Cow<'a, str>, PropertyError> {
     match value {
         Value::String(text) => Ok(Cow::Borrowed(text)),
@@ -32,7 +31,6 @@ fn text<'a>(path: &str, value: &'a Value) -> Result<Cow<'a, str>, PropertyError>
     }
 }
 
-/// Parses a string, bool or number.
 pub(super) fn scalar<T>(
     path: &str,
     value: &Value,

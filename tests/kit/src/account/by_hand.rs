@@ -218,6 +218,16 @@ impl Person<'_> {
         });
     }
 
+    /// Moves the user under a path, or back to `/`.
+    pub fn move_user(&self, user: &str, path: &str) {
+        self.act(format!("move user {user} to {path}"), |state, _| {
+            match path {
+                "/" => state.iam.moved.remove(user),
+                _ => state.iam.moved.insert(user.to_owned()),
+            };
+        });
+    }
+
     /// Gives the user a key that nobody stores.
     pub fn add_key(&self, user: &str) -> String {
         self.act(format!("add key to {user}"), |state, at| {

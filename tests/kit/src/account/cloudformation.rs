@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use publisher_s3_access::cloud::{ErrorKind, Stack, StackResource, StackStatus, TagMap};
+use publisher_s3_access::cloud::{
+    CustomResource, ErrorKind, Stack, StackResource, StackStatus, TagMap,
+};
+use publisher_s3_access::request::names::PhysicalId;
 use tokio::time::Instant;
 
 use super::{Account, At, Effect, Owner, denied, refusal};
@@ -105,10 +108,10 @@ impl Stacks {
             Some(ResourceRecord::Custom {
                 status,
                 physical_id,
-            }) => StackResource::Custom {
+            }) => StackResource::Custom(CustomResource {
                 status: status.clone(),
-                physical_id: physical_id.clone(),
-            },
+                physical_id: PhysicalId::parse(physical_id),
+            }),
             Some(ResourceRecord::OtherType(kind)) => StackResource::OtherType(kind.clone()),
             Some(ResourceRecord::Gone) | None => {
                 let name = stack_id.split('/').nth(1).unwrap_or_default();

@@ -22,6 +22,8 @@ pub struct Iam {
     users: BTreeMap<String, IamUser>,
     /// The ARNs of the managed policies that exist.
     pub managed: BTreeSet<String>,
+    /// The users that are under a path, where the role does not reach them.
+    pub moved: BTreeSet<String>,
 }
 
 /// A user.

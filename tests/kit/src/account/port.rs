@@ -18,6 +18,12 @@ impl Cloud for Account {
 impl Users for Account {
     async fn find_user(&self, user: &UserName) -> Result<Option<User>> {
         self.act("iam:GetUser", user, By::Role, |state, at| {
+            if state.iam.moved.contains(user.as_str()) {
+                return Err(denied(
+                    "iam:GetUser",
+                    "because no identity-based policy allows it",
+                ));
+            }
             Ok(state.iam.find(user.as_str(), at).map(IamUser::as_seen))
         })
         .await

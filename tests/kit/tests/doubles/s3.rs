@@ -237,7 +237,7 @@ async fn cloudformation_describes_what_it_was_told_as_late_as_it_was_told() {
         logical_id,
     } = owner();
     let status = async || match account.stack_resource(&stack_id, &logical_id).await {
-        Ok(StackResource::Custom { status, .. }) => status,
+        Ok(StackResource::Custom(resource)) => resource.status,
         Ok(StackResource::Missing(message)) => message,
         other => panic!("{other:?}"),
     };
