@@ -206,10 +206,12 @@ impl<C: Cloud> Execution<'_, C> {
 
     async fn take(&self, step: &Step) -> Result<Effect, Refusal> {
         let started = Instant::now();
-        let ended = match step {
-            Step::MakeKey(new) => self.make_key(new, step).await,
-            Step::Prove(proof) => self.prove(proof).await,
-            step => self.call_patiently(step).await,
+        let ended = if let Step::MakeKey(new) = step {
+            self.make_key(new, step).await
+        } else if let Step::Prove(proof) = step {
+            self.prove(proof).await
+        } else {
+            self.call_patiently(step).await
         };
         let seconds = started.elapsed().as_secs_f64();
         match &ended {

@@ -33,14 +33,11 @@ pub mod cloud;
 pub mod waits;
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 
-use futures_util::FutureExt;
-use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, error, error_span, info};
 
 use cloud::Cloud;
-use observe::Refusal;
+use observe::{catch_panic, within};
 use reconcile::reconcile;
 use reply::{DeliveryError, Reply, Sink, deliver};
 use request::outcome::{Failure, Outcome, Success};
@@ -126,26 +123,4 @@ async fn reply(envelope: &Envelope, outcome: &Outcome, settings: &Settings) -> R
         Ok(reply) => reply,
         Err(panicked) => write(&Err(envelope.failure(panicked.to_string()))),
     }
-}
-
-/// Awaits the work until `end`, and turns a panic into a refusal, even a panic while the work is dropped, so that a defect is
-/// answered like any other failure. A panic's message is not shown, because it may contain anything, including a secret.
-async fn within<T>(
-    deadline: Deadline,
-    end: Instant,
-    work: impl Future<Output = T>,
-) -> Result<T, Refusal> {
-    // In a block of its own, so that the work is dropped where a panic is caught.
-    match catch_panic(async { timeout_at(end, work).await }).await? {
-        Ok(done) => Ok(done),
-        Err(_) => Err(Refusal::TooSlow(deadline.work_time().as_secs())),
-    }
-}
-
-async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, Refusal> {
-    let panicked = |_| Refusal::Defect("it panicked, and its log says where".to_owned());
-    AssertUnwindSafe(work)
-        .catch_unwind()
-        .await
-        .map_err(panicked)
 }

@@ -27,10 +27,8 @@ use serde_json::Value;
 use tracing::{Instrument, error, error_span, info, warn};
 
 use crate::cloud::{Cloud, Message, Notifier};
-use crate::observe::Refusal;
-use crate::observe::{Invocation, Progress};
+use crate::observe::{Invocation, Progress, Refusal, within};
 use crate::waits::Deadline;
-use crate::within;
 
 /// Handles one event, given as JSON text, before the deadline. Awaits `aws` as part of the work. A check by hand
 /// answers with its report, everything else with null.

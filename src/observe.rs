@@ -9,7 +9,7 @@ mod verdict;
 pub use invocation::{Access, Done, Invocation, Progress};
 pub use ownership::Ownership;
 pub use pair::{KeyUse, ObservedSecret, ObservedUser, Pair, Values, last_uses};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, catch_panic, within};
 pub use verdict::{Answer, Conversation, Question, Verdict, View, look};
 
 use std::collections::BTreeMap;

@@ -313,10 +313,10 @@ impl<C: Cloud> Work<'_, C> {
 
 /// The resource, if CloudFormation says that nobody wants it any more.
 fn unwanted(refusal: &Refusal) -> Option<&CustomResource> {
-    match refusal {
-        Refusal::NotWaitedFor { verdict, .. } => verdict.unwanted(),
-        _ => None,
-    }
+    let Refusal::NotWaitedFor { verdict, .. } = refusal else {
+        return None;
+    };
+    verdict.unwanted()
 }
 
 fn with_clean_up(refusal: Refusal, then: String) -> Refusal {

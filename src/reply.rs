@@ -256,17 +256,15 @@ pub async fn deliver<S: Sink>(
         Ok(Err(failed)) => failed,
         Err(_) => last,
     };
-    match failed {
-        PutError::Status(status) if is_refused(status) => {
-            error!(host = %url, status, "the answer was refused for good; CloudFormation will wait until its timeout");
-            Ok(())
-        }
-        failed => {
-            error!(host = %url, %failed, "the answer was not delivered; Lambda may invoke again");
-            Err(DeliveryError {
-                host: url.to_string(),
-                last: failed,
-            })
-        }
+    if let PutError::Status(status) = failed
+        && is_refused(status)
+    {
+        error!(host = %url, status, "the answer was refused for good; CloudFormation will wait until its timeout");
+        return Ok(());
     }
+    error!(host = %url, %failed, "the answer was not delivered; Lambda may invoke again");
+    Err(DeliveryError {
+        host: url.to_string(),
+        last: failed,
+    })
 }

@@ -4,9 +4,10 @@ use backon::Retryable;
 use tracing::warn;
 
 use super::{Effect, Execution};
-use crate::cloud::{Cloud, CloudError, Creation, Encryption, ErrorKind, Label, SecretArn};
-use crate::observe::Refusal;
-use crate::observe::{Answer, Conversation, Done, Question, Verdict};
+use crate::cloud::{
+    Cloud, CloudError, Creation, Encryption, ErrorKind, NewSecret, NewUser, SecretArn,
+};
+use crate::observe::{Answer, Conversation, Done, Question, Refusal, Verdict};
 use crate::plan::{OnFailure, Step, Warning, Weight};
 use crate::waits::while_iam_lags;
 
@@ -16,9 +17,9 @@ const LEAST_RECOVERY_DAYS: u8 = 7;
 impl<C: Cloud> Execution<'_, C> {
     /// Makes the call of a step, and repeats it while IAM may lag.
     pub(super) async fn call_patiently(&self, step: &Step) -> Result<Effect, Refusal> {
-        let may_pass = |refusal: &Refusal| match refusal {
-            Refusal::Unobserved(error) => self.progress.may_lag(error) && !is_final(step, error),
-            _ => false,
+        let may_pass = |refusal: &Refusal| {
+            matches!(refusal, Refusal::Unobserved(error)
+                if self.progress.may_lag(error) && !is_final(step, error))
         };
         let ended = (|| self.call(step))
             .retry(while_iam_lags())
@@ -61,30 +62,8 @@ impl<C: Cloud> Execution<'_, C> {
             ..Effect::default()
         };
         match step {
-            Step::CreateUser(new) => match cloud.create_user(new).await? {
-                Creation::Created(user) => {
-                    effect.done = made_user();
-                    effect.user_arn = Some(user.arn);
-                }
-                Creation::AlreadyExists => {
-                    return Ok(Effect::again(format!(
-                        "user `{}` has just appeared",
-                        new.name
-                    )));
-                }
-            },
-            Step::CreateSecret(new) => match cloud.create_secret(new).await? {
-                Creation::Created(arn) => {
-                    effect.done = made_secret();
-                    effect.secret = Some(arn);
-                }
-                Creation::AlreadyExists => {
-                    return Ok(Effect::again(format!(
-                        "secret `{}` has just appeared",
-                        new.name
-                    )));
-                }
-            },
+            Step::CreateUser(new) => return self.create_user(new).await,
+            Step::CreateSecret(new) => return self.create_secret(new).await,
             Step::AskCloudFormation => return Ok(self.ask(self.progress.conversation).await),
             Step::UpdateSecret {
                 description,
@@ -110,15 +89,10 @@ impl<C: Cloud> Execution<'_, C> {
             Step::RestoreSecret(arn) => cloud.restore_secret(arn).await?,
             Step::TagSecret(tags) => cloud.tag_secret(self.secret(step)?, tags).await?,
             Step::UntagSecret(keys) => cloud.untag_secret(self.secret(step)?, keys).await?,
-            Step::MoveCurrent { from, to } => {
-                let secret = self.secret(step)?;
-                let moved = cloud.move_label(secret, Label::Current, Some(from), Some(to));
-                moved.await?;
-            }
-            Step::DropLabel { label, version } => {
+            Step::MoveLabel { label, from, to } => {
                 let secret = self.secret(step)?;
                 cloud
-                    .move_label(secret, *label, Some(version), None)
+                    .move_label(secret, *label, Some(from), to.as_ref())
                     .await?;
             }
             Step::RemoveReplicas { secret, regions } => {
@@ -128,6 +102,32 @@ impl<C: Cloud> Execution<'_, C> {
             Step::MakeKey(_) | Step::Prove(_) => return Err(Refusal::defect(step)),
         }
         Ok(effect)
+    }
+
+    async fn create_user(&self, new: &NewUser) -> Result<Effect, Refusal> {
+        Ok(match self.invocation.cloud.create_user(new).await? {
+            Creation::Created(user) => Effect {
+                done: made_user(),
+                user_arn: Some(user.arn),
+                ..Effect::default()
+            },
+            Creation::AlreadyExists => {
+                Effect::again(format!("user `{}` has just appeared", new.name))
+            }
+        })
+    }
+
+    async fn create_secret(&self, new: &NewSecret) -> Result<Effect, Refusal> {
+        Ok(match self.invocation.cloud.create_secret(new).await? {
+            Creation::Created(arn) => Effect {
+                done: made_secret(),
+                secret: Some(arn),
+                ..Effect::default()
+            },
+            Creation::AlreadyExists => {
+                Effect::again(format!("secret `{}` has just appeared", new.name))
+            }
+        })
     }
 
     pub(super) async fn ask(&self, conversation: Conversation) -> Effect {

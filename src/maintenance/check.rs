@@ -34,9 +34,11 @@ impl Seen {
     /// Drops findings that the first look did not have. An entry without an answer may be one that cannot be read.
     fn confirm(&mut self, first: &Self) {
         let found = |about| first.findings.iter().any(|finding| finding.about == about);
-        self.findings.retain(|finding| match finding.about {
-            About::Access | About::Unanswered => found(About::Access) || found(About::Unanswered),
-            about => finding.is_of_age() || found(about),
+        let unread = found(About::Access) || found(About::Unanswered);
+        self.findings.retain(|finding| {
+            finding.is_of_age()
+                || found(finding.about)
+                || unread && matches!(finding.about, About::Access | About::Unanswered)
         });
     }
 

@@ -96,11 +96,11 @@ fn line_of(key: &Value) -> String {
     let said = |member: &str| match &key[member] {
         Value::String(said) => said.clone(),
         Value::Null => "none".to_owned(),
+        plain @ (Value::Bool(_) | Value::Number(_) | Value::Array(_)) => plain.to_string(),
         Value::Object(of) => {
             let parts = of.values().filter_map(Value::as_str);
             parts.collect::<Vec<_>>().join(" ")
         }
-        other => other.to_string(),
     };
     let active = match key["active"] == true {
         true => "active",

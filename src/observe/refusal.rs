@@ -2,11 +2,17 @@
 //! docs/troubleshooting.md has a row for each variant.
 
 use std::fmt::Display;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use tokio::time::{Instant, timeout_at};
 
 use super::Verdict;
 use crate::cloud::{CloudError, Label, VersionId};
 use crate::request::names::{SecretName, UserName};
 use crate::request::property_error::PropertyError;
+use crate::waits::Deadline;
 
 /// Why a request is not fulfilled, and what to do: one line. It shows no secret, in `Debug` either.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -198,4 +204,26 @@ impl Refusal {
     pub fn defect(step: impl Display) -> Self {
         Self::Defect(format!("it planned to {step}"))
     }
+}
+
+/// Awaits the work until `end`, and turns a panic into a refusal, even a panic while the work is dropped, so that a defect is
+/// answered like any other failure. A panic's message is not shown, because it may contain anything, including a secret.
+pub async fn within<T>(
+    deadline: Deadline,
+    end: Instant,
+    work: impl Future<Output = T>,
+) -> Result<T, Refusal> {
+    // In a block of its own, so that the work is dropped where a panic is caught.
+    match catch_panic(async { timeout_at(end, work).await }).await? {
+        Ok(done) => Ok(done),
+        Err(_) => Err(Refusal::TooSlow(deadline.work_time().as_secs())),
+    }
+}
+
+pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, Refusal> {
+    let panicked = |_| Refusal::Defect("it panicked, and its log says where".to_owned());
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(panicked)
 }

@@ -324,8 +324,8 @@ impl<'a> Keys<'a> {
         ]
         .into_iter()
         .filter_map(|(label, version)| {
-            let version = version?.clone();
-            Some(Step::DropLabel { label, version })
+            let (from, to) = (version?.clone(), None);
+            Some(Step::MoveLabel { label, from, to })
         })
         .collect()
     }

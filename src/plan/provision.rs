@@ -374,7 +374,8 @@ fn plan_keys(
             plan.stages.push(deletions(lost));
         }
         KeyDecision::GoBack { from, to } => {
-            plan.stages.push(vec![Step::MoveCurrent { from, to }]);
+            let (label, to) = (Label::Current, Some(to));
+            plan.stages.push(vec![Step::MoveLabel { label, from, to }]);
             plan.access = Access::Changed;
             plan.end = End::ObserveAgain("AWSCURRENT went back to a key that works".to_owned());
         }

@@ -78,9 +78,10 @@ pub fn rotation(
                 return Ok(Plan::nothing(End::ObserveAgain(why)));
             }
             // AWSPENDING stays: removing that label in a call of its own would look like a cancelled rotation.
-            (step == RotationStep::Finish).then(|| Step::MoveCurrent {
+            (step == RotationStep::Finish).then(|| Step::MoveLabel {
+                label: Label::Current,
                 from: current.clone(),
-                to: token.clone(),
+                to: Some(token.clone()),
             })
         }
     };
@@ -120,8 +121,11 @@ fn create(
 pub fn end_rotation(token: &VersionId, secret: &ObservedSecret) -> Plan {
     let pending = secret.labelled(Label::Pending) == Some(token)
         && secret.labelled(Label::Current) != Some(token);
-    let (label, version) = (Label::Pending, token.clone());
-    let step = pending.then_some(Step::DropLabel { label, version });
+    let step = pending.then(|| Step::MoveLabel {
+        label: Label::Pending,
+        from: token.clone(),
+        to: None,
+    });
     Plan::of(in_turn(step), End::Done)
 }
 

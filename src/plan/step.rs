@@ -57,13 +57,11 @@ pub enum Step {
     },
     TagSecret(TagMap),
     UntagSecret(Vec<String>),
-    MoveCurrent {
-        from: VersionId,
-        to: VersionId,
-    },
-    DropLabel {
+    MoveLabel {
         label: Label,
-        version: VersionId,
+        from: VersionId,
+        /// `None` removes the label.
+        to: Option<VersionId>,
     },
     /// Ask CloudFormation whether it still waits for this request; if not, observe again.
     AskCloudFormation,
@@ -201,7 +199,7 @@ impl Step {
             | Self::MakeKey(_)
             | Self::RemoveReplicas { .. }
             | Self::DeleteSecret { .. } => (true, false, false),
-            Self::MoveCurrent { .. } | Self::DropLabel { .. } => (true, false, true),
+            Self::MoveLabel { .. } => (true, false, true),
             Self::AskCloudFormation | Self::Prove(_) => (false, false, false),
         };
         Nature {
@@ -265,12 +263,10 @@ impl fmt::Display for Step {
             Self::UntagSecret(keys) => {
                 write!(f, "remove tags `{}` from the secret", keys.join("`, `"))
             }
-            Self::MoveCurrent { from, to } => {
-                write!(f, "move AWSCURRENT from version {from} to {to}")
-            }
-            Self::DropLabel { label, version } => {
-                write!(f, "remove {label} from version {version}")
-            }
+            Self::MoveLabel { label, from, to } => match to {
+                Some(to) => write!(f, "move {label} from version {from} to {to}"),
+                None => write!(f, "remove {label} from version {from}"),
+            },
             Self::AskCloudFormation => f.write_str("ask CloudFormation"),
             Self::MakeKey(key) => write!(f, "make {key}"),
             Self::Prove(proof) => write!(f, "{proof}"),

@@ -14,7 +14,7 @@ use crate::cloud::{
     Attachment, AttachmentKind, CloudError, ErrorKind, KeyStatus, SecretState, StackOperation,
     TagMap, Version,
 };
-use crate::observe::{BucketRegion, Ownership};
+use crate::observe::Ownership;
 use crate::request::names::RecoveryWindow;
 use crate::request::owner::{Owner, StackId};
 use crate::request::properties::Desired;

@@ -11,8 +11,6 @@ mod commands;
 mod deployer;
 mod examples;
 mod links;
-mod messages;
-mod notifications;
 mod pages;
 mod policies;
 mod reference;

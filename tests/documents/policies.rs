@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use publisher_s3_access::plan::policy;
-use publisher_s3_access::request::buckets::BucketUri;
 use serde_json::Value;
 
 use crate::pages::{Page, codes, names, pages, table, text};
@@ -32,20 +30,6 @@ fn blocks_of_json_are_json_and_policies_are_of_a_version_that_exists() {
             "{block}"
         );
     }
-}
-
-#[test]
-fn the_statements_for_a_buckets_owner_are_those_that_the_log_gives() {
-    let path = "docs/other-accounts.md".to_owned();
-    let page = Page {
-        text: text(&path),
-        path,
-    };
-    let shown: Value = serde_json::from_str(&blocks(&page, "json")[0]).expect("JSON");
-    let bucket = BucketUri::parse("partner-genomics").expect("a bucket");
-    let user = "arn:aws:iam::111122223333:user/publisher-connectors";
-    let statements = policy::statements_for_owner(&bucket, user);
-    assert_eq!(statements.as_ref(), Some(&shown["Statement"]));
 }
 
 #[test]

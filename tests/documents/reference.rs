@@ -2,17 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
-use publisher_s3_access::plan::policy;
-use publisher_s3_access::request::buckets::{BucketUri, Buckets};
+use publisher_s3_access::plan::policy::PolicyDocument;
 use publisher_s3_access::request::names::Partition;
 use publisher_s3_access::request::properties::Desired;
 use publisher_s3_access::waits::{ANSWER, INVOCATION, ProofTimeouts, VIEW_LAG};
 use serde_json::json;
 use yaml_serde::Value;
 
-use crate::messages::source;
 use crate::pages::{codes, file, names, table, text};
 
 const PAGE: &str = "docs/reference.md";
@@ -73,17 +70,6 @@ fn default_of(name: &str) -> String {
 }
 
 #[test]
-fn the_table_of_attributes_is_that_of_the_code() {
-    let source = source(Path::new("src"));
-    let (_, function) = source.split_once("fn attributes(").expect("the function");
-    let (function, _) = function.split_once("])").expect("its list");
-    let (_, list) = function.split_once("from([").expect("its list");
-    let given = list.split("(\"").skip(1);
-    let given = given.map(|rest| rest.split('"').next().unwrap_or_default().to_owned());
-    assert_eq!(names(PAGE, "| Attribute |"), given.collect());
-}
-
-#[test]
 fn as_many_buckets_fit_as_the_table_says_and_not_one_more() {
     let rows = table(PAGE, "| Length of a bucket's name |");
     for row in rows {
@@ -105,11 +91,10 @@ fn as_many_buckets_fit_as_the_table_says_and_not_one_more() {
 }
 
 fn fits(entries: impl Iterator<Item = String>) -> bool {
-    let entries = entries.map(|entry| BucketUri::parse(&entry).expect("a bucket"));
-    let buckets = Buckets::new(entries).expect("an entry");
+    let entries: Vec<String> = entries.collect();
     let partition = Partition::parse("aws").expect("a partition");
-    let document = policy::document(&buckets, &[], &partition, "amazonaws.com");
-    document.fits().is_ok()
+    let desired = Desired::parse(&json!({ "Buckets": entries }), &partition).expect("buckets");
+    PolicyDocument::of(&desired, &partition, "amazonaws.com").is_ok()
 }
 
 #[test]
@@ -174,26 +159,4 @@ fn the_release_has_the_parameters_that_only_its_template_has() {
     for name in names(PAGE, "| Release parameter |") {
         assert!(added.contains(&format!("{name}:\n")), "{name}");
     }
-}
-
-#[test]
-fn the_crates_documentation_names_every_module() {
-    let code = text("src/lib.rs");
-    let intro: String = code
-        .lines()
-        .filter(|line| line.starts_with("//!"))
-        .collect();
-    let modules = code.lines().filter_map(|line| {
-        let line = line.strip_prefix("pub ").unwrap_or(line);
-        line.strip_prefix("mod ")?.strip_suffix(';')
-    });
-    let modules: Vec<&str> = modules.collect();
-    let missing: Vec<_> = modules
-        .iter()
-        .filter(|module| !intro.contains(&format!("`{module}`")))
-        .collect();
-    assert!(
-        modules.len() > 20 && missing.is_empty(),
-        "{missing:?} of {modules:?}"
-    );
 }

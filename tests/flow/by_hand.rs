@@ -103,6 +103,7 @@ impl Edit {
     ];
 
     /// Does it to this user or its secret.
+    #[expect(clippy::too_many_lines, reason = "a line or two for each edit")]
     pub(crate) fn happen(self, account: &Account, user: &str) {
         let hand = account.by_hand();
         let secret = &format!("publisher/{user}");

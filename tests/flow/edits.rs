@@ -173,9 +173,10 @@ impl Story<'_> {
         let protected = protected(&scene.account, USER, window).await;
         match self.sequel {
             Sequel::Update | Sequel::Raise => {
-                let changes = match self.sequel {
-                    Sequel::Raise => json!({"KeySerial": 10}),
-                    _ => json!({"Revision": "next"}),
+                let changes = if self.sequel == Sequel::Raise {
+                    json!({"KeySerial": 10})
+                } else {
+                    json!({"Revision": "next"})
                 };
                 match scene.update(properties_with(changes)).await {
                     Outcome::Complete => scene.assert_works_but(USER, "reads", 1),
@@ -189,10 +190,7 @@ impl Story<'_> {
             Sequel::Check => return self.check(&scene, &secret).await,
             Sequel::Delete => {
                 if scene.delete().await == Outcome::Complete {
-                    if !self.hides_all() {
-                        self.assert_deleted(&scene, &before).await;
-                    }
-                    return;
+                    return self.assert_deleted(&scene, &before).await;
                 }
                 assert_way_out(&first_reason(&scene, since));
             }
@@ -228,6 +226,9 @@ impl Story<'_> {
 
     /// No active key of ours outlives the deletion. What lost its tags is a stranger's then.
     async fn assert_deleted(self, scene: &Scene, before: &[Key]) {
+        if self.hides_all() {
+            return;
+        }
         let left = keys(&scene.account, USER).await;
         let ours = |key: &&Key| key.active && key.holder != Holder::Lost;
         let left: Vec<_> = left.iter().filter(ours).collect();

@@ -18,13 +18,19 @@ fn of(plan: &Plan) -> Vec<String> {
             .trim_start_matches('0')
             .to_owned()
     };
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the steps that concern keys, of all"
+    )]
     let mut all: Vec<String> = plan
         .steps()
         .filter_map(|step| match step {
             Step::DeleteKey(key) => Some(format!("end {}", short(key))),
             Step::MakeKey(new) => Some(format!("make {}", new.serial)),
-            Step::MoveCurrent { to, .. } => Some(format!("back {}", to.0)),
-            Step::DropLabel { label, .. } => Some(format!("drop {}", label.as_str())),
+            Step::MoveLabel { to: Some(to), .. } => Some(format!("back {}", to.0)),
+            Step::MoveLabel {
+                label, to: None, ..
+            } => Some(format!("drop {}", label.as_str())),
             Step::AskCloudFormation => Some("ask".to_owned()),
             Step::Prove(proof) => Some(match (proof.whose, proof.trial.on_failure) {
                 (Whose::Current, OnFailure::FailIfAccepted) => {

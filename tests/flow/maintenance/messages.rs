@@ -151,30 +151,24 @@ async fn power_that_was_added_to_the_user_is_told_each_by_its_name() {
             "detach-user-policy --user-name publisher-reader --policy-arn arn:aws:iam::aws:policy/AdministratorAccess",
             |scene| {
                 let arn = "arn:aws:iam::aws:policy/AdministratorAccess";
-                scene
-                    .account
-                    .by_hand()
-                    .attach(USER, AttachmentKind::ManagedPolicy, arn);
+                let hand = scene.account.by_hand();
+                hand.attach(USER, AttachmentKind::ManagedPolicy, arn);
             },
         ),
         (
             "added-power",
             "remove-user-from-group --user-name publisher-reader --group-name admins",
             |scene| {
-                scene
-                    .account
-                    .by_hand()
-                    .attach(USER, AttachmentKind::Group, "admins");
+                let hand = scene.account.by_hand();
+                hand.attach(USER, AttachmentKind::Group, "admins");
             },
         ),
         (
             "added-power",
             "delete-login-profile --user-name publisher-reader",
             |scene| {
-                scene
-                    .account
-                    .by_hand()
-                    .attach(USER, AttachmentKind::LoginProfile, USER);
+                let hand = scene.account.by_hand();
+                hand.attach(USER, AttachmentKind::LoginProfile, USER);
             },
         ),
         ("quarantine", "AWS has found a key of user", |scene| {

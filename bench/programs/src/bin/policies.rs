@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use anyhow::Context;
+use publisher_s3_access::plan::policy::PolicyDocument;
 use publisher_s3_access::request::names::Partition;
 use publisher_s3_access::request::properties::Desired;
 use serde_json::json;
@@ -23,13 +24,13 @@ fn main() -> anyhow::Result<()> {
         let properties = json!({ "Buckets": buckets });
         let desired = Desired::parse(&properties, &partition)?;
         // Refused for its length, so the previous one was the last.
-        let Ok(document) = desired.policy_document(&partition, "amazonaws.com") else {
+        let Ok(document) = PolicyDocument::of(&desired, &partition, "amazonaws.com") else {
             break;
         };
         let started = Instant::now();
         for _ in 0..TIMES {
             let desired = Desired::parse(black_box(&properties), &partition)?;
-            black_box(desired.policy_document(&partition, "amazonaws.com")?);
+            black_box(PolicyDocument::of(&desired, &partition, "amazonaws.com")?);
         }
         let microseconds = started.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES);
         let line = json!({ "buckets": count, "characters": document.length(), "microseconds": microseconds });
