@@ -118,7 +118,7 @@ release-toolchain:
 .PHONY: status
 status: ## Print the state of a stack; the exit status says whether it is healthy: make status STACK=name [REGION=region]
 	@test -n "$(STACK)" || { echo 'make: say which stack: make status STACK=name' >&2; exit 1; }
-	@$(E2E) status --stack '$(STACK)' $(if $(REGION),--region '$(REGION)')
+	@tools/status '$(STACK)' '$(REGION)'
 
 ##@ Check
 .PHONY: test
@@ -218,7 +218,7 @@ tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and 
 
 # What `sam build` does, ahead of it: with cargo's own progress, however long the first build takes.
 .PHONY: function
-function: function-x86_64 ## Compile the functions for Lambda, in the release profile
+function: function-x86_64 ## Compile the program for Lambda, in the release profile
 
 LAMBDA_x86_64 := $(TARGET)/lambda
 LAMBDA_arm64  := $(TARGET)/lambda-arm64

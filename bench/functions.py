@@ -68,6 +68,8 @@ class Process:
             "NODE_EXTRA_CA_CERTS": str(sink.roots),
             "EXTRA_RESPONSE_ORIGINS": sink.origin,
             "USER_NAME_PREFIX": "publisher-",
+            "STACK_ID": stacks.stack_id,
+            "AWS_LAMBDA_FUNCTION_HANDLER": "custom-resource",
             **function.variables,
         }
         command = [rie, "--runtime-interface-emulator-address", address, "--runtime-api-address", api, *function.command]

@@ -30,7 +30,7 @@ def absolute(text):
 
 def functions(programs, peers):
     """What is measured, as far as it is there."""
-    binary, floor = programs / "custom-resource/bootstrap", programs / "floor/bootstrap"
+    binary, floor = programs / "publisher-s3-access/bootstrap", programs / "floor/bootstrap"
     python = pathlib.Path(sys.base_prefix) / "bin/python3"
     bench = REPOSITORY / "bench"
     libraries = peers / "crhelper"
@@ -83,7 +83,6 @@ def main():
             emulator.prepare(buckets)
             bench = Bench(emulator, stacks, sink, rie, folder)
             figures["functions"] = sittings(bench, measured.values(), arguments.rounds)
-            figures["functions"]["maintenance"] = Function("", "", [], [arguments.programs / "maintenance/bootstrap"]).sizes()
             if not arguments.quick:
                 figures["delays"] = delays(bench, measured, arguments.rounds)
                 figures["buckets"] = growth_by_buckets(bench, measured, buckets)

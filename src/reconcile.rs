@@ -82,7 +82,11 @@ impl<C: Cloud> Work<'_, C> {
             named.is_none_or(|named| named == desired.user)
         });
         let unwanted = unwanted.map(|_| &desired.user);
-        let refusal = self.clean_up(refusal, unwanted, desired).await;
+        let mut refusal = self.clean_up(refusal, unwanted, desired).await;
+        if self.progress.conversation.creates_stack() {
+            let then = "; then delete the stack and deploy it again".to_owned();
+            refusal = with_clean_up(refusal, then);
+        }
         Err(failure(id, &refusal))
     }
 

@@ -55,6 +55,8 @@ pub struct View {
 pub struct Conversation {
     /// CloudFormation's first "go on" to a Create or Update: whether the stack went forward or rolled back.
     operation: Option<StackOperation>,
+    /// Whether the stack was being created then.
+    creates_stack: bool,
     /// When it said "go on" last.
     told: Option<Instant>,
     /// How long it was asked again after any other answer.
@@ -86,6 +88,11 @@ impl Conversation {
     /// Whether the stack went forward or rolled back at first.
     pub fn operation(&self) -> StackOperation {
         self.operation.unwrap_or(StackOperation::Forward)
+    }
+
+    /// Whether the stack was being created: CloudFormation cannot update it once that has failed.
+    pub fn creates_stack(&self) -> bool {
+        self.creates_stack
     }
 
     /// Whether CloudFormation's last "go on" is older than this.
@@ -161,7 +168,12 @@ impl Conversation {
             (Question::Change, Some(StackOperation::Forward), Some(StackOperation::Rollback)) => {
                 return Verdict::TurnedBack;
             }
-            (Question::Change, None, now) => self.operation = now,
+            (Question::Change, None, now) => {
+                self.operation = now;
+                let stack = view.stack.as_ref();
+                self.creates_stack =
+                    stack.is_some_and(|stack| stack.status.0 == "CREATE_IN_PROGRESS");
+            }
             (Question::Change, Some(_), _) | (Question::Removal(_), _, _) => {}
         }
         Verdict::GoOn

@@ -4,8 +4,11 @@ use serde_json::Value;
 
 use kit::template::document::Template;
 
-/// The template of release 0.1.0, as it was.
-const EARLIER: &str = "tests/template/template-0.1.0.yaml";
+/// The templates of earlier releases, as they were.
+const EARLIER: [&str; 2] = [
+    "tests/template/template-0.1.0.yaml",
+    "tests/template/template-0.2.0.yaml",
+];
 /// SAM's transform made the second type of the first, under the same logical id.
 const TRANSFORMED: (&str, &str) = ("AWS::Serverless::Function", "AWS::Lambda::Function");
 
@@ -49,48 +52,45 @@ fn type_now(resource: &Value) -> &str {
     }
 }
 
-#[test]
-fn every_resource_keeps_its_logical_id_and_type() {
-    let (earlier, now) = (Template::read_from(EARLIER), Template::read());
-    for (logical_id, before) in earlier.section("Resources") {
-        let after = now.section("Resources").get(logical_id);
-        let after = after.unwrap_or_else(|| panic!("`{logical_id}` would be deleted"));
-        assert_eq!(
-            type_now(before),
-            type_now(after),
-            "`{logical_id}` would be replaced"
-        );
-    }
+fn upgrades() -> impl Iterator<Item = (Template, Template)> {
+    EARLIER
+        .map(|earlier| (Template::read_from(earlier), Template::read()))
+        .into_iter()
 }
 
 #[test]
-fn no_resource_is_replaced() {
-    let (earlier, now) = (Template::read_from(EARLIER), Template::read());
-    for (logical_id, before) in earlier.section("Resources") {
-        let after = &now.section("Resources")[logical_id];
-        for property in replaces(type_now(before)) {
-            assert_eq!(
-                before["Properties"].get(property),
-                after["Properties"].get(property),
-                "a change of `{property}` replaces `{logical_id}`"
-            );
+fn no_resource_is_deleted_or_replaced() {
+    for (earlier, now) in upgrades() {
+        for (logical_id, before) in earlier.section("Resources") {
+            let after = now.section("Resources").get(logical_id);
+            let after = after.unwrap_or_else(|| panic!("`{logical_id}` would be deleted"));
+            let kind = type_now(before);
+            assert_eq!(kind, type_now(after), "`{logical_id}` would be replaced");
+            for property in replaces(kind) {
+                assert_eq!(
+                    before["Properties"].get(property),
+                    after["Properties"].get(property),
+                    "a change of `{property}` replaces `{logical_id}`"
+                );
+            }
         }
     }
 }
 
 #[test]
 fn every_parameter_and_every_output_stays() {
-    let (earlier, now) = (Template::read_from(EARLIER), Template::read());
-    for (section, loss) in [
-        ("Parameters", "a stack that gives it could not be updated"),
-        ("Outputs", "what reads it would fail"),
-    ] {
-        for name in earlier.section(section).keys() {
-            assert!(now.section(section).contains_key(name), "`{name}`: {loss}");
+    for (earlier, now) in upgrades() {
+        for (section, loss) in [
+            ("Parameters", "a stack that gives it could not be updated"),
+            ("Outputs", "what reads it would fail"),
+        ] {
+            for name in earlier.section(section).keys() {
+                assert!(now.section(section).contains_key(name), "`{name}`: {loss}");
+            }
         }
-    }
-    for (name, before) in earlier.section("Parameters") {
-        let after = &now.section("Parameters")[name];
-        assert_eq!(before["Type"], after["Type"], "`{name}`");
+        for (name, before) in earlier.section("Parameters") {
+            let after = &now.section("Parameters")[name];
+            assert_eq!(before["Type"], after["Type"], "`{name}`");
+        }
     }
 }

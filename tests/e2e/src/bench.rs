@@ -7,12 +7,12 @@ use anyhow::ensure;
 use serde_json::Value;
 
 use crate::{
-    account::{Account, path_text, secrets::StoredKey, text},
+    account::{Account, path_text, secrets::StoredKey},
     process::join,
     publisher::Publisher,
     release::{Release, X86_64},
     sink::Sink,
-    stack::{FUNCTION, ROTATION},
+    stack::FUNCTION,
     workplace::Workplace,
 };
 
@@ -28,8 +28,6 @@ pub(crate) const BUCKET: &str = "genomes-shared";
 pub(crate) const OBJECT: &str = "targets/exome.chr20.bed";
 /// The bucket with the functions' code.
 pub(crate) const ARTIFACTS: &str = "publisher-e2e-artifacts";
-/// What the template of release 0.1 says about code built here, once for each function.
-const LOCAL_CODE: &str = "CodeUri: .\n";
 
 /// Everything that is made once for all tests.
 #[derive(Debug)]
@@ -70,37 +68,33 @@ impl<'a> Bench<'a> {
         Deployment::new(self, format!("publisher-{slug}"))
     }
 
-    /// The template of release 0.1 with today's functions, which serve it too.
-    pub(crate) fn first_release(&self) -> anyhow::Result<Value> {
-        let template = "tests/template/template-0.1.0.yaml";
+    /// The template of release 0.2 with today's program, which can answer for it: building the old one takes minutes.
+    /// It gets the handlers that the old programs did not need, and this release's version.
+    pub(crate) fn release_before(&self) -> anyhow::Result<Value> {
+        let template = "tests/template/template-0.2.0.yaml";
         let path = self.workplace.repository().join(template);
         let mut template = fs::read_to_string(&path)?;
-        for function in [FUNCTION, ROTATION] {
-            let code = format!("CodeUri: {}\n", self.code_of(function)?);
+        template = template.replace(
+            "Version: 0.2.0 }",
+            &format!("Version: {} }}", self.release.version),
+        );
+        for handler in ["custom-resource", "maintenance"] {
+            let old = "      Code: .\n      Handler: bootstrap\n";
             ensure!(
-                template.contains(LOCAL_CODE),
-                "{} has no code for {function}",
+                template.contains(old),
+                "{} has no {handler}",
                 path.display()
             );
-            template = template.replacen(LOCAL_CODE, &code, 1);
+            let code = &self.template["Resources"][FUNCTION]["Properties"]["Code"];
+            let new = format!("      Code: {code}\n      Handler: {handler}\n");
+            template = template.replacen(old, &new, 1);
         }
-        let folder = self.workplace.scratch().join("first-release");
+        let folder = self.workplace.scratch().join("release-before");
         fs::create_dir_all(&folder)?;
         let path = folder.join("template.yaml");
         fs::write(&path, template)?;
         self.account
             .sam_package_of(self.workplace, ARTIFACTS, path_text(&path)?)
-    }
-
-    /// The address of a function's uploaded code.
-    fn code_of(&self, function: &str) -> anyhow::Result<String> {
-        let properties = &self.template["Resources"][function]["Properties"];
-        if let Some(address) = properties["CodeUri"].as_str() {
-            return Ok(address.to_owned());
-        }
-        let code = &properties["Code"];
-        let (bucket, key) = (text(&code["S3Bucket"])?, text(&code["S3Key"])?);
-        Ok(format!("s3://{bucket}/{key}"))
     }
 
     /// Publisher with the profile of `user`.

@@ -21,8 +21,6 @@ pub(crate) enum Command {
     Test(Test),
     /// Run the life of a stack on the account that the AWS command line is set up for
     Acceptance(Acceptance),
-    /// Print the state of a stack; the exit status says whether it is healthy
-    Status(Status),
     /// Print the credentials in the environment for a profile's `credential_process`
     #[command(hide = true)]
     EnvironmentCredentials,
@@ -65,16 +63,6 @@ pub(crate) struct Test {
     /// How many tests run side by side; two for each processor, because each waits half the time
     #[arg(long, default_value_t = 2 * std::thread::available_parallelism().map_or(2, usize::from))]
     pub(crate) jobs: usize,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Status {
-    /// The stack's name
-    #[arg(long, env = "STACK")]
-    pub(crate) stack: String,
-    /// Its region, if it is not the one that the AWS command line is set up for
-    #[arg(long)]
-    pub(crate) region: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -25,7 +25,7 @@ type Step = (
 );
 
 /// From nothing to a stack that is used, updated and rotated.
-const LIVING: [Step; 10] = [
+const LIVING: [Step; 12] = [
     ("Buckets hold genomic files", reading::fill_buckets),
     ("`sam deploy` creates the stack", reading::deploy),
     (
@@ -39,6 +39,14 @@ const LIVING: [Step; 10] = [
     (
         "Publisher is refused everything else",
         reading::meet_refusals,
+    ),
+    (
+        "A folder spelt a little differently holds nothing, and the update is refused",
+        reading::mistype_folder,
+    ),
+    (
+        "Where it may be empty, the stack is green with a warning",
+        reading::allow_empty_folder,
     ),
     (
         "An update lets it read a second bucket",
@@ -217,17 +225,19 @@ impl<'a> Lifecycle<'a> {
 
     /// Runs `sam deploy` with these parameters, keeps the others, and returns the stack.
     fn sam_deploy(&mut self, changed: Parameters<'_>) -> anyhow::Result<Settled> {
-        let parameters = [changed, &[("UserName", self.names.user.as_str())]].concat();
-        let Names {
-            stack, artifacts, ..
-        } = &self.names;
-        self.sam += self
-            .account
-            .sam_deploy(self.workplace, stack, artifacts, &parameters)?;
+        self.sam += self.try_sam_deploy(changed)?;
         let settled = self.stack().settle()?;
         let complete = ["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&settled.status.as_str());
         ensure!(complete, "the stack is {}", settled.status);
         Ok(settled)
+    }
+
+    fn try_sam_deploy(&self, changed: Parameters<'_>) -> anyhow::Result<Duration> {
+        let parameters = [changed, &[("UserName", self.names.user.as_str())]].concat();
+        let Names {
+            stack, artifacts, ..
+        } = &self.names;
+        (self.account).sam_deploy(self.workplace, stack, artifacts, &parameters)
     }
 
     /// One of the samples, and the bucket it is in.

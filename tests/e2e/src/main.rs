@@ -7,8 +7,7 @@
 //! [`release`] is what a person has who builds nothing. They see an [`account`]
 //! through the command lines of an administrator ([`sam`], [`stack`]) and of a [`publisher`], and do not
 //! know the [`emulator`], which judges the functions' [`requests`]; a [`sink`] takes the function's answers where
-//! CloudFormation would, an [`inbox`] the messages to people, and [`dates`] say what time has brought. A [`runtime`] runs one function as Lambda does. [`status`] is for an operator, and tests nothing. [`process`],
-//! [`interrupt`], [`redaction`], [`workplace`] and [`report`] keep it all in order.
+//! CloudFormation would, an [`inbox`] the messages to people, and [`dates`] say what time has brought. A [`runtime`] runs one function as Lambda does. [`process`], [`interrupt`], [`redaction`], [`workplace`] and [`report`] keep it all in order.
 
 use std::process::ExitCode;
 
@@ -35,7 +34,6 @@ mod sam;
 mod scenarios;
 mod sink;
 mod stack;
-mod status;
 mod workplace;
 
 /// The status of a program that a signal ended, as shells give it for Ctrl-C.
@@ -48,7 +46,6 @@ fn main() -> ExitCode {
             cli::Command::Demo(arguments) => run::demo(&arguments),
             cli::Command::Test(arguments) => run::test(&arguments),
             cli::Command::Acceptance(arguments) => run::acceptance(&arguments),
-            cli::Command::Status(arguments) => status::status(&arguments),
             cli::Command::EnvironmentCredentials => run::environment_credentials(),
         }
     });

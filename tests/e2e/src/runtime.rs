@@ -17,6 +17,7 @@ use anyhow::{Context, bail, ensure};
 use crate::{
     account::Account,
     process::{Invocation, end_group},
+    stack::FUNCTION,
     workplace::Workplace,
 };
 
@@ -51,6 +52,10 @@ impl Runtime {
         let program = format!(".aws-sam/build/{function}/bootstrap");
         let program = workplace.repository().join(program);
         ensure!(program.exists(), "{} is missing", program.display());
+        let handler = match function {
+            FUNCTION => "custom-resource",
+            _ => "maintenance",
+        };
         let (address, api) = (free_address()?, free_address()?);
         let log = workplace
             .logs()
@@ -60,6 +65,7 @@ impl Runtime {
             .args(["--runtime-interface-emulator-address", &address])
             .args(["--runtime-api-address", &api])
             .arg(program)
+            .arg(handler)
             .in_folder(workplace.scratch())
             .env("AWS_LAMBDA_FUNCTION_NAME", function)
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", seconds.to_string());

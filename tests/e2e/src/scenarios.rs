@@ -10,11 +10,9 @@ mod late;
 mod ownership;
 mod privileges;
 mod proof;
-mod refusals;
 mod releases;
 mod repair;
 mod replacement;
-mod rotation;
 mod runtime;
 mod schedule;
 mod tags;
@@ -36,14 +34,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         forgery::SCENARIOS,
         late::SCENARIOS,
         examples::SCENARIOS,
-        refusals::SCENARIOS,
         ownership::SCENARIOS,
         documented::SCENARIOS,
         proof::SCENARIOS,
         repair::SCENARIOS,
         replacement::SCENARIOS,
         privileges::SCENARIOS,
-        rotation::SCENARIOS,
         runtime::SCENARIOS,
         tags::SCENARIOS,
         upgrade::SCENARIOS,

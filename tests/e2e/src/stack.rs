@@ -81,16 +81,6 @@ impl<'a> Stack<'a> {
         self.settle()
     }
 
-    /// Creates the stack and waits. A failure stays as it is until the stack is deleted.
-    pub(crate) fn create_for_good(
-        &self,
-        workplace: &Workplace,
-        template: &Value,
-    ) -> anyhow::Result<Settled> {
-        self.submit(&["create-stack", "--disable-rollback"], workplace, template)?;
-        self.settle()
-    }
-
     /// Updates the stack and waits. A failure is rolled back.
     pub(crate) fn update(
         &self,
@@ -110,18 +100,6 @@ impl<'a> Stack<'a> {
         self.submit(&["update-stack"], workplace, template)
     }
 
-    /// Tries again to roll back an update whose rollback failed.
-    pub(crate) fn continue_rollback(&self) -> anyhow::Result<Settled> {
-        let command = [
-            "cloudformation",
-            "continue-update-rollback",
-            "--stack-name",
-            &self.name,
-        ];
-        self.account.json(command)?;
-        self.settle()
-    }
-
     fn submit(
         &self,
         operation: &[&str],
@@ -133,11 +111,7 @@ impl<'a> Stack<'a> {
         let body = format!("file://{}", path_text(&body)?);
         let operation = ["cloudformation"].iter().chain(operation).copied();
         let input = ["--stack-name", &self.name, "--template-body", &body];
-        // The template of release 0.1 has a transform: SAM's.
-        let expand = template.get("Transform").map(|_| "CAPABILITY_AUTO_EXPAND");
-        let capabilities = ["--capabilities", "CAPABILITY_IAM"]
-            .into_iter()
-            .chain(expand);
+        let capabilities = ["--capabilities", "CAPABILITY_IAM"];
         let tags = self.tags.iter().map(String::as_str);
         let tags = tags.enumerate().flat_map(|(number, tag)| {
             let option = (number == 0).then_some("--tags");

@@ -11,6 +11,7 @@ of the caller's AWS set-up is let through; `EXTRA_RESPONSE_ORIGINS` is, with the
 """
 
 import argparse
+import asyncio
 import contextvars
 import json
 import os
@@ -257,6 +258,25 @@ def echo_function_logs():
     lambda_svc._emit_lambda_logs = with_echo
 
 
+def deliver_mail():
+    """Deliver mail for an address such as `people@127.0.0.1:4711` to that port, because MiniStack only counts it."""
+    from ministack.services import sns
+
+    fan_out = sns._fanout
+
+    def with_mail(topic_arn, message_id, message, subject, structure="", *rest, **named):
+        fan_out(topic_arn, message_id, message, subject, structure, *rest, **named)
+        for subscription in (sns._topic_by_arn_any_scope(topic_arn) or {}).get("subscriptions", []):
+            host = subscription["endpoint"].partition("@")[2]
+            if subscription["protocol"] == "email" and host.startswith("127.0.0.1:"):
+                text = sns._resolve_message_for_protocol(message, structure, "email")
+                mail = json.dumps({"Type": "Mail", "Subject": subject, "Message": text})
+                deliver = sns._deliver_to_http(f"http://{host}/", mail)
+                threading.Thread(target=asyncio.run, args=(deliver,), daemon=True).start()
+
+    sns._fanout = with_mail
+
+
 def stop_at_eof():
     while os.read(0, 4096):  # not sys.stdin: its lock, held here, would abort the interpreter's end
         pass
@@ -308,6 +328,7 @@ def main():
         try_events_again()
         name_log_groups()
         echo_function_logs()
+        deliver_mail()
         rotate_by_function(f"http://127.0.0.1:{port}", told)
         if arguments.requests:
             app.app = service_models.recording(app.app, arguments.requests)

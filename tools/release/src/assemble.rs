@@ -38,9 +38,7 @@ pub(crate) fn assemble(arguments: &cli::Assemble) -> anyhow::Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     fs::write(folder.join("template.yaml"), &made.text)?;
     for of in programs {
-        for program in &made.programs {
-            of.archive(program, &folder)?;
-        }
+        of.archive(&made.program, &folder)?;
     }
     fs::write(folder.join("sbom.cdx.json"), bill::bill(&crates, &beside)?)?;
     fs::write(

@@ -1,6 +1,8 @@
 //! The template of a release, made from the one that `sam build` takes. The functions' code comes from a bucket. The
 //! key of the code contains the version, because to CloudFormation the same key is the same code.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, ensure};
 
 use crate::archive::Architecture;
@@ -31,8 +33,8 @@ const LABELS: &str = "      CodeBucket: { default: Bucket of the release }
 #[derive(Debug)]
 pub(crate) struct Template {
     pub(crate) text: String,
-    /// The programs that the functions run.
-    pub(crate) programs: Vec<String>,
+    /// The program that all functions run.
+    pub(crate) program: String,
 }
 
 /// The name of a release's folder, which is part of the code's key.
@@ -53,7 +55,7 @@ pub(crate) fn release(
         source.contains(&format!("This: {{ Version: {version} }}\n")),
         "template.yaml is not of version {version}: its mapping `Release` must say `Version: {version}`"
     );
-    let (text, programs) = with_code(source, version)?;
+    let (text, program) = with_code(source, version)?;
     let listed: Vec<String> = architectures.iter().map(ToString::to_string).collect();
     let first = listed.first().context("a release is for an architecture")?;
     let text = edit(
@@ -73,7 +75,7 @@ pub(crate) fn release(
     )?;
     let text = edit(
         &text,
-        "    Description: arm64 must also be given to sam build.\n    Default: x86_64\n    AllowedValues: [x86_64, arm64]\n",
+        "    Description: Of the functions. arm64 must also be given to sam build.\n    Default: x86_64\n    AllowedValues: [x86_64, arm64]\n",
         &format!(
             "    Default: {first}\n    AllowedValues: [{}]\n",
             listed.join(", ")
@@ -84,13 +86,13 @@ pub(crate) fn release(
         "the template has {} bytes, and CloudFormation takes {MOST_BYTES}",
         text.len()
     );
-    Ok(Template { text, programs })
+    Ok(Template { text, program })
 }
 
 /// Takes each function's code from the bucket, and drops what tells SAM how to build it.
-fn with_code(source: &str, version: &str) -> anyhow::Result<(String, Vec<String>)> {
+fn with_code(source: &str, version: &str) -> anyhow::Result<(String, String)> {
     let mut text = String::new();
-    let mut programs = Vec::new();
+    let mut programs = BTreeSet::new();
     let mut program = None;
     let mut lines = source.lines().peekable();
     while let Some(line) = lines.next() {
@@ -111,17 +113,15 @@ fn with_code(source: &str, version: &str) -> anyhow::Result<(String, Vec<String>
                 "      Code:\n        S3Bucket: !Ref CodeBucket\n        \
                  S3Key: !Sub ${{CodePrefix}}{folder}/{name}-${{Architecture}}.zip\n"
             ));
-            programs.push(name);
+            programs.insert(name);
         } else {
             text.push_str(line);
             text.push('\n');
         }
     }
-    ensure!(
-        !programs.is_empty() && program.is_none(),
-        "a function has no `Code: .`"
-    );
-    Ok((text, programs))
+    ensure!(program.is_none(), "a function has no `Code: .`");
+    let only = programs.pop_first().filter(|_| programs.is_empty());
+    Ok((text, only.context("all functions run one program")?))
 }
 
 /// Replaces a text that must occur exactly once.
@@ -188,27 +188,30 @@ mod tests {
         section(&mut source, &["Parameters", "Architecture"]).remove("Description");
 
         let resources = section(&mut source, &["Resources"]).clone();
-        let mut programs = Vec::new();
+        let mut functions = 0;
         for (name, resource) in resources {
             if resource["Type"] != "AWS::Lambda::Function" {
                 continue;
             }
             let name = name.as_str().expect("a name");
-            let program = resource["Metadata"]["BuildProperties"]["Binary"].clone();
-            let program = program.as_str().expect("a binary").to_owned();
+            assert_eq!(
+                resource["Metadata"]["BuildProperties"]["Binary"],
+                made.program
+            );
             section(&mut source, &["Resources", name]).remove("Metadata");
             section(&mut source, &["Resources", name, "Properties"]).remove("Code");
             let properties = section(&mut ours, &["Resources", name, "Properties"]);
             let code = properties.remove("Code").expect("code");
             let expected = format!(
-                "S3Bucket: !Ref CodeBucket\nS3Key: !Sub ${{CodePrefix}}publisher-s3-access-{}/{program}-${{Architecture}}.zip",
-                version()
+                "S3Bucket: !Ref CodeBucket\nS3Key: !Sub ${{CodePrefix}}publisher-s3-access-{}/{}-${{Architecture}}.zip",
+                version(),
+                made.program
             );
             assert_eq!(code, parsed(&expected)?);
-            programs.push(program);
+            functions += 1;
         }
         assert_eq!(ours, source);
-        assert_eq!(made.programs, programs);
+        assert_eq!(functions, 2);
         Ok(())
     }
 

@@ -102,21 +102,6 @@ impl<'a> Deployment<'a> {
         self.stack.reason()
     }
 
-    /// Creates the stack, which must fail and stay failed. Returns the resource's `Reason`.
-    pub(crate) fn fail_to_create_for_good(&self) -> anyhow::Result<String> {
-        let (workplace, template) = (self.bench.workplace, self.template());
-        let settled = self.stack.create_for_good(workplace, &template)?;
-        self.expect(settled, "CREATE_FAILED")?;
-        self.stack.reason()
-    }
-
-    /// Updates the stack, which must fail and end as `status`. Returns the resource's `Reason`.
-    pub(crate) fn fail_to_update(&self, status: &str) -> anyhow::Result<String> {
-        let settled = self.stack.update(self.bench.workplace, &self.template())?;
-        self.expect(settled, status)?;
-        self.stack.reason()
-    }
-
     fn expect(&self, settled: Settled, status: &str) -> anyhow::Result<Settled> {
         if settled.status != status {
             let reason = self

@@ -75,12 +75,12 @@ impl<'a> Forger<'a> {
     }
 
     /// Invokes the function with each of `events`, side by side, as CloudFormation does. It answers to the driver.
-    pub(crate) fn send(&self, events: &[&Value]) -> anyhow::Result<Vec<Expected>> {
+    pub(crate) fn send(&self, events: &[Value]) -> anyhow::Result<Vec<Expected>> {
         let mut expected = Vec::new();
         let mut lines = String::new();
         for event in events {
             let answer = self.bench.sink.expect();
-            let mut event = (*event).clone();
+            let mut event = event.clone();
             event["ResponseURL"] = json!(answer.url);
             writeln!(lines, "{event}")?;
             expected.push(answer);
@@ -103,10 +103,5 @@ impl<'a> Forger<'a> {
     /// The function's answer to a request.
     pub(crate) fn receive(&self, expected: Expected) -> anyhow::Result<Value> {
         expected.receive(ANSWER_LIMIT)
-    }
-
-    /// How many requests were sent.
-    pub(crate) fn sent(&self) -> usize {
-        self.sent.load(Ordering::Relaxed)
     }
 }

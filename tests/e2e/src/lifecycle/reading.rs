@@ -6,7 +6,10 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::{First, Lifecycle};
-use crate::{account::Refusal, process::join, publisher::Publisher, report::Notes, sam::STACK_TAG};
+use crate::{
+    account::Refusal, bench::assert_names, process::join, publisher::Publisher, report::Notes,
+    sam::STACK_TAG,
+};
 
 /// More than there are samples. A real bucket has more objects than anybody wants to see.
 const LISTED: usize = 20;
@@ -209,13 +212,55 @@ fn refused_put(
     put
 }
 
+/// The folder is `cohort-b/`.
+fn mistyped(story: &Lifecycle<'_>) -> String {
+    format!("s3://{}/Cohort-B/", story.names.second)
+}
+
+pub(super) fn mistype_folder(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
+    let folder = mistyped(story);
+    let buckets = format!("{},{folder}", story.first_bucket());
+    let refused = story.try_sam_deploy(&[("Buckets", &buckets)]).is_err();
+    ensure!(refused, "the update is green");
+    let settled = story.stack().settle()?;
+    ensure!(settled.status == "UPDATE_ROLLBACK_COMPLETE", "{settled:?}");
+    let reason = story.stack().reason()?;
+    assert_names(&reason, &[&folder, "spelt", "`allow-empty`"])?;
+    notes.add(reason);
+    let stored = story.account.stored_key(&story.secret(), "AWSCURRENT")?;
+    let same = stored.version_id == story.current_key()?.version_id;
+    ensure!(same, "the refused update made a new key");
+    let refused = story.publisher()?.list_refusal(&story.names.second, "")?;
+    expect_denied(
+        &refused,
+        &format!("list  s3://{}", story.names.second),
+        notes,
+    )
+}
+
+pub(super) fn allow_empty_folder(
+    story: &mut Lifecycle<'_>,
+    notes: &mut Notes,
+) -> anyhow::Result<()> {
+    let folder = mistyped(story);
+    let buckets = format!("{},{folder}", story.first_bucket());
+    let stack = story.sam_deploy(&[("Buckets", &buckets), ("VerifyAccess", "allow-empty")])?;
+    let warnings = stack.output("Warnings")?;
+    ensure!(warnings.contains(&folder), "{warnings}");
+    notes.add(format!("Warnings  {warnings}"));
+    Ok(())
+}
+
 pub(super) fn add_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
     let publisher = story.publisher()?;
     let (second, key, content) = story.sample()?;
     let (first, second) = (story.first_bucket().to_owned(), second.to_owned());
     let early = publisher.list_refusal(&second, "")?;
     expect_denied(&early, &format!("list  s3://{second} before"), notes)?;
-    story.sam_deploy(&[("Buckets", &format!("{first},{second}"))])?;
+    let buckets = format!("{first},{second}");
+    let stack = story.sam_deploy(&[("Buckets", &buckets), ("VerifyAccess", "true")])?;
+    let warnings = stack.output("Warnings")?.to_owned();
+    ensure!(warnings == "none", "{warnings}");
     let (read, (listed, stored)) = join(
         || story.account.eventually(|| publisher.get(&second, &key)),
         || {
@@ -231,6 +276,7 @@ pub(super) fn add_bucket(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow
         "get   s3://{second}/{key}  {} bytes",
         content.len()
     ));
+    notes.add(format!("Warnings  {warnings}"));
     let same = stored.version_id == story.current_key()?.version_id;
     ensure!(same, "the update made a new key");
     Ok(())

@@ -3,28 +3,26 @@
 use std::time::SystemTime;
 
 use anyhow::ensure;
-use serde_json::json;
 
 use super::Lifecycle;
 use crate::{
     dates::daily_check,
     inbox::Inbox,
+    process::Invocation,
     report::Notes,
     stack::{ROTATION, TOPIC},
-    status::rendered,
 };
 
 /// What `make status` does.
 pub(super) fn ask(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::Result<()> {
-    let function = story.stack().resources()?.physical_id(ROTATION)?;
     let before = story.account.state_of(&story.names.user)?;
-    let check = json!({"check": {}});
-    let asked = (story.account).invoke(story.workplace, &function, &check)?;
-    ensure!(!asked.failed, "{asked:?}");
-    let (text, healthy) = rendered(&asked.answer)?;
-    ensure!(healthy, "{text}");
+    let status = Invocation::new(story.workplace.repository().join("tools/status"));
+    let status = story
+        .account
+        .for_administrator(status.arg(&story.names.stack));
+    let asked = status.succeed()?;
     before.assert_unchanged(&story.account.state_of(&story.names.user)?)?;
-    notes.add_text("make status:", text);
+    notes.add_text("make status:", asked.stdout);
     Ok(())
 }
 

@@ -132,8 +132,7 @@ impl<'a> Story<'a> {
         let expected = [
             "SHA256SUMS",
             "THIRD-PARTY-LICENSES.txt",
-            &format!("custom-resource-{architecture}.zip"),
-            &format!("maintenance-{architecture}.zip"),
+            &format!("publisher-s3-access-{architecture}.zip"),
             "sbom.cdx.json",
             "template.yaml",
         ];

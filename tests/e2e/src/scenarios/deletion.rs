@@ -3,16 +3,10 @@
 use super::Scenario;
 use crate::{bench::Bench, report::Notes};
 
-pub(super) const SCENARIOS: &[Scenario] = &[
-    (
-        "a user with things attached by hand is deleted with all of them",
-        attached,
-    ),
-    (
-        "a stack whose user and secret were deleted by hand is deleted",
-        already_gone,
-    ),
-];
+pub(super) const SCENARIOS: &[Scenario] = &[(
+    "a user with things attached by hand is deleted with all of them",
+    attached,
+)];
 
 fn attached<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let account = bench.account;
@@ -49,43 +43,6 @@ fn attached<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     account.json(login)?;
     account.json(["iam", "create-access-key", "--user-name", user])?;
     notes.add("a managed policy, an inline policy, a login profile and a second key");
-    deployment.stack.delete()?;
-    bench.assert_nothing_of(user)
-}
-
-fn already_gone<'a>(bench: &'a Bench<'a>, _notes: &mut Notes) -> anyhow::Result<()> {
-    let account = bench.account;
-    let deployment = bench.stack("already-gone");
-    deployment.create()?;
-    let user = deployment.user.as_str();
-    for key in account.key_ids(user)? {
-        account.json([
-            "iam",
-            "delete-access-key",
-            "--user-name",
-            user,
-            "--access-key-id",
-            &key,
-        ])?;
-    }
-    account.json([
-        "iam",
-        "delete-user-policy",
-        "--user-name",
-        user,
-        "--policy-name",
-        "S3AccessPolicy",
-    ])?;
-    account.json(["iam", "delete-user", "--user-name", user])?;
-    let secret = format!("publisher/{user}");
-    let delete = [
-        "secretsmanager",
-        "delete-secret",
-        "--force-delete-without-recovery",
-        "--secret-id",
-        &secret,
-    ];
-    account.json(delete)?;
     deployment.stack.delete()?;
     bench.assert_nothing_of(user)
 }

@@ -6,19 +6,12 @@ use super::Scenario;
 use crate::{
     bench::{Bench, assert_names},
     report::Notes,
-    stack::RESOURCE,
 };
 
-pub(super) const SCENARIOS: &[Scenario] = &[
-    (
-        "a second stack with the same user name is refused and the first keeps working",
-        same_user,
-    ),
-    (
-        "a user made by hand is refused, and neither create nor delete touches it",
-        made_by_hand,
-    ),
-];
+pub(super) const SCENARIOS: &[Scenario] = &[(
+    "a second stack with the same user name is refused and the first keeps working",
+    same_user,
+)];
 
 fn same_user<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let first = bench.stack("same-user-1");
@@ -45,32 +38,6 @@ fn same_user<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> 
     bench.assert_reads(&first.user)?;
     first.stack.delete()?;
     bench.assert_nothing_of(&first.user)
-}
-
-fn made_by_hand<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
-    let deployment = bench.stack("made-by-hand");
-    let user = deployment.user.as_str();
-    bench
-        .account
-        .json(["iam", "create-user", "--user-name", user])?;
-    bench
-        .account
-        .json(["iam", "create-access-key", "--user-name", user])?;
-    let keys = bench.account.key_ids(user)?;
-    let reason = deployment.fail_to_create_for_good()?;
-    notes.add(&reason);
-    assert_names(&reason, &[user, "`UserName`"])?;
-    let failed = deployment.stack.resources()?.physical_id(RESOURCE)?;
-    ensure!(failed == format!("publisher/{user}"), "{failed} failed");
-    // CloudFormation sends a Delete for what could not be created, and the stack goes only if that succeeds.
-    deployment.stack.delete()?;
-    ensure!(
-        bench.account.key_ids(user)? == keys,
-        "the user's keys changed"
-    );
-    let secret = bench.account.secret(&format!("publisher/{user}"))?;
-    ensure!(secret.is_none(), "a secret is left: {secret:?}");
-    Ok(())
 }
 
 /// Everything that another stack could have changed.

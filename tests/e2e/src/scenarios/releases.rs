@@ -108,7 +108,7 @@ fn publishing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()>
     notes.add(link);
     for name in [
         "template.yaml",
-        "custom-resource-x86_64.zip",
+        "publisher-s3-access-x86_64.zip",
         "SHA256SUMS",
         "sbom.cdx.json",
     ] {
@@ -118,12 +118,15 @@ fn publishing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()>
     let again = publish(bench, &release, bucket, &["--prefix", "lambda/"])?;
     again.succeed().context("the same release a second time")?;
 
-    let archive = release.folder().join("custom-resource-x86_64.zip");
+    let archive = release.folder().join("publisher-s3-access-x86_64.zip");
     fs::write(&archive, "something else")?;
     let changed = publish(bench, &release, bucket, &[])?;
     refused(
         &changed,
-        &["`custom-resource-x86_64.zip` was changed", "make release"],
+        &[
+            "`publisher-s3-access-x86_64.zip` was changed",
+            "make release",
+        ],
         notes,
     )?;
     let key = format!("{}/template.yaml", release.name());

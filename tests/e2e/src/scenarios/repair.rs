@@ -4,23 +4,12 @@ use anyhow::ensure;
 use serde_json::json;
 
 use super::Scenario;
-use crate::{
-    account::Account,
-    bench::{Bench, assert_names},
-    policy_meaning::grants,
-    report::Notes,
-};
+use crate::{account::Account, bench::Bench, policy_meaning::grants, report::Notes};
 
-pub(super) const SCENARIOS: &[Scenario] = &[
-    (
-        "a new Revision repairs policy, key and tags that were changed by hand",
-        revision,
-    ),
-    (
-        "a user whose ownership tags were stripped is kept, with the command that mends it",
-        stripped,
-    ),
-];
+pub(super) const SCENARIOS: &[Scenario] = &[(
+    "a new Revision repairs policy, key and tags that were changed by hand",
+    revision,
+)];
 
 fn revision<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     let account = bench.account;
@@ -91,46 +80,4 @@ fn change_by_hand(account: &Account, user: &str, key: &str) -> anyhow::Result<()
         "Key=team,Value=somebody-else",
     ])?;
     Ok(())
-}
-
-fn stripped<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
-    let account = bench.account;
-    let mut deployment = bench.stack("stripped");
-    deployment.create()?;
-    let user = deployment.user.clone();
-    let tags = account.tags(&user)?;
-    let untag = ["iam", "untag-user", "--user-name", &user, "--tag-keys"];
-    let owner = [
-        "publisher-s3-access:stack-id",
-        "publisher-s3-access:logical-id",
-    ];
-    account.json(untag.into_iter().chain(owner))?;
-    deployment.set("Revision", json!("stripped-1"));
-    let reason = deployment.fail_to_update("UPDATE_ROLLBACK_FAILED")?;
-    notes.add(&reason);
-    assert_names(&reason, &["aws iam tag-user", &user])?;
-    bench.assert_reads(&user)?;
-
-    // The command of the `Reason`, run as it stands.
-    let command = reason
-        .split('`')
-        .find(|part| part.starts_with("aws iam tag-user"));
-    ensure!(
-        command.is_some(),
-        "the command is not in backticks: {reason}"
-    );
-    let words = command.unwrap_or_default().split_whitespace().skip(1);
-    account.json(words)?;
-    ensure!(
-        account.tags(&user)? == tags,
-        "the command did not restore the tags"
-    );
-    let settled = deployment.stack.continue_rollback()?;
-    ensure!(
-        settled.status == "UPDATE_ROLLBACK_COMPLETE",
-        "the stack is {}",
-        settled.status
-    );
-    deployment.stack.delete()?;
-    bench.assert_nothing_of(&user)
 }

@@ -101,6 +101,7 @@ fn life<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     );
     let cloudformation = at_work()?;
     let variables = [
+        ("STACK_ID", stack_id.as_str()),
         ("EXTRA_RESPONSE_ORIGINS", bench.sink.origin()),
         ("AWS_ENDPOINT_URL_CLOUDFORMATION", &cloudformation),
     ];
@@ -149,16 +150,17 @@ fn deadline<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     // An AWS that takes every connection and never answers.
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("http://{}", silent.local_addr()?);
-    let variables = [
-        ("EXTRA_RESPONSE_ORIGINS", bench.sink.origin()),
-        ("AWS_ENDPOINT_URL", &endpoint),
-    ];
     let here = bench.account.in_region(REGION);
-    let runtime = Runtime::start(bench.workplace, &here, FUNCTION, SECONDS, &variables)?;
     let stack_id = format!(
         "arn:aws:cloudformation:{REGION}:{}:stack/publisher-late/1",
         here.id()
     );
+    let variables = [
+        ("STACK_ID", stack_id.as_str()),
+        ("EXTRA_RESPONSE_ORIGINS", bench.sink.origin()),
+        ("AWS_ENDPOINT_URL", &endpoint),
+    ];
+    let runtime = Runtime::start(bench.workplace, &here, FUNCTION, SECONDS, &variables)?;
     // Twice, to show that the process serves the next request too.
     for _ in 0..2 {
         let start = Instant::now();

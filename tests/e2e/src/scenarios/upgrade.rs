@@ -1,4 +1,4 @@
-//! A stack of the first release becomes one of this release.
+//! A stack of the release before becomes one of this release.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[(
-    "a stack of the first release is upgraded, and rolled back before, with the same key and resources",
+    "a stack of the release before is upgraded, and rolled back before, with the same key and resources",
     upgrade,
 )];
 
@@ -27,10 +27,10 @@ fn upgrade<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
         deployment.set_parameter("NotificationEmail", "genomics@example.com");
         deployment
     };
-    // Without a schedule, because release 0.1's rotation function got fewer variables than today's program needs.
+    // Without a schedule, because that release's maintenance function got other variables than today's program needs.
     let first = bench
         .stack("upgraded")
-        .with_template(bench.first_release()?);
+        .with_template(bench.release_before()?);
     first.create()?;
     let before = Facts::of(bench, &first)?;
     let release = rotates(bench.stack("upgraded"));

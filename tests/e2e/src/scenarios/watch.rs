@@ -1,9 +1,6 @@
 //! The daily check: what it finds on a stack that time and people change, and what is told of it.
 
-use std::{
-    env,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use anyhow::ensure;
 use serde_json::{Value, json};
@@ -67,7 +64,7 @@ fn healthy(watched: &Watched<'_>, notes: &mut Notes) -> anyhow::Result<()> {
         Ok(status)
     })?;
     ensure!(
-        status.starts_with("healthy: ") && status.contains("1 confirmed, 1 not confirmed"),
+        status.starts_with("healthy\n") && status.contains("1 wait for their confirmation"),
         "{status}"
     );
     notes.add_text("healthy: nothing is told, and the status is 0", status);
@@ -201,9 +198,9 @@ impl Watched<'_> {
 
     /// What `make status` prints, if it ends with this exit status.
     fn status(&self, expected: i32) -> anyhow::Result<String> {
-        let driver = Invocation::new(env::current_exe()?);
-        let driver = driver.args(["status", "--stack", &self.deployment.stack.name]);
-        let finished = self.bench.account.for_administrator(driver).run()?;
+        let status = Invocation::new(self.bench.workplace.repository().join("tools/status"));
+        let status = status.arg(&self.deployment.stack.name);
+        let finished = self.bench.account.for_administrator(status).run()?;
         ensure!(finished.status.code() == Some(expected), "{finished}");
         Ok(finished.stdout)
     }
