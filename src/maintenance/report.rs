@@ -93,13 +93,15 @@ impl Report<'_> {
 }
 
 fn line_of(key: &Value) -> String {
-    let said = |member: &str| match &key[member] {
-        Value::String(said) => said.clone(),
-        Value::Null => "none".to_owned(),
-        plain @ (Value::Bool(_) | Value::Number(_) | Value::Array(_)) => plain.to_string(),
-        Value::Object(of) => {
-            let parts = of.values().filter_map(Value::as_str);
-            parts.collect::<Vec<_>>().join(" ")
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    let last = &key["lastUse"];
+    let used = match last.is_object() {
+        false => text(last),
+        true => {
+            let note = last["note"].as_str();
+            let note = note.map_or_else(String::new, |note| format!(" ({note})"));
+            let [date, service, region] = ["date", "service", "region"].map(|of| text(&last[of]));
+            format!("{date} for {service} in {region}{note}")
         }
     };
     let active = match key["active"] == true {
@@ -107,11 +109,10 @@ fn line_of(key: &Value) -> String {
         false => "inactive",
     };
     format!(
-        "Key {}: {active}, label {}, {} days old, last use: {}",
-        said("id"),
-        said("label"),
-        said("ageDays"),
-        said("lastUse")
+        "Key {}: {active}, label {}, {} days old, last use: {used}",
+        text(&key["id"]),
+        text(&key["label"]),
+        key["ageDays"],
     )
 }
 

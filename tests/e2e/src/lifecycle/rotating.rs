@@ -115,6 +115,6 @@ pub(super) fn hold_up(story: &mut Lifecycle<'_>, notes: &mut Notes) -> anyhow::R
         .collect();
     ensure!(keys == both, "the user has the keys {keys:?}");
     let line: serde_json::Value = serde_json::from_str(&line)?;
-    notes.add(line["why"].as_str().unwrap_or_default());
+    notes.add(line["refusal"].as_str().unwrap_or_default());
     Ok(())
 }
