@@ -20,8 +20,10 @@ def hand_on(key):
 
 def take(message, secrets):
     news = json.loads(message)
-    if news["event"] != "new-key":
-        print(news["event"], *(finding["about"] for finding in news["findings"]))
+    # The stack's alarms come to the topic too, in CloudWatch's form.
+    event = news.get("event") or news.get("AlarmName")
+    if event != "new-key":
+        print(event, *(finding["about"] for finding in news.get("findings", ())))
         return
     # The current version, not the one of the message: the message may be old.
     key = json.loads(secrets.get_secret_value(SecretId=news["secret"])["SecretString"])

@@ -10,6 +10,7 @@ mod late;
 mod ownership;
 mod privileges;
 mod proof;
+mod readme;
 mod releases;
 mod repair;
 mod replacement;
@@ -40,6 +41,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         repair::SCENARIOS,
         replacement::SCENARIOS,
         privileges::SCENARIOS,
+        readme::SCENARIOS,
         runtime::SCENARIOS,
         tags::SCENARIOS,
         upgrade::SCENARIOS,
