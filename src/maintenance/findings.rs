@@ -318,7 +318,7 @@ fn too_old(
     let old_from = current.created + days(environment.max_key_age_days);
     (now >= old_from).then(|| {
         let text = format!(
-            "key `{}` was made on {} and is older than {} days (`MaxKeyAgeDays`): raise `KeySerial` and paste the new key \
+            "key `{}` was made on {} and is older than the {} days of `MaxKeyAgeDays`: raise `KeySerial` and paste the new key \
              into DNAstack Publisher, or set `RotationDays`",
             current.id,
             dates::date(current.created),

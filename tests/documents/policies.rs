@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use publisher_s3_access::plan::policy::PolicyDocument;
+use publisher_s3_access::request::names::Partition;
+use publisher_s3_access::request::properties::Desired;
+use serde_json::{Value, json};
 
 use crate::pages::{Page, codes, names, pages, table, text};
 
@@ -33,23 +36,31 @@ fn blocks_of_json_are_json_and_policies_are_of_a_version_that_exists() {
 }
 
 #[test]
-fn resources_in_blocks_of_yaml_have_properties_that_exist() {
+fn the_second_user_of_the_example_has_properties_that_exist() {
     let mut known = names("docs/reference.md", "| Property |");
     known.extend(["ServiceTimeout", "ServiceToken"].map(str::to_owned));
-    let mut resources = 0;
-    for block in pages().iter().flat_map(|page| blocks(page, "yaml")) {
-        let value: yaml_serde::Value = yaml_serde::from_str(&block).expect(&block);
-        let all = value.as_mapping().expect("resources").values();
-        for resource in all.filter(|resource| resource["Type"] == "Custom::PublisherS3Access") {
-            let properties = resource["Properties"].as_mapping().into_iter().flatten();
-            for (name, _) in properties {
-                let name = name.as_str().expect("a name");
-                assert!(known.contains(name), "{name}");
-                resources += 1;
-            }
-        }
+    let example = text("examples/own-template/second-user.yaml");
+    let example: yaml_serde::Value = yaml_serde::from_str(&example).expect("YAML");
+    let properties = example["Resources"]["SecondAccess"]["Properties"].as_mapping();
+    for (name, _) in properties.expect("properties") {
+        let name = name.as_str().expect("a name");
+        assert!(known.contains(name), "{name}");
     }
-    assert!(resources > 0, "no resource is shown");
+}
+
+#[test]
+fn the_policy_on_the_page_is_the_one_that_the_function_writes() {
+    let path = "docs/what-you-will-see.md".to_owned();
+    let page = Page {
+        text: text(&path),
+        path,
+    };
+    let shown = blocks(&page, "json").pop().expect("the last block");
+    let partition = Partition::parse("aws").expect("a partition");
+    let properties = json!({"Buckets": ["example-genomics", "s3://example-cohorts/2024/"]});
+    let desired = Desired::parse(&properties, &partition).expect("buckets");
+    let written = PolicyDocument::of(&desired, &partition, "amazonaws.com").expect("it fits");
+    assert!(written.equals(&shown), "{}", written.as_str());
 }
 
 #[test]

@@ -47,12 +47,27 @@ fn the_tables_of_parameters_and_outputs_are_those_of_the_template() {
 }
 
 #[test]
-fn the_defaults_are_those_of_the_template() {
+fn the_labels_defaults_and_order_of_parameters_are_those_of_the_template() {
+    let name = |row: &[String]| codes(&row[0]).next().expect("a name");
+    for row in table("README.md", "| | Default | |") {
+        assert_eq!(row[1], default_of(&name(&row)), "{row:?}");
+    }
+    let interface = &template()["Metadata"]["AWS::CloudFormation::Interface"];
+    let groups = interface["ParameterGroups"].as_sequence().expect("groups");
+    let parameters = groups
+        .iter()
+        .flat_map(|group| group["Parameters"].as_sequence().expect("names"));
+    let order: Vec<_> = parameters
+        .map(|name| name.as_str().expect("a name"))
+        .collect();
     let rows = table(PAGE, "| Parameter |");
-    let front = table("README.md", "| | Default | |");
-    for row in rows.iter().chain(&front) {
-        let name = codes(&row[0]).next().expect("a name");
-        assert_eq!(row[1], default_of(&name), "{name}");
+    let listed: Vec<_> = rows.iter().map(|row| name(row)).collect();
+    assert_eq!(listed, order, "the form's order");
+    for row in &rows {
+        let name = name(row);
+        let label = &interface["ParameterLabels"][name.as_str()]["default"];
+        assert_eq!(label.as_str(), Some(row[1].as_str()), "{name}");
+        assert_eq!(row[2], default_of(&name), "{name}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::pages::{pages, text};
 
 /// A reader sees the front page at a glance.
-const FRONT_PAGE_LINES: usize = 200;
+const FRONT_PAGE_LINES: usize = 160;
 
 /// Shorter ones are labels, such as "yes" or "in place".
 const WORDS_OF_A_SENTENCE: usize = 6;

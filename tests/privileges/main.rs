@@ -20,6 +20,7 @@ mod calls;
 mod escalations;
 mod evaluator;
 mod mutants;
+mod other_accounts;
 mod permitted;
 mod policies;
 mod roles;

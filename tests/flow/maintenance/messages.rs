@@ -1,5 +1,7 @@
 //! The messages as each kind of subscriber gets them.
 
+use std::collections::BTreeSet;
+
 use publisher_s3_access::cloud::{AttachmentKind, Message, Subscriptions};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -309,4 +311,40 @@ async fn the_report_for_people_begins_with_the_state_and_has_each_finding_and_ke
         "{lines:?}"
     );
     assert!(lines[4].contains("1 subscriptions"), "{lines:?}");
+}
+
+/// The names of all members, and of theirs.
+fn shape(value: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    if let Value::Object(members) = value {
+        for (name, member) in members {
+            names.insert(name.clone());
+            names.extend(shape(member).iter().map(|below| format!("{name}.{below}")));
+        }
+    }
+    names
+}
+
+/// docs/what-you-will-see.md shows what a queue, a chat and the test page get.
+#[tokio::test(start_paused = true)]
+async fn the_page_shows_every_form_with_the_members_that_it_has() {
+    let page = std::fs::read_to_string("docs/what-you-will-see.md").expect("the page");
+    let shown = |heading: &str| {
+        let (_, after) = page.split_once(heading).expect(heading);
+        let (_, block) = after.split_once("```json\n").expect("a block");
+        let block = block.split("```").next().unwrap_or_default();
+        serde_json::from_str::<Value>(block).expect("JSON")
+    };
+    let (scene, secret) = watched().await;
+    let message = moved(&scene, &secret).await;
+    let report = ask(&scene, &secret).await;
+    for (heading, form) in [
+        ("## The form for programs", &machine(&message)),
+        ("## The form for chat", &message.chat),
+        ("## The test page", &report),
+    ] {
+        assert_eq!(shape(&shown(heading)), shape(form), "{heading}");
+    }
+    let keys = &shown("## The test page")["keys"][0];
+    assert_eq!(shape(keys), shape(&report["keys"][0]));
 }

@@ -95,7 +95,7 @@ fn changed_by_hand(
         "`S3AccessPolicy`",
         "another `Revision`",
         boundary,
-        "is older than 90 days",
+        "is older than the 90 days",
     ] {
         ensure!(status.contains(told), "the status lacks {told}: {status}");
         message.assert_says(&[told])?;
