@@ -24,13 +24,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PRINTED = "AKIAIOSFODNN7EXAMPLE"
 BASH = shutil.which("bash")
 ORDINARY = ["cat", "grep", "sed"]
-RECORDED = ["aws", "cargo", "git", "make", "npm", "npx", "omics", "python3", "rustup", "sam", "sha256sum", "terraform"]
+RECORDED = ["aws", "cargo", "gh", "git", "make", "npm", "npx", "omics", "python3", "rustup", "sam", "sha256sum", "terraform"]
 # Of tools that are not installed here. Each was tried by hand; `omics` is dnastack-client-library 3.1.240, and the
 # end-to-end tests run the CDK's with their own names.
 TRIED_BY_HAND = {
     "npm ci",
     "npx cdk deploy --require-approval never -c stack=publisher -c release=../../publisher-s3-access-0.3.0"
     " -c codeBucket=example-artifacts -c buckets=example-genomics -c userName=publisher-connectors",
+    "gh attestation verify publisher-s3-access-x86_64.zip --repo YOUR-ORGANIZATION/publisher-s3-access",
     "git pull",
     "git clone https://github.com/YOUR-ORGANIZATION/publisher-s3-access.git",
     "rustup target add aarch64-unknown-linux-gnu",

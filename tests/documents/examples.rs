@@ -33,18 +33,3 @@ fn modules_are_called_with_variables_and_outputs_that_they_have() {
     }
     assert!(seen > 0, "no module is called");
 }
-
-#[test]
-fn a_resource_that_is_shown_is_one_of_the_examples() {
-    let example = text("examples/own-template/second-user.yaml");
-    let blocks = pages()
-        .into_iter()
-        .flat_map(|page| page.blocks().into_iter());
-    let shown: Vec<_> = blocks
-        .filter(|block| block.language == "yaml" && block.text.contains("SecondAccess"))
-        .collect();
-    assert!(!shown.is_empty(), "it is not shown");
-    for block in shown {
-        assert!(example.contains(&block.text), "{}", block.place);
-    }
-}
