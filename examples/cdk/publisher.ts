@@ -16,6 +16,10 @@ export interface PublisherProps {
   readonly readableBuckets?: string[];
   /** Begins with `publisher-`, and is unused in the account. */
   readonly userName?: string;
+  /** Raise it for a new key. */
+  readonly keySerial?: number;
+  /** Other parameters of the template, such as `{ RotationDays: '45', NotificationEmail: 'genomics@example.com' }`. */
+  readonly parameters?: Record<string, string>;
 }
 
 /** A release of publisher-s3-access as a part of a stack. One fits in a stack: its logical ids stay as they are. */
@@ -32,12 +36,14 @@ export class Publisher extends Construct {
       throw new Error(`${props.release} is no folder of a release: it must be publisher-s3-access-<version> with a template.yaml`);
     }
     const parameters: Record<string, unknown> = {
+      ...props.parameters,
       CodeBucket: props.codeBucket,
       CodePrefix: props.codePrefix ?? '',
       Buckets: props.buckets,
     };
     if (props.readableBuckets !== undefined) parameters.ReadableBuckets = props.readableBuckets;
     if (props.userName !== undefined) parameters.UserName = props.userName;
+    if (props.keySerial !== undefined) parameters.KeySerial = String(props.keySerial);
     const template = new CfnInclude(this, 'Template', { templateFile, parameters });
     const access = template.getResource('S3Access');
     this.secretArn = access.getAtt('SecretArn').toString();

@@ -1,16 +1,25 @@
 locals {
   # The key contains the release's version, so CloudFormation sees another release as other code.
-  folder = "${var.code_prefix}${basename(var.release)}"
+  archives = merge([
+    for release in toset(concat([var.release], var.kept_releases)) : {
+      for file in fileset(release, "*.zip") : "${basename(release)}/${file}" => "${release}/${file}"
+    }
+  ]...)
 }
 
 resource "aws_s3_object" "archive" {
-  for_each = fileset(var.release, "*.zip")
+  for_each = local.archives
 
   bucket      = var.code_bucket
-  key         = "${local.folder}/${each.value}"
-  source      = "${var.release}/${each.value}"
-  source_hash = filesha256("${var.release}/${each.value}")
+  key         = "${var.code_prefix}${each.key}"
+  source      = each.value
+  source_hash = filesha256(each.value)
   tags        = var.tags
+
+  lifecycle {
+    # The stack changes from one archive to the other in between.
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudformation_stack" "publisher" {

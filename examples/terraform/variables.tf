@@ -8,6 +8,12 @@ variable "release" {
   }
 }
 
+variable "kept_releases" {
+  description = "Paths to the folders of earlier releases whose archives stay in the bucket. Name the release before: a rollback needs its code."
+  type        = list(string)
+  default     = []
+}
+
 variable "code_bucket" {
   description = "Bucket that the functions' archives are uploaded to. It must exist, in the region of the stack."
   type        = string
@@ -50,7 +56,7 @@ variable "buckets" {
   }
 
   validation {
-    condition     = alltrue([for bucket in var.buckets : can(regex("^(s3://|arn:[a-z-]+:s3:::)?[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^*?,]*)?$", bucket))])
+    condition     = alltrue([for bucket in var.buckets : can(regex("^(s3://|arn:[a-z-]+:s3:::)?[A-Za-z0-9._-]{3,255}(/[^*?,]*)?$", bucket))])
     error_message = "Each entry is a bucket, s3://bucket, s3://bucket/folder/, or a bucket's ARN, without wildcards and commas."
   }
 }
@@ -61,7 +67,7 @@ variable "readable_buckets" {
   default     = ["*"]
 
   validation {
-    condition     = can(regex("^(\\*|[a-z0-9][a-z0-9.-]{0,62}\\*?)(,(\\*|[a-z0-9][a-z0-9.-]{0,62}\\*?))*$", join(",", var.readable_buckets)))
+    condition     = can(regex("^(\\*|[A-Za-z0-9._-]{1,255}\\*?)(,(\\*|[A-Za-z0-9._-]{1,255}\\*?))*$", join(",", var.readable_buckets)))
     error_message = "Each entry is *, or a bucket's name that may end in *."
   }
 }
@@ -84,7 +90,7 @@ variable "key_serial" {
 
   validation {
     condition     = can(regex("^[1-9][0-9]{0,8}$", tostring(var.key_serial)))
-    error_message = "The serial is a whole number from 1."
+    error_message = "The serial is a whole number from 1 to 999999999."
   }
 }
 
