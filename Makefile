@@ -36,8 +36,6 @@ FOR_LAMBDA := RUSTFLAGS='$(PATHS:%=--remap-path-prefix=%)' CFLAGS='$(PATHS:%=-ff
 DRIVER    := $(FOR_LAMBDA) '$(TARGET)/debug/e2e'
 E2E       := $(CARGO) build --quiet --locked --package e2e --package release && $(DRIVER)
 
-CHECKS := format lints template examples workflows rust end-to-end
-
 ##@ Use
 .PHONY: demo
 demo: function ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running; RELEASE=1 does it from a release, with the AWS CLI alone)
@@ -122,18 +120,8 @@ status: ## Print the state of a stack; the exit status says whether it is health
 
 ##@ Check
 .PHONY: test
-test: $(INSTALLED) ## Run every check below, then print a summary
-	@passed=0; summary=; \
-	for check in $(CHECKS); do \
-		printf '\n==> %s\n' "$$check"; start=$$SECONDS; \
-		if $(MAKE) --no-print-directory "check-$$check"; then verdict=ok; passed=$$((passed + 1)); else verdict=FAILED; fi; \
-		summary+=$$(printf '%-12s %-6s %4d s' "$$check" "$$verdict" "$$((SECONDS - start))")$$'\n'; \
-		test $$verdict = ok || break; \
-	done; \
-	printf '\n%s' "$$summary"; \
-	test $$verdict = ok && failed=0 || failed=1; \
-	printf 'checks: %d passed, %d failed\n' $$passed $$failed; \
-	exit $$failed
+test: prerequisites ## Run every check below, then print a summary
+	@MAKE='$(MAKE)' tools/test
 
 .PHONY: check-format
 check-format: ## Formatting is rustfmt's
@@ -178,7 +166,8 @@ check-rust: $(INSTALLED) $(LINT)/installed ## Unit and integration tests
 	@$(CLIPPY) $(CARGO) test --workspace --locked -- --test-threads $(TEST_THREADS)
 
 .PHONY: check-end-to-end
-check-end-to-end: check-lints function $(CDK) ## The real stack on the emulator, driven as a user would (NAME='part of a name' for one test)
+check-end-to-end: function $(CDK) ## The real stack on the emulator, driven as a user would (NAME='part of a name' for one test)
+	@$(CLIPPY) $(CARGO) build --quiet --locked --package e2e --package release
 	@$(DRIVER) test $(if $(NAME),'$(NAME)')
 
 ##@ Check more
@@ -213,6 +202,9 @@ bench: function $(PEERS_INSTALLED) ## Measure time, memory and size beside an em
 	@PYTHONPATH=$(PEERS)/plot $(TOOLS)/bin/python bench/main.py --programs '$(or $(CARGO_TARGET_DIR),target)/lambda' $(BENCH)
 
 ##@ Tools
+.PHONY: installed
+installed: $(INSTALLED) $(LINT)/installed $(CDK)
+
 .PHONY: tools
 tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and checkers into .tools
 

@@ -1,6 +1,7 @@
 //! Whichever call of a check fails, in whatever way, nothing is changed and nothing false is reported.
 
 use publisher_s3_access::cloud::ErrorKind;
+use tokio::time::Instant;
 
 use super::watched;
 use crate::scene::{Scene, USER};
@@ -40,9 +41,11 @@ fn report(what: &str, runs: usize) {
 #[tokio::test(start_paused = true)]
 async fn a_check_of_a_healthy_stack_reports_nothing_under_any_fault() {
     let mut runs = 0;
+    let (living, secret) = watched().await;
+    let then = Instant::now();
     for fault in Fault::ALL {
         for k in 0..ENDLESS {
-            let (scene, secret) = watched().await;
+            let (scene, secret) = copied(&living, &secret, then);
             let process = Faulty::with(scene.stack.cloud(), k, fault);
             if !checked(&scene, &secret, &process).await {
                 break;
@@ -81,9 +84,11 @@ async fn a_check_in_an_outage_reports_nothing_false() {
 #[tokio::test(start_paused = true)]
 async fn a_check_of_a_broken_stack_reports_it_under_any_fault() {
     let mut runs = 0;
+    let (living, secret) = watched().await;
+    let then = Instant::now();
     for fault in Fault::ALL {
         for k in 0..ENDLESS {
-            let (scene, secret) = watched().await;
+            let (scene, secret) = copied(&living, &secret, then);
             let by_hand = scene.account.by_hand();
             by_hand.set_boundary(USER, Some(OTHER_BOUNDARY));
             scene
@@ -111,4 +116,12 @@ async fn a_check_of_a_broken_stack_reports_it_under_any_fault() {
     }
     assert!(runs > 150, "only {runs} faults");
     report("check of a broken stack", runs);
+}
+
+/// An independent copy in which no time has passed.
+fn copied(living: &Scene, secret: &Rotated, then: Instant) -> (Scene, Rotated) {
+    let scene = living.fork();
+    scene.account.rewind(then);
+    let secret = secret.in_copy(&scene.account);
+    (scene, secret)
 }

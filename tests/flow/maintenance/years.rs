@@ -274,7 +274,7 @@ fn report(what: &str, tally: &Tally) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn no_protected_key_is_ended_and_whoever_has_to_act_hears_of_it(plot in plots()) {
