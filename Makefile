@@ -191,8 +191,8 @@ fuzz: ## Try the event parser and the policy builder on more random input (CASES
 # A failure prints a shrunk history and the seed that brings it back: `make simulate SEED=… HISTORIES=…`.
 HISTORIES ?= 100000
 .PHONY: simulate
-simulate: ## Play random histories and every two edits by hand in memory (HISTORIES=100000, SEED=number); `make test` plays 256, and a fourth
-	@HISTORIES=$(HISTORIES) EDITS=all $(if $(SEED),SEED=$(SEED)) $(CLIPPY) $(CARGO) test --quiet --locked --test flow -- --nocapture stories:: edits::
+simulate: ## Play random histories, every two edits by hand, every two faults and every forged event in memory (HISTORIES=100000, SEED=number); `make test` plays 256 and a part
+	@HISTORIES=$(HISTORIES) TRY_ALL=1 $(if $(SEED),SEED=$(SEED)) $(CLIPPY) $(CARGO) test --quiet --locked --package kit --test flow -- --nocapture stories:: edits:: faults:: forged::
 
 ##@ Measure
 # `BENCH=--quick` for the first table alone, `BENCH='--rounds 5'` for fewer runs; 15 of everything take about four minutes.

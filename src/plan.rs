@@ -17,7 +17,7 @@ mod tests;
 mod warning;
 
 pub use keys::{LeftKey, left_keys};
-pub use provision::{Change, Goal, letter_case_change, provision, targets};
+pub use provision::{Change, Goal, RELEASE, letter_case_change, provision, targets};
 pub use removal::{Made, removal, withdrawal};
 pub use rotation::{Rotating, RotationStep, end_rotation, rotation};
 pub use step::{End, Nature, NewKey, OnEmpty, OnFailure, Plan, Proof, Step, Target, Trial, Whose};

@@ -19,7 +19,8 @@ use crate::request::names::{SecretName, UserName, Verification};
 use crate::request::owner::Owner;
 use crate::request::properties::{Desired, Previous};
 
-const RELEASE: &str = env!("CARGO_PKG_VERSION");
+/// The version that this program was built from.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]

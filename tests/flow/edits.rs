@@ -21,6 +21,7 @@ use crate::by_hand::Edit;
 use crate::faults::words;
 use crate::keys::{Holder, Key, assert_kept, keys, protected};
 use crate::scene::{SECRET, Scene, USER, properties_with};
+use crate::tries_all;
 
 /// A state of a story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,9 +282,9 @@ async fn every_edit(state: State) {
     tell_all(state, Edit::OF_KEYS.map(|edit| vec![edit]).to_vec()).await;
 }
 
-/// Every two edits after each other at one state: a fourth of them, another one at each state, unless `EDITS` is `all`.
+/// Every two edits after each other at one state: a fourth of them, another one at each state, unless all are tried.
 async fn every_two_edits(state: State, fourth: usize) {
-    let all = std::env::var("EDITS").is_ok_and(|edits| edits == "all");
+    let all = tries_all();
     let pairs = Edit::OF_KEYS
         .into_iter()
         .flat_map(|first| Edit::OF_KEYS.map(|second| vec![first, second]));

@@ -8,6 +8,7 @@ use kit::stack::{Answer, LOGICAL_ID};
 use serde_json::{Value, json};
 
 use crate::scene::{OTHER_SECRET, OTHER_USER, SECRET, Scene, USER, properties, properties_with};
+use crate::tries_all;
 
 /// Every resource status that AWS documents, one that it may add, and none at all.
 const RESOURCES: [&str; 31] = [
@@ -219,18 +220,20 @@ async fn a_forged_event_changes_nothing_while_cloudformation_is_not_at_work_on_t
     let forged = forgeries(&mut living);
     let before = everything(&living);
     let (mut tried, mut refused) = (0, 0);
-    for state in STACKS
+    let states = STACKS
         .iter()
-        .flat_map(|stack| RESOURCES.iter().map(|resource| State { stack, resource }))
-    {
-        for Forged {
-            what,
-            kind,
-            never,
-            event,
-        } in &forged
-        {
-            if state.at_work(kind) && !never {
+        .flat_map(|stack| RESOURCES.iter().map(|resource| State { stack, resource }));
+    for (at, state) in states.enumerate() {
+        for (number, forgery) in forged.iter().enumerate() {
+            let Forged {
+                what,
+                kind,
+                never,
+                event,
+            } = forgery;
+            // Half of them, the other half at the next state.
+            let left_out = !tries_all() && (at + number) % 2 == 1;
+            if left_out || state.at_work(kind) && !never {
                 continue;
             }
             let scene = living.fork();
@@ -265,7 +268,7 @@ async fn a_forged_event_changes_nothing_while_cloudformation_is_not_at_work_on_t
             scene.assert_neighbours_untouched();
         }
     }
-    assert!(tried > 20_000, "only {tried}");
+    assert!(tried > 10_000, "only {tried}");
     println!("{tried} forged events, {refused} of them answered FAILED");
 }
 

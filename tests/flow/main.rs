@@ -30,3 +30,8 @@ mod scene;
 mod stack_tags;
 mod stories;
 mod strangers;
+
+/// Whether every case is to be tried: `make simulate` does, and each test run tries a part that differs from place to place.
+fn tries_all() -> bool {
+    std::env::var_os("TRY_ALL").is_some()
+}

@@ -328,7 +328,7 @@ fn shape(value: &Value) -> BTreeSet<String> {
 /// docs/what-you-will-see.md shows what a queue, a chat and the test page get.
 #[tokio::test(start_paused = true)]
 async fn the_page_shows_every_form_with_the_members_that_it_has() {
-    let page = std::fs::read_to_string("docs/what-you-will-see.md").expect("the page");
+    let page = std::fs::read_to_string("../../docs/what-you-will-see.md").expect("the page");
     let shown = |heading: &str| {
         let (_, after) = page.split_once(heading).expect(heading);
         let (_, block) = after.split_once("```json\n").expect("a block");

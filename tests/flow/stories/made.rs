@@ -33,7 +33,7 @@ impl Archive {
     /// The function's environment. `RELEASE` is the template's.
     pub(super) fn variables(self) -> [(&'static str, &'static str); 1] {
         match self {
-            Self::Own => [("RELEASE", env!("CARGO_PKG_VERSION"))],
+            Self::Own => [("RELEASE", publisher_s3_access::plan::RELEASE)],
             Self::Other => [("RELEASE", "0.0.0")],
         }
     }
