@@ -12,6 +12,7 @@ mod removal;
 mod resources;
 mod rotation;
 mod step;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod warning;

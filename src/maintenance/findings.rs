@@ -346,3 +346,29 @@ fn overdue(secret: &ObservedSecret, now: SystemTime) -> Option<Finding> {
 fn days(days: u16) -> Duration {
     DAY * u32::from(days)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::About;
+
+    #[test]
+    fn the_page_lists_every_name_of_a_finding() {
+        let page = include_str!("../../docs/operations.md");
+        for about in [
+            About::Access,
+            About::Unanswered,
+            About::Repair,
+            About::InactiveKey,
+            About::AddedPower,
+            About::Quarantine,
+            About::NobodyHears,
+            About::PreviousKeyInUse,
+            About::LeftKey,
+            About::KeyAge,
+            About::RotationOverdue,
+        ] {
+            let row = format!("| `{}` |", about.name());
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+}

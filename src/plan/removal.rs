@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::provision::{refuse_changed_tags, refuse_renamed, unreadable};
+use super::provision::unreadable;
+use super::strangers::{refuse_changed_tags, refuse_renamed};
 use super::{End, Plan, Step, Warning, Weight};
 use crate::cloud::{Attachment, AttachmentKind, Label, SecretState};
 use crate::observe::Refusal;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::keys::{Room, room_for_rotation};
 use super::step::in_turn;
-use super::{End, NewKey, OnFailure, Plan, Proof, Step, Target, Trial, Whose, provision};
+use super::{
+    End, NewKey, OnFailure, Plan, Proof, Step, Target, Trial, Whose, provision, strangers,
+};
 use crate::cloud::{KeyStatus, Label, StoredKey, VersionId};
 use crate::observe::Refusal;
 use crate::observe::{AtWork, Observed, ObservedSecret, ObservedUser, Ownership, Pair};
@@ -151,7 +153,7 @@ impl<'a> Parties<'a> {
                 "there is no user `{name}` or no secret `{secret_name}`: {UPDATE}, which makes it again"
             ));
         };
-        provision::refuse_strangers(owner, pair)?;
+        strangers::refuse_strangers(owner, pair)?;
         if [&user.ownership, &secret.ownership] != [&Ownership::Ours; 2] {
             return refused(format!(
                 "user and secret `{secret_name}` carry the tags of a previous stack: {UPDATE}"

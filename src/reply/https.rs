@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -29,6 +30,8 @@ impl Https {
                 .build();
             Connector::builder()
                 .connector_settings(settings)
+                // As the SDK's own clients do.
+                .proxy_config(ProxyConfig::from_env())
                 // Lambda freezes the process between invocations, so a kept connection would be dead by the next one.
                 .pool_max_idle_per_host(0)
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
