@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Scenario;
 use crate::{
+    account::text,
     bench::{Bench, Deployment},
     dates::{DAY, Dates, HOUR, ago, daily_check},
     inbox::{Inbox, Message},
@@ -84,7 +85,10 @@ fn changed_by_hand(
     let policy = bench.account.inline_policy(user, "S3AccessPolicy")?;
     let mut wider = policy.clone();
     wider["Statement"][1]["Resource"] = json!("arn:aws:s3:::*");
-    watched.put_policy(&wider)?;
+    watched.put_policy("S3AccessPolicy", &wider)?;
+    watched.put_policy("Wide", &wider)?;
+    let left = watched.on_user("create-access-key", &[])?;
+    let left = text(&left["AccessKey"]["AccessKeyId"])?;
     watched.put_boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")?;
     let (message, status) = watched.changes_nothing(|| {
         a_day_passes()?;
@@ -95,6 +99,8 @@ fn changed_by_hand(
         "`S3AccessPolicy`",
         "another `Revision`",
         boundary,
+        "`Wide`",
+        &left,
         "is older than the 90 days",
     ] {
         ensure!(status.contains(told), "the status lacks {told}: {status}");
@@ -105,7 +111,9 @@ fn changed_by_hand(
         message,
     );
     notes.add_text("the same, by `make status`, whose status is 1:", status);
-    watched.put_policy(&policy)?;
+    watched.put_policy("S3AccessPolicy", &policy)?;
+    watched.on_user("delete-user-policy", &["--policy-name", "Wide"])?;
+    watched.on_user("delete-access-key", &["--access-key-id", &left])?;
     watched.put_boundary(boundary)
 }
 
@@ -214,26 +222,22 @@ impl Watched<'_> {
         Ok(outcome)
     }
 
-    fn put_policy(&self, document: &Value) -> anyhow::Result<()> {
+    fn put_policy(&self, name: &str, document: &Value) -> anyhow::Result<()> {
         let document = document.to_string();
-        let command = [
-            "iam",
-            "put-user-policy",
-            "--user-name",
-            &self.deployment.user,
-        ];
-        let named = ["--policy-name", "S3AccessPolicy"];
-        let options = ["--policy-document", &document];
-        let command = command.into_iter().chain(named).chain(options);
-        self.bench.account.json(command).map(drop)
+        let options = ["--policy-name", name, "--policy-document", &document];
+        self.on_user("put-user-policy", &options).map(drop)
     }
 
     fn put_boundary(&self, arn: &str) -> anyhow::Result<()> {
-        let command = ["iam", "put-user-permissions-boundary", "--user-name"];
-        let options = [&self.deployment.user, "--permissions-boundary", arn];
-        self.bench
-            .account
-            .json(command.into_iter().chain(options))
+        let options = ["--permissions-boundary", arn];
+        self.on_user("put-user-permissions-boundary", &options)
             .map(drop)
+    }
+
+    /// What somebody does to the user by hand.
+    fn on_user(&self, operation: &str, options: &[&str]) -> anyhow::Result<Value> {
+        let command = ["iam", operation, "--user-name", &self.deployment.user];
+        let command = command.into_iter().chain(options.iter().copied());
+        self.bench.account.json(command)
     }
 }
