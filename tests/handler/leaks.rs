@@ -194,10 +194,8 @@ fn at_the_highest_level_the_lines_still_have_the_ids() {
     );
 }
 
-/// Not a test by itself: panics inside the flow with logging installed, for the test below.
-#[test]
-#[ignore = "run by `a_panic_is_logged_with_its_place_and_without_its_message` in a process of its own"]
-fn a_process_that_panics() {
+/// Panics inside the flow with logging installed.
+fn panic_in_the_flow() {
     logging::install(|_| None);
     let (cloud, sink) = (Fake::new(Manner::Panics), Kept::default());
     let event = sample("create").to_string();
@@ -215,13 +213,18 @@ fn a_process_that_panics() {
 
 #[test]
 fn a_panic_is_logged_with_its_place_and_without_its_message() {
+    // Logging and its hook are the process's, so the test runs itself in one of its own.
+    const PANICS: &str = "PANIC_IN_THE_FLOW";
+    if std::env::var_os(PANICS).is_some() {
+        return panic_in_the_flow();
+    }
     let output = Command::new(std::env::current_exe().expect("this test's path"))
         .args([
             "--exact",
-            "leaks::a_process_that_panics",
-            "--ignored",
+            "leaks::a_panic_is_logged_with_its_place_and_without_its_message",
             "--nocapture",
         ])
+        .env(PANICS, "1")
         .output()
         .expect("the process runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
