@@ -32,19 +32,28 @@ TOOL_PATH := $(abspath $(TOOLS))/bin
 # Nothing built for Lambda contains a path of this machine, so the same commit gives the same bytes in every folder.
 PATHS      := $(CARGO_HOME)=/cargo $(CURDIR)=/source $(TARGET)=/target
 FOR_LAMBDA := RUSTFLAGS='$(PATHS:%=--remap-path-prefix=%)' CFLAGS='$(PATHS:%=-ffile-prefix-map=%)'
-# The driver runs `sam build`, which must not build everything again.
-DRIVER    := $(FOR_LAMBDA) '$(TARGET)/debug/e2e'
+DRIVER    := '$(TARGET)/debug/e2e'
 E2E       := $(CARGO) build --quiet --locked --package e2e --package release && $(DRIVER)
+# `sam build` as the demo runs it: a release build takes five minutes.
+QUICKLY   := SAM_BUILD_MODE=debug CARGO_LAMBDA_COMPILER=cargo
 
 ##@ Use
 .PHONY: demo
-demo: function ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running; RELEASE=1 does it from a release, with the AWS CLI alone)
-	@$(E2E) demo
+demo: $(if $(RELEASE),function,demo-parts) ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running; RELEASE=1 does it from a release, with the AWS CLI alone)
+	@$(QUICKLY) $(E2E) demo $(if $(RELEASE),--release '$(LAMBDA_x86_64)')
+
+# What needs the network beside what needs the processor.
+.PHONY: demo-parts demo-program
+demo-parts:
+	@$(MAKE) --no-print-directory --jobs 2 $(INSTALLED) demo-program
+demo-program: prerequisites
+	@$(CARGO) build --locked --target x86_64-unknown-linux-gnu
+	@$(CARGO) build --locked --package e2e --package release
 
 .PHONY: acceptance
 acceptance: function ## Run the end-to-end steps on your AWS account: make acceptance BUCKET=name
 	@test -n "$(BUCKET)" || { echo 'make: say which bucket to read: make acceptance BUCKET=name' >&2; exit 1; }
-	@BUCKET='$(BUCKET)' $(E2E) acceptance
+	@BUCKET='$(BUCKET)' $(FOR_LAMBDA) $(E2E) acceptance
 
 ##@ Release
 # What the architectures of a release are: ARCH='x86_64 arm64' for both.
@@ -96,7 +105,7 @@ QEMU ?= qemu-aarch64-static
 ARM64_ROOT ?= /
 .PHONY: check-arm64
 check-arm64: emulation-arm64 function-arm64 ## The life of a stack with the functions for arm64, on an emulated processor (takes minutes)
-	@$(E2E) demo --release --architecture arm64 --through '$(QEMU) -L $(ARM64_ROOT)'
+	@$(E2E) demo --release '$(LAMBDA_arm64)' --architecture arm64 --through '$(QEMU) -L $(ARM64_ROOT)'
 
 .PHONY: emulation-arm64
 emulation-arm64:
@@ -138,6 +147,11 @@ check-lints: ## Clippy has nothing to say
 	@command -v clippy-driver >/dev/null || { echo 'make: Clippy is missing: run `rustup component add clippy`' >&2; exit 1; }
 	@$(CLIPPY) $(CARGO) build --workspace --all-targets --locked
 
+# The program and the driver as the tests are compiled: a target with tests has cargo choose the features of all.
+.PHONY: programs
+programs:
+	@$(CLIPPY) $(CARGO) build --workspace --bins --test architecture --locked
+
 # W3002: SAM builds and uploads what is in the folder that `Code` names.
 .PHONY: check-template
 check-template: $(INSTALLED) ## cfn-lint has nothing to say about the templates
@@ -166,8 +180,7 @@ check-rust: $(INSTALLED) $(LINT)/installed ## Unit and integration tests
 	@$(CLIPPY) $(CARGO) test --workspace --locked -- --test-threads $(TEST_THREADS)
 
 .PHONY: check-end-to-end
-check-end-to-end: function $(CDK) ## The real stack on the emulator, driven as a user would (NAME='part of a name' for one test)
-	@$(CLIPPY) $(CARGO) build --quiet --locked --package e2e --package release
+check-end-to-end: $(INSTALLED) $(CDK) programs ## The real stack on the emulator, driven as a user would (NAME='part of a name' for one test, PROGRAM=path for another program than the tests were compiled with)
 	@$(DRIVER) test $(if $(NAME),'$(NAME)')
 
 ##@ Check more
@@ -208,9 +221,8 @@ installed: $(INSTALLED) $(LINT)/installed $(CDK)
 .PHONY: tools
 tools: $(INSTALLED) ## Install the emulator, SAM, the AWS CLI, cargo-lambda and checkers into .tools
 
-# What `sam build` does, ahead of it: with cargo's own progress, however long the first build takes.
 .PHONY: function
-function: function-x86_64 ## Compile the program for Lambda, in the release profile
+function: function-x86_64 ## Compile the program for Lambda, as a release holds it
 
 LAMBDA_x86_64 := $(TARGET)/lambda
 LAMBDA_arm64  := $(TARGET)/lambda-arm64

@@ -51,7 +51,8 @@ impl<'a> Bench<'a> {
         account.upload(&workplace.data().join("first"), &format!("s3://{BUCKET}"))?;
         account.create_bucket(ARTIFACTS)?;
         let template = account.sam_package(workplace, ARTIFACTS)?;
-        let release = Release::assemble(workplace, &workplace.scratch().join("releases"), X86_64)?;
+        let releases = workplace.scratch().join("releases");
+        let release = Release::assemble(workplace, &releases, X86_64, &workplace.built())?;
         let to = format!("s3://{ARTIFACTS}/{}", release.name());
         account.upload(&release.folder(), &to)?;
         Ok(Self {

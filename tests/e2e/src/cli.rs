@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
 
 /// Drives the stack from outside, as a user would
@@ -27,22 +29,13 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Build {
-    /// Use what the last `sam build` made, even if the source has changed since
-    #[arg(long)]
-    pub(crate) no_build: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Demo {
-    #[command(flatten)]
-    pub(crate) build: Build,
     /// Leave the emulator and the stack up, and say how to look around
     #[arg(long, env = "KEEP", value_parser = FalseyValueParser::new())]
     pub(crate) keep: bool,
-    /// Deploy a release with the AWS CLI alone, without building anything
-    #[arg(long, env = "RELEASE", value_parser = FalseyValueParser::new(), conflicts_with = "keep")]
-    pub(crate) release: bool,
+    /// Deploy a release of the programs in this folder, with the AWS CLI alone
+    #[arg(long, conflicts_with = "keep")]
+    pub(crate) release: Option<PathBuf>,
     /// The processor that the functions of the release are for: `x86_64` or `arm64`
     #[arg(long, default_value = "x86_64", requires = "release")]
     pub(crate) architecture: String,
@@ -53,8 +46,9 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    #[command(flatten)]
-    pub(crate) build: Build,
+    /// The functions' program; without it, the one that was built with the tests
+    #[arg(long, env = "PROGRAM")]
+    pub(crate) program: Option<PathBuf>,
     /// Run only the tests whose name contains one of these
     pub(crate) filters: Vec<String>,
     /// Print the names of the tests instead of running them
@@ -67,8 +61,6 @@ pub(crate) struct Test {
 
 #[derive(Debug, Args)]
 pub(crate) struct Acceptance {
-    #[command(flatten)]
-    pub(crate) build: Build,
     /// A bucket of the account with at least one object; nothing in it is changed
     #[arg(long, env = "BUCKET")]
     pub(crate) bucket: String,

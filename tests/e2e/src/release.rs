@@ -32,7 +32,8 @@ pub(crate) struct Release {
 }
 
 impl Release {
-    /// Makes the release of this checkout from the programs that were built, as `make release` does, in `parent`.
+    /// Makes the release of this checkout from what was built to the folder `programs`, as `make release` does, in
+    /// `parent`.
     ///
     /// # Errors
     /// If a program was not built.
@@ -40,13 +41,8 @@ impl Release {
         workplace: &Workplace,
         parent: &Path,
         architecture: &str,
+        programs: &Path,
     ) -> anyhow::Result<Self> {
-        // As the Makefile names them.
-        let programs = match architecture {
-            "arm64" => "lambda-arm64",
-            _ => "lambda",
-        };
-        let programs = built(workplace).join(programs);
         let programs = format!("{architecture}={}", programs.display());
         tool(workplace)?
             .args(["assemble", "--into", path_text(parent)?])
@@ -183,11 +179,4 @@ pub(crate) fn tool(workplace: &Workplace) -> anyhow::Result<Invocation> {
         tool.display()
     );
     Ok(Invocation::new(tool).in_folder(workplace.repository()))
-}
-
-/// Where cargo puts what it builds.
-fn built(workplace: &Workplace) -> PathBuf {
-    let folder = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| PathBuf::from("target"));
-    workplace.repository().join(folder)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufRead, IsTerminal},
+    path::Path,
     process,
     sync::{Mutex, PoisonError},
     thread,
@@ -30,8 +31,8 @@ const LIFECYCLE: &str = "lifecycle";
 
 /// Runs the story on an emulator, and returns whether it went as expected.
 pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
-    if arguments.release {
-        return demo_of_release(arguments);
+    if let Some(programs) = &arguments.release {
+        return demo_of_release(arguments, programs);
     }
     let mut workplace = Workplace::prepare("demo")?;
     let report = Report::begin("Publisher reads a bucket: the life of a stack, on an emulated AWS");
@@ -55,7 +56,7 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
     };
     let user = names.user.clone();
     let mut story = Lifecycle::new(&workplace, &account, names);
-    if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
+    if build(&report, &workplace, &account) == Verdict::Passed {
         story.tell(&report, until);
     }
     report.line(format!(
@@ -82,13 +83,13 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
 }
 
 /// Runs the story of a person who builds nothing.
-fn demo_of_release(arguments: &cli::Demo) -> anyhow::Result<bool> {
+fn demo_of_release(arguments: &cli::Demo, programs: &Path) -> anyhow::Result<bool> {
     let workplace = Workplace::prepare("demo")?;
     let report =
         Report::begin("A stack from a release, with the AWS CLI alone, on an emulated AWS");
     let sink = Sink::listen()?;
     if let Some((_emulator, account)) = emulate(&report, &workplace, &sink, After::Stop) {
-        let story = Story::new(&workplace, &account, "publisher-demo");
+        let story = Story::new(&workplace, &account, "publisher-demo", programs);
         let mut story = story.on(&arguments.architecture, arguments.through.as_deref());
         story.tell(&report);
     }
@@ -118,24 +119,22 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
         result(&names.join("\n"));
         return Ok(true);
     }
-    let workplace = Workplace::prepare("test")?;
+    let mut workplace = Workplace::prepare("test")?;
+    workplace.stage(arguments.program.as_deref())?;
     let report = Report::begin("End-to-end tests on an emulated AWS");
     let sink = Sink::listen()?;
     let Some((_emulator, account)) = emulate(&report, &workplace, &sink, After::Stop) else {
         return Ok(report.conclude());
     };
-    if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
-        let mut prepared = None;
-        report.step(
-            "The tests' bucket is filled and the function packaged",
-            |_| {
-                prepared = Some(Bench::prepare(&workplace, &account, &sink)?);
-                Ok(())
-            },
-        );
-        let Some(bench) = prepared else {
-            return Ok(report.conclude());
-        };
+    let mut prepared = None;
+    report.step(
+        "The tests' bucket is filled and the function packaged",
+        |_| {
+            prepared = Some(Bench::prepare(&workplace, &account, &sink)?);
+            Ok(())
+        },
+    );
+    if let Some(bench) = prepared {
         let story = chosen(LIFECYCLE).then(|| Lifecycle::new(&workplace, &account, test_names()));
         side_by_side(&report, &bench, story, scenarios, arguments.jobs);
         report.step(
@@ -217,7 +216,7 @@ pub(crate) fn acceptance(arguments: &cli::Acceptance) -> anyhow::Result<bool> {
             .filter(|arn| !arn.is_empty()),
     };
     let mut story = Lifecycle::new(&workplace, &account, names);
-    if build(&report, &workplace, &account, &arguments.build) == Verdict::Passed {
+    if build(&report, &workplace, &account) == Verdict::Passed {
         story.tell(&report, Until::Deleted);
         interrupt::begin_clean_up();
         report.step("Everything that was made is removed", |_| story.clean_up());
@@ -252,10 +251,7 @@ fn emulate(
     started
 }
 
-fn build(report: &Report, workplace: &Workplace, account: &Account, build: &cli::Build) -> Verdict {
-    if build.no_build {
-        return Verdict::Passed;
-    }
+fn build(report: &Report, workplace: &Workplace, account: &Account) -> Verdict {
     report.step("`sam build` builds the function", |_| {
         account.sam_build(workplace)?;
         Ok(())

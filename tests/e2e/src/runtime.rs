@@ -38,7 +38,7 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Starts what SAM built for `function`, with `seconds` for each event and further environment variables.
+    /// Starts the program of `function`, with `seconds` for each event and further environment variables.
     ///
     /// # Errors
     /// If it does not listen within [`START_LIMIT`].
@@ -49,9 +49,6 @@ impl Runtime {
         seconds: u32,
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let program = format!(".aws-sam/build/{function}/bootstrap");
-        let program = workplace.repository().join(program);
-        ensure!(program.exists(), "{} is missing", program.display());
         let handler = match function {
             FUNCTION => "custom-resource",
             _ => "maintenance",
@@ -64,7 +61,7 @@ impl Runtime {
         let invocation = Invocation::new(emulator(workplace)?)
             .args(["--runtime-interface-emulator-address", &address])
             .args(["--runtime-api-address", &api])
-            .arg(program)
+            .arg(workplace.program())
             .arg(handler)
             .in_folder(workplace.scratch())
             .env("AWS_LAMBDA_FUNCTION_NAME", function)

@@ -11,9 +11,6 @@ use crate::{
     workplace::Workplace,
 };
 
-/// `sam build` writes the template that the other commands take.
-pub(crate) const BUILT: &str = ".aws-sam/build/template.yaml";
-
 /// A tag of every stack that is deployed with `sam`, which user and secret get too.
 pub(crate) const STACK_TAG: (&str, &str) = ("CostCenter", "4711");
 
@@ -82,7 +79,11 @@ impl Account {
         workplace: &Workplace,
         artifacts: &str,
     ) -> anyhow::Result<Value> {
-        self.sam_package_of(workplace, artifacts, BUILT)
+        self.sam_package_of(
+            workplace,
+            artifacts,
+            path_text(&workplace.built_template())?,
+        )
     }
 
     /// The same with another template than the built one.

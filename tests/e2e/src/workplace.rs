@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -14,11 +15,17 @@ use crate::process::{Invocation, record_to};
 
 /// The folder with the programs that `make tools` installs, below the repository.
 const TOOLS: &str = ".tools/python/bin";
+/// Where `sam build` leaves the template and the programs.
+const BUILT: &str = ".aws-sam/build";
+/// The functions' program, as cargo names it.
+const PROGRAM: &str = "publisher-s3-access";
 
 /// Folders of one run.
 #[derive(Debug)]
 pub(crate) struct Workplace {
     repository: PathBuf,
+    /// Where a person types commands.
+    source: PathBuf,
     logs: PathBuf,
     scratch: TempDir,
 }
@@ -48,10 +55,62 @@ impl Workplace {
             .prefix("publisher-e2e-")
             .tempdir()?;
         Ok(Self {
+            source: repository.clone(),
             repository,
             logs,
             scratch,
         })
+    }
+
+    /// Puts `program` where `sam build` would, in a folder that is as the repository otherwise: a release build takes
+    /// minutes, and people may be working with what they have built. Without `program` it is the one beside this one.
+    ///
+    /// # Errors
+    /// If it was not built.
+    pub(crate) fn stage(&mut self, program: Option<&Path>) -> anyhow::Result<()> {
+        let beside = env::current_exe()?.with_file_name(PROGRAM);
+        let program = program.unwrap_or(&beside);
+        let folder = self.scratch().join("source");
+        let built = folder.join(BUILT);
+        fs::create_dir_all(built.join(PROGRAM))?;
+        fs::copy(program, built.join(PROGRAM).join("bootstrap"))
+            .with_context(|| format!("{} was not built", program.display()))?;
+        let template = fs::read_to_string(self.repository.join("template.yaml"))?;
+        let code = format!("      Code: {PROGRAM}\n");
+        let template = template.replace("      Code: .\n", &code);
+        fs::write(built.join("template.yaml"), template)?;
+        link(&self.repository, &folder)?;
+        self.source = folder;
+        Ok(())
+    }
+
+    /// A folder as the repository is after `sam build`, which commands may write to.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn another_source(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.scratch().join(name);
+        let built = folder.join(BUILT);
+        fs::create_dir_all(&built)?;
+        fs::copy(self.built_template(), built.join("template.yaml"))?;
+        link(&self.built(), &built)?;
+        link(&self.repository, &folder)?;
+        Ok(folder)
+    }
+
+    /// The folder with the built template and, in one folder each, the programs.
+    pub(crate) fn built(&self) -> PathBuf {
+        self.source.join(BUILT)
+    }
+
+    /// The template that the other commands of `sam` take.
+    pub(crate) fn built_template(&self) -> PathBuf {
+        self.built().join("template.yaml")
+    }
+
+    /// The functions' program.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.built().join(PROGRAM).join("bootstrap")
     }
 
     /// The repository's root.
@@ -83,7 +142,7 @@ impl Workplace {
     pub(crate) fn tool(&self, name: &str) -> Invocation {
         Invocation::new(self.tools().join(name))
             .env("PATH", self.path())
-            .in_folder(&self.repository)
+            .in_folder(&self.source)
     }
 
     /// The folder of the installed tools.
@@ -100,4 +159,16 @@ impl Workplace {
         }
         path
     }
+}
+
+/// Makes links to what is in `from` and not in `to`.
+fn link(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let link = to.join(entry.file_name());
+        if !link.exists() {
+            symlink(entry.path(), link)?;
+        }
+    }
+    Ok(())
 }

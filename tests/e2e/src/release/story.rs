@@ -1,6 +1,10 @@
 //! The story of a person who has the AWS CLI and the folder of a release, and no Rust, SAM or checkout.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, ensure};
 use serde_json::json;
@@ -69,6 +73,8 @@ pub(crate) struct Story<'a> {
     name: String,
     /// The person's folder, with releases and nothing else.
     folder: PathBuf,
+    /// Where the functions' programs are.
+    programs: PathBuf,
     /// The processor that the functions are for, and the command that runs its programs here.
     processor: (String, Option<String>),
     releases: Vec<Release>,
@@ -77,12 +83,18 @@ pub(crate) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub(crate) fn new(workplace: &'a Workplace, account: &'a Account, name: &str) -> Self {
+    pub(crate) fn new(
+        workplace: &'a Workplace,
+        account: &'a Account,
+        name: &str,
+        programs: &Path,
+    ) -> Self {
         Self {
             workplace,
             account,
             name: name.to_owned(),
             folder: workplace.scratch().join(name),
+            programs: programs.to_owned(),
             processor: (X86_64.to_owned(), None),
             releases: Vec::new(),
             before: BTreeSet::new(),
@@ -121,7 +133,7 @@ impl<'a> Story<'a> {
     fn make_releases(&mut self, notes: &mut Notes) -> anyhow::Result<()> {
         fs::create_dir_all(&self.folder)?;
         let (architecture, through) = &self.processor;
-        let first = Release::assemble(self.workplace, &self.folder, architecture)?;
+        let first = Release::assemble(self.workplace, &self.folder, architecture, &self.programs)?;
         let mut files = BTreeSet::new();
         for entry in fs::read_dir(first.folder())? {
             let entry = entry?;

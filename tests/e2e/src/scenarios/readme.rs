@@ -1,13 +1,11 @@
 //! The README's commands, as they stand and in their order.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::symlink, path::Path};
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context, ensure};
 
 use super::Scenario;
-use crate::{
-    account::texts, bench::Bench, process::Invocation, report::Notes, sam::BUILT, stack::Stack,
-};
+use crate::{account::texts, bench::Bench, process::Invocation, report::Notes, stack::Stack};
 
 pub(super) const SCENARIOS: &[Scenario] = &[(
     "the README's commands deploy, change, rotate, check, upgrade and delete a stack, and keep what was set",
@@ -30,8 +28,8 @@ fn readme<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
         bench.account.create_bucket(bucket)?;
         bench.put_object(bucket, "2024/sample.vcf", &[])?;
     }
-    let folder = bench.workplace.scratch().join("readme");
-    link_repository(bench.workplace.repository(), &folder)?;
+    let folder = bench.workplace.another_source("readme")?;
+    let built = folder.join(".aws-sam/build/template.yaml");
     let stack = Stack::new(bench.account, "publisher");
     let page = fs::read_to_string(bench.workplace.repository().join("README.md"))?;
     let (_, page) = page
@@ -46,10 +44,10 @@ fn readme<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
             .filter(|line| !NOT_RUN.iter().any(|not| line.starts_with(not)));
         if block.contains("git pull") {
             // What has come: another template.
-            let template = fs::read_to_string(folder.join(BUILT))?;
+            let template = fs::read_to_string(&built)?;
             let template =
                 template.replacen("Answers CloudFormation", "Newly answers CloudFormation", 1);
-            fs::write(folder.join(BUILT), template)?;
+            fs::write(&built, template)?;
         }
         let commands = lines.collect::<Vec<_>>().join("\n");
         let shell = Invocation::new("sh")
@@ -87,27 +85,4 @@ fn readme<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
     })?;
     notes.add(format!("{} blocks of commands", ran.len()));
     bench.assert_nothing_of(USER)
-}
-
-/// A folder with everything that is in the repository, so that what the commands write stays out of it.
-fn link_repository(repository: &Path, folder: &Path) -> anyhow::Result<()> {
-    link(repository, folder, ".aws-sam")?;
-    link(
-        &repository.join(".aws-sam/build"),
-        &folder.join(".aws-sam/build"),
-        "template.yaml",
-    )?;
-    fs::copy(repository.join(BUILT), folder.join(BUILT))?;
-    Ok(())
-}
-
-fn link(from: &Path, to: &Path, except: &str) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        if entry.file_name() != except {
-            symlink(entry.path(), to.join(entry.file_name()))?;
-        }
-    }
-    Ok(())
 }

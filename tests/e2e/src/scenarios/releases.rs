@@ -3,17 +3,14 @@
 use std::fs;
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
 
 use super::Scenario;
 use crate::{
-    account::{path_text, text},
-    bench::{ARTIFACTS, Bench},
+    account::path_text,
+    bench::Bench,
     process::{Finished, Invocation},
     release::{Release, Story, tool},
     report::Notes,
-    sam::BUILT,
-    stack::{FUNCTION, ROTATION},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -25,51 +22,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "a release is published only whole, and only to a private bucket of the right region",
         publishing,
     ),
-    (
-        "what `sam build` wrote can be packaged by the AWS CLI",
-        packaged_by_the_cli,
-    ),
 ];
 
-/// `aws cloudformation package` on the source would zip the whole repository.
-fn packaged_by_the_cli<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
-    let repository = bench.workplace.repository();
-    let output = bench.workplace.scratch().join("packaged-by-the-cli.json");
-    let command = [
-        "cloudformation",
-        "package",
-        "--use-json",
-        "--s3-bucket",
-        ARTIFACTS,
-    ];
-    let files = [
-        "--template-file",
-        BUILT,
-        "--output-template-file",
-        path_text(&output)?,
-    ];
-    let package = bench.account.aws(command.into_iter().chain(files));
-    package.in_folder(repository).succeed()?;
-    let template: Value = serde_json::from_str(&fs::read_to_string(output)?)?;
-    for function in [FUNCTION, ROTATION] {
-        let code = &template["Resources"][function]["Properties"]["Code"];
-        ensure!(code["S3Bucket"] == ARTIFACTS, "{function}: {code}");
-        let key = text(&code["S3Key"])?;
-        let head = ["s3api", "head-object", "--bucket", ARTIFACTS, "--key", &key];
-        let size = bench.account.json(head)?["ContentLength"]
-            .as_u64()
-            .unwrap_or_default();
-        ensure!(
-            (1_000_000..8_000_000).contains(&size),
-            "{function}: {size} bytes"
-        );
-        notes.add(format!("{function}: {size} bytes"));
-    }
-    Ok(())
-}
-
 fn from_release<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
-    Story::new(bench.workplace, bench.account, "publisher-from-release").whole(notes)
+    let (workplace, account) = (bench.workplace, bench.account);
+    Story::new(
+        workplace,
+        account,
+        "publisher-from-release",
+        &workplace.built(),
+    )
+    .whole(notes)
 }
 
 fn publishing<'a>(bench: &'a Bench<'a>, notes: &mut Notes) -> anyhow::Result<()> {
