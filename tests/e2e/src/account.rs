@@ -76,6 +76,7 @@ impl Account {
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("SAM_CLI_POLL_DELAY", "0.5")
             .env("AWS_ENDPOINT_URL", endpoint)
             .env("AWS_ACCESS_KEY_ID", EMULATED_KEY)
             .env("AWS_SECRET_ACCESS_KEY", EMULATED_KEY)

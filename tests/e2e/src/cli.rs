@@ -54,8 +54,8 @@ pub(crate) struct Test {
     /// Print the names of the tests instead of running them
     #[arg(long)]
     pub(crate) list: bool,
-    /// How many tests run side by side; two for each processor, because each waits half the time
-    #[arg(long, default_value_t = 2 * std::thread::available_parallelism().map_or(2, usize::from))]
+    /// How many tests run side by side; three for each processor, because each waits most of the time
+    #[arg(long, default_value_t = 3 * std::thread::available_parallelism().map_or(2, usize::from))]
     pub(crate) jobs: usize,
 }
 

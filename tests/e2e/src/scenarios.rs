@@ -29,6 +29,7 @@ pub(crate) type Scenario = (
 /// Every test, in the order in which they start: the longest first.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
+        readme::SCENARIOS,
         releases::SCENARIOS,
         schedule::SCENARIOS,
         watch::SCENARIOS,
@@ -41,7 +42,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         repair::SCENARIOS,
         replacement::SCENARIOS,
         privileges::SCENARIOS,
-        readme::SCENARIOS,
         runtime::SCENARIOS,
         tags::SCENARIOS,
         upgrade::SCENARIOS,
