@@ -33,14 +33,13 @@ TOOL_PATH := $(abspath $(TOOLS))/bin
 PATHS      := $(CARGO_HOME)=/cargo $(CURDIR)=/source $(TARGET)=/target
 FOR_LAMBDA := RUSTFLAGS='$(PATHS:%=--remap-path-prefix=%)' CFLAGS='$(PATHS:%=-ffile-prefix-map=%)'
 DRIVER    := '$(TARGET)/debug/e2e'
-E2E       := $(CARGO) build --quiet --locked --package e2e --package release && $(DRIVER)
 # `sam build` as the demo runs it: a release build takes five minutes.
 QUICKLY   := SAM_BUILD_MODE=debug CARGO_LAMBDA_COMPILER=cargo
 
 ##@ Use
 .PHONY: demo
-demo: $(if $(RELEASE),function,demo-parts) ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running; RELEASE=1 does it from a release, with the AWS CLI alone)
-	@$(QUICKLY) $(E2E) demo $(if $(RELEASE),--release '$(LAMBDA_x86_64)')
+demo: $(if $(RELEASE),function driver,demo-parts) ## Show the whole life of a stack on an emulated AWS (KEEP=1 leaves it running; RELEASE=1 does it from a release, with the AWS CLI alone)
+	@$(QUICKLY) $(DRIVER) demo $(if $(RELEASE),--release '$(LAMBDA_x86_64)')
 
 # What needs the network beside what needs the processor.
 .PHONY: demo-parts demo-program
@@ -48,12 +47,17 @@ demo-parts:
 	@$(MAKE) --no-print-directory --jobs 2 $(INSTALLED) demo-program
 demo-program: prerequisites
 	@$(CARGO) build --locked --target x86_64-unknown-linux-gnu
+	@$(MAKE) --no-print-directory driver
+
+# It drives `sam` and `aws`; with it the program that puts a release together.
+.PHONY: driver
+driver:
 	@$(CARGO) build --locked --package e2e --package release
 
 .PHONY: acceptance
-acceptance: function ## Run the end-to-end steps on your AWS account: make acceptance BUCKET=name
+acceptance: function driver ## Run the end-to-end steps on your AWS account: make acceptance BUCKET=name
 	@test -n "$(BUCKET)" || { echo 'make: say which bucket to read: make acceptance BUCKET=name' >&2; exit 1; }
-	@BUCKET='$(BUCKET)' $(FOR_LAMBDA) $(E2E) acceptance
+	@BUCKET='$(BUCKET)' $(FOR_LAMBDA) $(DRIVER) acceptance
 
 ##@ Release
 # What the architectures of a release are: ARCH='x86_64 arm64' for both.
@@ -104,8 +108,8 @@ QEMU ?= qemu-aarch64-static
 # Where the C library for arm64 is, such as the folder that Debian's packages were unpacked into.
 ARM64_ROOT ?= /
 .PHONY: check-arm64
-check-arm64: emulation-arm64 function-arm64 ## The life of a stack with the functions for arm64, on an emulated processor (takes minutes)
-	@$(E2E) demo --release '$(LAMBDA_arm64)' --architecture arm64 --through '$(QEMU) -L $(ARM64_ROOT)'
+check-arm64: emulation-arm64 function-arm64 driver ## The life of a stack with the functions for arm64, on an emulated processor (takes minutes)
+	@$(DRIVER) demo --release '$(LAMBDA_arm64)' --architecture arm64 --through '$(QEMU) -L $(ARM64_ROOT)'
 
 .PHONY: emulation-arm64
 emulation-arm64:
