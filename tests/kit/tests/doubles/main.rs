@@ -1,4 +1,4 @@
-//! The doubles keep AWS's rules. Each refusal is seen once.
+//! What the other tests rely on: a fault strikes when it says, and no broken invariant goes unnoticed.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -7,11 +7,7 @@
 )]
 
 mod faults;
-mod iam;
 mod instants;
-mod s3;
-mod secrets;
-mod stack;
 
 use publisher_s3_access::cloud::StoredKey;
 use publisher_s3_access::cloud::{
@@ -119,12 +115,4 @@ async fn make_key(account: &Account) -> StoredKey {
 #[track_caller]
 fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
     result.expect_err("AWS refuses this").kind
-}
-
-#[track_caller]
-fn code<T: std::fmt::Debug>(result: Result<T>) -> String {
-    result
-        .expect_err("AWS refuses this")
-        .code
-        .expect("AWS gives a code")
 }
