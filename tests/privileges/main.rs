@@ -5,8 +5,7 @@
 //! `CloudFormation`'s functions resolved, must allow all of these, and nothing that none of these needs. Two tables say
 //! what they must not allow: [`escalations`] for the role, [`bounded`] for the user it makes.
 //!
-//! The evaluator is [`kit::policy_check`]; [`evaluator`] holds cases that were worked out by hand from IAM's documentation,
-//! and a [`second`] evaluator judges whatever the first one does. The crate `winterbaume-iam-rule-eval` 0.2 would take every
+//! The evaluator is [`kit::policy_check`], and a [`second`] one judges whatever the first one does. The crate `winterbaume-iam-rule-eval` 0.2 would take every
 //! condition as met, and `@cloud-copilot/iam-simulate` needs Node, which nothing else here does.
 #![expect(
     clippy::expect_used,
@@ -18,7 +17,6 @@ mod attempt;
 mod bounded;
 mod calls;
 mod escalations;
-mod evaluator;
 mod mutants;
 mod other_accounts;
 mod permitted;

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::calls::Call;
-use super::policies;
-use super::stories;
+use super::{policies, stories};
 
 /// A function, its role, and its calls with that role.
 pub(crate) struct Role {

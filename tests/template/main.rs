@@ -8,16 +8,12 @@
     reason = "a template that cannot be read fails the test"
 )]
 
-mod boundary;
 mod environment;
 mod governed;
-mod least_privilege;
 mod lifecycle;
 mod maintenance;
 mod outputs;
 mod parameters;
-mod policy;
 mod portability;
 mod release;
 mod upgrade;
-mod users;
