@@ -125,24 +125,6 @@ impl Account {
         Self::reach(aws, sam, python, region, source)
     }
 
-    /// The same account in another region.
-    pub(crate) fn in_region(&self, region: &str) -> Self {
-        let moved = |tool: &Invocation| {
-            let tool = tool.clone().env("AWS_REGION", region);
-            tool.env("AWS_DEFAULT_REGION", region)
-        };
-        Self {
-            aws: moved(&self.aws),
-            sam: moved(&self.sam),
-            python: moved(&self.python),
-            region: region.to_owned(),
-            id: self.id.clone(),
-            caller: self.caller.clone(),
-            source: self.source.clone(),
-            settling: self.settling,
-        }
-    }
-
     fn reach(
         aws: Invocation,
         sam: Invocation,
@@ -295,13 +277,6 @@ pub(crate) fn text(value: &Value) -> anyhow::Result<String> {
 pub(crate) fn texts(list: &Value, key: &str) -> Vec<String> {
     let entries = list.as_array().map(Vec::as_slice).unwrap_or_default();
     let values = entries.iter().filter_map(|entry| entry[key].as_str());
-    values.map(str::to_owned).collect()
-}
-
-/// The strings of a list.
-pub(crate) fn texts_of(list: &Value) -> Vec<String> {
-    let entries = list.as_array().map(Vec::as_slice).unwrap_or_default();
-    let values = entries.iter().filter_map(Value::as_str);
     values.map(str::to_owned).collect()
 }
 

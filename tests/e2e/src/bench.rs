@@ -11,16 +11,13 @@ use crate::{
     process::join,
     publisher::Publisher,
     release::{Release, X86_64},
-    sink::Sink,
     stack::FUNCTION,
     workplace::Workplace,
 };
 
 mod deployment;
-mod forger;
 
 pub(crate) use deployment::Deployment;
-pub(crate) use forger::Forger;
 
 /// The bucket that the tests' stacks read.
 pub(crate) const BUCKET: &str = "genomes-shared";
@@ -34,7 +31,6 @@ pub(crate) const ARTIFACTS: &str = "publisher-e2e-artifacts";
 pub(crate) struct Bench<'a> {
     pub(crate) workplace: &'a Workplace,
     pub(crate) account: &'a Account,
-    pub(crate) sink: &'a Sink,
     template: Value,
     /// Made from the same programs, and uploaded to [`ARTIFACTS`].
     pub(crate) release: Release,
@@ -42,11 +38,7 @@ pub(crate) struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     /// Makes the bucket and uploads the function.
-    pub(crate) fn prepare(
-        workplace: &'a Workplace,
-        account: &'a Account,
-        sink: &'a Sink,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn prepare(workplace: &'a Workplace, account: &'a Account) -> anyhow::Result<Self> {
         account.create_bucket(BUCKET)?;
         account.upload(&workplace.data().join("first"), &format!("s3://{BUCKET}"))?;
         account.create_bucket(ARTIFACTS)?;
@@ -58,7 +50,6 @@ impl<'a> Bench<'a> {
         Ok(Self {
             workplace,
             account,
-            sink,
             template,
             release,
         })

@@ -18,8 +18,6 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// The account that AWS's runtime interface emulator puts its functions in.
 const ACCOUNT: &str = "012345678912";
-/// The log that says how the functions' requests fit AWS's models.
-pub(crate) const REQUESTS: &str = "requests.jsonl";
 /// Where tests say what time has brought.
 pub(crate) const DATES: &str = "dates";
 
@@ -41,16 +39,11 @@ pub(crate) enum After {
 }
 
 impl Emulator {
-    /// Starts the emulator, and lets the function answer to the origin `sink` too. Returns the emulator's endpoint,
-    /// such as `http://127.0.0.1:45661`.
+    /// Starts the emulator. Returns its endpoint, such as `http://127.0.0.1:45661`.
     ///
     /// # Errors
     /// If it is not ready within [`START_LIMIT`]. The error shows the end of its log.
-    pub(crate) fn start(
-        workplace: &Workplace,
-        sink: &str,
-        after: After,
-    ) -> anyhow::Result<(Self, String)> {
+    pub(crate) fn start(workplace: &Workplace, after: After) -> anyhow::Result<(Self, String)> {
         let log = workplace.logs().join("emulator.log");
         let output =
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
@@ -60,11 +53,8 @@ impl Emulator {
             .arg("-u")
             .arg(launcher)
             .args(["--port", "0", "--account", ACCOUNT])
-            .arg("--requests")
-            .arg(workplace.logs().join(REQUESTS))
             .arg("--dates")
-            .arg(workplace.scratch().join(DATES))
-            .env("EXTRA_RESPONSE_ORIGINS", sink);
+            .arg(workplace.scratch().join(DATES));
         let mut command = match after {
             // The driver holds the other end of its input, so the emulator cannot outlive it.
             After::Stop => invocation.arg("--stop-at-eof").command(),

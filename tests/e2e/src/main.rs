@@ -6,8 +6,8 @@
 //! all three tell, [`scenarios`] are the further tests, which stand on a [`bench`]; a
 //! [`release`] is what a person has who builds nothing. They see an [`account`]
 //! through the command lines of an administrator ([`sam`], [`stack`]) and of a [`publisher`], and do not
-//! know the [`emulator`], which judges the functions' [`requests`]; a [`sink`] takes the function's answers where
-//! CloudFormation would, an [`inbox`] the messages to people, and [`dates`] say what time has brought. A [`runtime`] runs one function as Lambda does. [`process`], [`interrupt`], [`redaction`], [`workplace`] and [`report`] keep it all in order.
+//! know the [`emulator`]; an [`inbox`] takes the messages to people, and [`dates`] say what time has brought.
+//! [`process`], [`interrupt`], [`redaction`], [`workplace`] and [`report`] keep it all in order.
 
 use std::process::ExitCode;
 
@@ -21,18 +21,14 @@ mod emulator;
 mod inbox;
 mod interrupt;
 mod lifecycle;
-mod policy_meaning;
 mod process;
 mod publisher;
 mod redaction;
 mod release;
 mod report;
-mod requests;
 mod run;
-mod runtime;
 mod sam;
 mod scenarios;
-mod sink;
 mod stack;
 mod workplace;
 

@@ -21,8 +21,7 @@ use crate::{
     publisher::{self, Publisher},
     release::Story,
     report::{Report, Verdict, result},
-    requests, scenarios,
-    sink::Sink,
+    scenarios,
     workplace::Workplace,
 };
 
@@ -36,13 +35,12 @@ pub(crate) fn demo(arguments: &cli::Demo) -> anyhow::Result<bool> {
     }
     let mut workplace = Workplace::prepare("demo")?;
     let report = Report::begin("Publisher reads a bucket: the life of a stack, on an emulated AWS");
-    let sink = Sink::listen()?;
     let (after, until) = if arguments.keep {
         (After::Keep, Until::Used)
     } else {
         (After::Stop, Until::Deleted)
     };
-    let Some((mut emulator, account)) = emulate(&report, &workplace, &sink, after) else {
+    let Some((mut emulator, account)) = emulate(&report, &workplace, after) else {
         return Ok(report.conclude());
     };
     let names = Names {
@@ -87,8 +85,7 @@ fn demo_of_release(arguments: &cli::Demo, programs: &Path) -> anyhow::Result<boo
     let workplace = Workplace::prepare("demo")?;
     let report =
         Report::begin("A stack from a release, with the AWS CLI alone, on an emulated AWS");
-    let sink = Sink::listen()?;
-    if let Some((_emulator, account)) = emulate(&report, &workplace, &sink, After::Stop) {
+    if let Some((_emulator, account)) = emulate(&report, &workplace, After::Stop) {
         let story = Story::new(&workplace, &account, "publisher-demo", programs);
         let mut story = story.on(&arguments.architecture, arguments.through.as_deref());
         story.tell(&report);
@@ -122,25 +119,20 @@ pub(crate) fn test(arguments: &cli::Test) -> anyhow::Result<bool> {
     let mut workplace = Workplace::prepare("test")?;
     workplace.stage(arguments.program.as_deref())?;
     let report = Report::begin("End-to-end tests on an emulated AWS");
-    let sink = Sink::listen()?;
-    let Some((_emulator, account)) = emulate(&report, &workplace, &sink, After::Stop) else {
+    let Some((_emulator, account)) = emulate(&report, &workplace, After::Stop) else {
         return Ok(report.conclude());
     };
     let mut prepared = None;
     report.step(
         "The tests' bucket is filled and the function packaged",
         |_| {
-            prepared = Some(Bench::prepare(&workplace, &account, &sink)?);
+            prepared = Some(Bench::prepare(&workplace, &account)?);
             Ok(())
         },
     );
     if let Some(bench) = prepared {
         let story = chosen(LIFECYCLE).then(|| Lifecycle::new(&workplace, &account, test_names()));
         side_by_side(&report, &bench, story, scenarios, arguments.jobs);
-        report.step(
-            "every request of the functions fits AWS's service models",
-            |notes| requests::judge(&workplace, filters.is_empty(), notes),
-        );
     }
     let as_expected = report.conclude();
     if !as_expected {
@@ -230,15 +222,10 @@ pub(crate) fn environment_credentials() -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn emulate(
-    report: &Report,
-    workplace: &Workplace,
-    sink: &Sink,
-    after: After,
-) -> Option<(Emulator, Account)> {
+fn emulate(report: &Report, workplace: &Workplace, after: After) -> Option<(Emulator, Account)> {
     let mut started = None;
     report.step("An emulated AWS account starts", |notes| {
-        let (emulator, endpoint) = Emulator::start(workplace, sink.origin(), after)?;
+        let (emulator, endpoint) = Emulator::start(workplace, after)?;
         let account = Account::emulated(workplace, &endpoint)?;
         notes.add(format!(
             "{endpoint}, account {}, {}",

@@ -2,19 +2,12 @@
 
 use crate::{bench::Bench, report::Notes};
 
-mod deletion;
-mod documented;
 mod examples;
-mod forgery;
-mod late;
-mod ownership;
 mod privileges;
 mod proof;
 mod readme;
 mod releases;
-mod repair;
 mod replacement;
-mod runtime;
 mod schedule;
 mod tags;
 mod upgrade;
@@ -33,19 +26,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         releases::SCENARIOS,
         schedule::SCENARIOS,
         watch::SCENARIOS,
-        forgery::SCENARIOS,
-        late::SCENARIOS,
         examples::SCENARIOS,
-        ownership::SCENARIOS,
-        documented::SCENARIOS,
         proof::SCENARIOS,
-        repair::SCENARIOS,
         replacement::SCENARIOS,
         privileges::SCENARIOS,
-        runtime::SCENARIOS,
         tags::SCENARIOS,
         upgrade::SCENARIOS,
-        deletion::SCENARIOS,
     ]
     .into_iter()
     .flatten()

@@ -108,11 +108,6 @@ impl Workplace {
         self.built().join("template.yaml")
     }
 
-    /// The functions' program.
-    pub(crate) fn program(&self) -> PathBuf {
-        self.built().join(PROGRAM).join("bootstrap")
-    }
-
     /// The repository's root.
     pub(crate) fn repository(&self) -> &Path {
         &self.repository

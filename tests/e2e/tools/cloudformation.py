@@ -8,15 +8,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.
 import re
 import secrets
 import string
-import time
 
 CLEANING_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 ROLLING_BACK = "UPDATE_ROLLBACK_IN_PROGRESS"
 CLEANING_UP_ROLLBACK = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
 ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
 STACK = "AWS::CloudFormation::Stack"
-# A stack tag: for how many seconds functions are shown the stack as it was. People see it as it is.
-LAG = "emulator:lag"
 
 
 def mend():
@@ -29,7 +26,6 @@ def mend():
     announce_nested_deletion()
     roll_back(answered)
     say_it_as_aws()
-    show_late()
 
 
 def stack_named(name):
@@ -83,7 +79,6 @@ def register_before_invoking(answered, creating):
                 "LogicalResourceId": logical_id, "Properties": properties, "Attributes": {},
                 "Timestamp": now_iso(),
             }
-            keep_view(stack_named(stack_name))
         answered.pop(key, None)
         try:
             return invoke(request, logical_id, properties, stack_name, stack_id, resource_type, *rest, **named)
@@ -115,7 +110,6 @@ def tell_progress(creating):
         resource = stack_named(stack_name).get("_resources", {}).get(logical_id)
         if resource and physical_id in ("", resource["PhysicalResourceId"]):
             resource["ResourceStatus"] = status
-        keep_view(stack_named(stack_name))
         return add_event(stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, **named)
 
     stacks._add_event = with_status
@@ -154,7 +148,6 @@ def announce_nested_deletion():
             nested["StackStatus"] = "DELETE_IN_PROGRESS"
             for resource in nested.get("_resources", {}).values():
                 resource["ResourceStatus"] = "DELETE_IN_PROGRESS"
-            keep_view(nested)
         return delete(physical_id, properties, *rest)
 
     handlers["delete"] = deleting
@@ -260,52 +253,3 @@ def say_it_as_aws():
         return status, headers, body
 
     handlers._ACTION_HANDLERS["DescribeStackResource"] = in_other_words
-
-
-def lag_of(stack):
-    return sum(float(tag["Value"]) for tag in stack.get("Tags", []) if tag["Key"] == LAG)
-
-
-def keep_view(stack):
-    """Remember how stack and resources look now, if functions are shown it late."""
-    if lag_of(stack):
-        resources = {name: dict(resource) for name, resource in stack["_resources"].items()}
-        stack.setdefault("_views", []).append((time.monotonic(), stack["StackStatus"], resources))
-
-
-def show_late():
-    """Show a function its stack as it was some seconds ago, if a tag of the stack says so: AWS does not say how far its
-    `DescribeStackResource` and `DescribeStacks` lag behind the requests that it sends.
-    """
-    from ministack.core import iam_evaluator
-    from ministack.services.cloudformation import handlers
-
-    resolve, actions = handlers._resolve_stack, handlers._ACTION_HANDLERS
-    describe, describe_stacks = actions["DescribeStackResource"], actions["DescribeStacks"]
-
-    def as_seen(name):
-        """The stack as this caller sees it."""
-        stack = resolve(name)
-        if not stack or not lag_of(stack) or iam_evaluator.caller_arn().endswith(":root"):
-            return stack
-        until = time.monotonic() - lag_of(stack)
-        views = [view for view in stack["_views"] if view[0] <= until] or [(0, stack["_views"][0][1], {})]
-        _, status, resources = views[-1]
-        return {**stack, "StackStatus": status, "_resources": resources}
-
-    def late_resource(parameters):
-        handlers._resolve_stack = as_seen  # One request at a time: this is the event loop's thread.
-        try:
-            return describe(parameters)
-        finally:
-            handlers._resolve_stack = resolve
-
-    def late_stack(parameters):
-        status, headers, body = describe_stacks(parameters)
-        stack = as_seen(handlers._p(parameters, "StackName"))
-        if stack and status == 200:
-            shown = f"<StackStatus>{stack['StackStatus']}</StackStatus>".encode()
-            body = re.sub(rb"<StackStatus>.*?</StackStatus>", shown, body)
-        return status, headers, body
-
-    actions["DescribeStackResource"], actions["DescribeStacks"] = late_resource, late_stack

@@ -1,13 +1,13 @@
 """MiniStack as an AWS account for the demo and the end-to-end tests.
 
-    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--account ID] [--stop-at-eof] [--dates FOLDER] [--requests FILE]
+    .tools/python/bin/python tests/e2e/tools/emulator.py [--port N] [--account ID] [--stop-at-eof] [--dates FOLDER]
 
 Prints `ready http://127.0.0.1:PORT` on standard output when it answers; its log goes to standard error.
 It runs until SIGTERM or SIGINT and then removes its data; with `--stop-at-eof` also until standard input ends,
 so that it cannot outlive a driver that holds the other end. Port 0, the default, is a free one. The
 administrator is root of the account (000000000000) with the key `test`, secret `test`; the region is the one a
 request is signed for. Functions are plain child processes that inherit this process's environment, so nothing
-of the caller's AWS set-up is let through; `EXTRA_RESPONSE_ORIGINS` is, with the emulator's own origin appended.
+of the caller's AWS set-up is let through.
 """
 
 import argparse
@@ -25,7 +25,6 @@ import urllib.request
 
 import cloudformation
 import dates
-import service_models
 from rotation import rotate_by_function
 
 # What the service authorization reference lists under `iam:PermissionsBoundary` for users.
@@ -41,7 +40,6 @@ BOUNDARY_ACTIONS = {
 def prepare_environment(port, account, data):
     """MiniStack reads all of these when it is imported."""
     origin = f"http://127.0.0.1:{port}"
-    response_origins = filter(None, [os.environ.get("EXTRA_RESPONSE_ORIGINS"), origin])
     for name in [name for name in os.environ if name.startswith(("AWS_", "LAMBDA_", "MINISTACK_"))]:
         del os.environ[name]
     os.environ.update({
@@ -51,7 +49,7 @@ def prepare_environment(port, account, data):
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",  # the host of response URLs
         "AWS_ENDPOINT_URL": origin,  # an address, not a name: SDKs then put the bucket into the path
-        "EXTRA_RESPONSE_ORIGINS": ",".join(response_origins),  # the function answers to https alone otherwise
+        "EXTRA_RESPONSE_ORIGINS": origin,  # the function answers to https alone otherwise
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "LAMBDA_EXECUTOR": "local",
@@ -306,7 +304,6 @@ def main():
     parser.add_argument("--account", default="000000000000")
     parser.add_argument("--stop-at-eof", action="store_true")
     parser.add_argument("--dates", help="a folder where tests say what time has brought, see dates.py")
-    parser.add_argument("--requests", type=argparse.FileType("w"), help="where to write how the functions' requests fit AWS's models")
     arguments = parser.parse_args()
     port = arguments.port or free_port()
     with tempfile.TemporaryDirectory(prefix="emulator-") as data:
@@ -330,8 +327,6 @@ def main():
         echo_function_logs()
         deliver_mail()
         rotate_by_function(f"http://127.0.0.1:{port}", told)
-        if arguments.requests:
-            app.app = service_models.recording(app.app, arguments.requests)
         threading.Thread(target=announce, args=(port,), daemon=True).start()
         if arguments.stop_at_eof:
             threading.Thread(target=stop_at_eof, daemon=True).start()

@@ -1,4 +1,4 @@
-//! One stack of a test, and the requests that CloudFormation sends for it.
+//! One stack of a test.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 
 use super::{BUCKET, Bench};
-use crate::stack::{BOUNDARY, RESOURCE, Settled, Stack};
+use crate::stack::{RESOURCE, Settled, Stack};
 
 /// One stack of a test, with a user of its own.
 #[derive(Debug)]
@@ -51,11 +51,6 @@ impl<'a> Deployment<'a> {
     pub(crate) fn tagged(self, key: &str, value: &str) -> Self {
         let stack = self.stack.with_tag(key, value);
         Self { stack, ..self }
-    }
-
-    /// The emulator's launcher shows the function its stack as it was this many seconds ago.
-    pub(crate) fn seen_late(self, seconds: u32) -> Self {
-        self.tagged("emulator:lag", &seconds.to_string())
     }
 
     /// Uses the name of another user.
@@ -111,33 +106,6 @@ impl<'a> Deployment<'a> {
             bail!("stack {} is {}: {reason}", self.stack.name, settled.status);
         }
         Ok(settled)
-    }
-
-    /// A request of CloudFormation for this stack's resource, without the response URL.
-    pub(crate) fn request(&self, request_type: &str) -> anyhow::Result<Value> {
-        let resources = self.stack.resources()?;
-        let mut properties = json!({
-            "ServiceToken": "what CloudFormation was given",
-            "Buckets": [BUCKET],
-            "UserName": self.user,
-            "PermissionsBoundary": resources.physical_id(BOUNDARY)?,
-        });
-        self.overlay(&mut properties);
-        let mut event = json!({
-            "RequestType": request_type,
-            "StackId": resources.stack_id()?,
-            "RequestId": format!("{}-{request_type}", self.stack.name),
-            "LogicalResourceId": RESOURCE,
-            "ResourceType": "Custom::PublisherS3Access",
-            "ResourceProperties": properties,
-        });
-        if request_type != "Create" {
-            event["PhysicalResourceId"] = json!(format!("publisher/{}", self.user));
-        }
-        if request_type == "Update" {
-            event["OldResourceProperties"] = event["ResourceProperties"].clone();
-        }
-        Ok(event)
     }
 
     /// The template with this test's properties in place of those it computes from parameters.
