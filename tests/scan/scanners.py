@@ -19,8 +19,8 @@ SECONDS = 180
 class World:
     """What is scanned: files below a folder, and the template in it."""
 
-    def __init__(self, root, files, node):
-        self.root, self.files, self.node = root, files, node
+    def __init__(self, root, files):
+        self.root, self.files = root, files
         self.workflows = [path for path in files if path.startswith(".github/workflows/")]
 
     def template(self):
@@ -30,12 +30,6 @@ class World:
 
     def resolved(self):
         return template.Resolver(self.template()).resources()
-
-    def policies(self):
-        yield from template.policies(self.resolved())
-        for path in self.files:
-            if path.startswith("docs/") and path.endswith("-policy.json"):
-                yield path, json.loads((self.root / path).read_text())
 
 
 def run(world, command, statuses=(0, 1)):
@@ -78,60 +72,6 @@ def cfn_lint(world):
         yield finding["Rule"]["Id"], where, finding["Message"].splitlines()[0]
 
 
-def cfn_guard(world):
-    package = world.node / "node_modules/@cdklabs/cdk-validator-cfnguard"
-    kind = "macos" if sys.platform == "darwin" else "ubuntu"
-    processor = subprocess.check_output(["uname", "-m"], text=True).strip().replace("arm64", "aarch64")
-    program = package / "bin" / kind / processor / "cfn-guard"
-    with in_file(world.resolved()) as resolved:
-        command = [program, "validate", "-r", package / "rules/control-tower/cfn-guard", "-d", resolved.name]
-        answer = json.loads(run(world, [*command, "--structured", "-o", "json", "--show-summary", "none"], statuses=(0, 19)))
-    for rule in answer[0]["not_compliant"]:
-        text = json.dumps(rule)
-        code, says = re.search(r"\[(CT\.[A-Z0-9.]+)\]: (.*?)\\n", text).groups()
-        for logical_id in sorted(set(re.findall(r'"path": "/Resources/([A-Za-z0-9]+)', text))):
-            yield code, logical_id, says
-
-
-def cdk_nag(world):
-    with in_file(world.resolved()) as resolved, tempfile.TemporaryDirectory() as output:
-        run(world, ["node", world.node / "cdk-nag.mjs", resolved.name, output], statuses=(0,))
-        reports = json.loads((pathlib.Path(output) / "validation-report.json").read_text())["pluginReports"]
-    for report in reports:
-        for violation in report["violations"]:
-            for construct in violation["violatingConstructs"]:
-                # Of a permission with a wildcard, the name says which one.
-                yield violation["ruleName"], construct["constructPath"].rpartition("/")[2], violation["description"]
-
-
-def parliament(world):
-    import parliament as library
-
-    for where, document in world.policies():
-        for finding in library.analyze_policy_string(json.dumps(document), include_community_auditors=True).findings:
-            yield finding.issue, where, f"{finding.title} {finding.detail}"
-
-
-def policy_sentry(world):
-    """Its list of all actions, and what `cloudsplaining` makes of that list."""
-    from cloudsplaining.scan.policy_document import PolicyDocument
-    from policy_sentry.querying.actions import get_action_data
-
-    for where, document in world.policies():
-        for statement in document["Statement"]:
-            actions = statement.get("Action", statement.get("NotAction"))
-            for action in [actions] if isinstance(actions, str) else actions:
-                if "*" not in action and not get_action_data(*action.split(":")):
-                    yield "unknown-action", where, action
-        risks = PolicyDocument(document)
-        for code in (
-            "allows_privilege_escalation", "permissions_management_without_constraints", "write_actions_without_constraints",
-            "tagging_actions_without_constraints", "credentials_exposure", "service_wildcard", "allows_data_exfiltration_actions",
-        ):
-            for detail in getattr(risks, code):
-                yield code.replace("_", "-"), where, str(detail)
-
-
 def typos(world):
     for line in run(world, [PROGRAMS / "typos", "--format", "json", *world.files], statuses=(0, 2)).splitlines():
         finding = json.loads(line)
@@ -157,12 +97,6 @@ def detect_secrets(world):
 ALL = {
     "checkov": checkov,
     "cfn-lint": cfn_lint,
-    "cfn-guard": cfn_guard,
-    "cdk-nag": cdk_nag,
-    "parliament": parliament,
-    "policy_sentry": policy_sentry,
     "typos": typos,
     "detect-secrets": detect_secrets,
 }
-# These are packages for Node; without it they are left out, and said to be.
-OF_NODE = ("cfn-guard", "cdk-nag")

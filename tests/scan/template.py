@@ -100,13 +100,3 @@ class Resolver:
             return text.split(",") if parameter["Type"] == "CommaDelimitedList" else text
         kind = self.template["Resources"][name]["Type"]
         return REFERENCES.get(kind, {}).get(attribute, f"{{}}-{attribute}").format(name)
-
-
-def policies(resolved):
-    """Every policy document of the template, by where it stands."""
-    for logical_id, resource in resolved["Resources"].items():
-        properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::IAM::ManagedPolicy":
-            yield logical_id, properties["PolicyDocument"]
-        for policy in properties.get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
-            yield f"{logical_id}/{policy['PolicyName']}", policy["PolicyDocument"]
