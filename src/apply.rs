@@ -11,11 +11,10 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::cloud::{Cloud, SecretArn, VersionId};
-use crate::observe::Refusal;
-use crate::observe::{Conversation, Done, Invocation, Observed, Pair, Progress};
+use crate::observe::{Conversation, Done, Invocation, Observed, Pair, Progress, Refusal};
 use crate::plan::{End, OnFailure, Plan, Proof, Step, Trial, Warning};
 use crate::request::names::UserName;
-use crate::waits::{ROUNDS, WITHDRAW, between_rounds};
+use crate::waits::{KEY_KNOWN, OTHERS_ALLOW, ROUNDS, WITHDRAW, between_rounds};
 
 /// Where the user and the secret are after the whole plan.
 #[derive(Debug, PartialEq, Eq)]
@@ -229,13 +228,14 @@ impl<C: Cloud> Execution<'_, C> {
             on_failure,
             targets,
         } = &proof.trial;
-        let mut timeouts = self.invocation.proof_timeouts;
-        if *on_failure == OnFailure::FailIfAccepted {
-            // A key that another one goes for has long been known.
-            timeouts.known = timeouts.allowed_by_others;
-        }
-        let end = self.invocation.deadline.of_work() - WITHDRAW;
-        let patience = Patience { timeouts, end };
+        let patience = Patience {
+            known: match on_failure {
+                // A key that another one goes for has long been known.
+                OnFailure::FailIfAccepted => OTHERS_ALLOW,
+                OnFailure::Fail | OnFailure::Warn => KEY_KNOWN,
+            },
+            end: self.invocation.deadline.of_work() - WITHDRAW,
+        };
         let proved = prove(
             self.invocation.cloud,
             self.name,

@@ -56,7 +56,6 @@ pub async fn maintain<'c, C: Cloud + 'c, N: Notifier + 'c>(
                 cloud,
                 owner: &environment.owner,
                 sent: None,
-                proof_timeouts: environment.settings.proof_timeouts,
                 deadline,
             },
             environment,

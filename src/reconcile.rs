@@ -8,8 +8,9 @@ use tracing::{info, warn};
 
 use crate::apply::{Applied, settle};
 use crate::cloud::{Cloud, CustomResource};
-use crate::observe::Refusal;
-use crate::observe::{self, Done, Invocation, Observed, Progress, Values, buckets_to_find};
+use crate::observe::{
+    self, Done, Invocation, Observed, Progress, Refusal, Values, buckets_to_find,
+};
 use crate::plan::policy::PolicyDocument;
 use crate::plan::{self, Change, Goal, Made, Warning, Weight, letter_case_change};
 use crate::request::names::{PhysicalId, RecoveryWindow, UserName};
@@ -37,7 +38,6 @@ pub async fn reconcile<C: Cloud>(
         cloud,
         owner,
         sent: sent.filter(|sent| cloud.now().duration_since(*sent).is_ok_and(waits)),
-        proof_timeouts: settings.proof_timeouts,
         deadline,
     };
     let work = Work {

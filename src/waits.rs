@@ -50,6 +50,16 @@ pub const PUT: Duration = Duration::from_secs(5);
 /// The time left before the deadline when a proof gives up: enough to delete the key that failed it.
 pub const WITHDRAW: Duration = Duration::from_secs(10);
 
+/// How long a proof waits for a key to be known. Three in four are unknown in their first second, and one in a hundred after
+/// five.
+pub const KEY_KNOWN: Duration = Duration::from_secs(60);
+
+/// How long a proof waits for the user's own policy and boundary to allow, and where a denial does not name a policy.
+pub const POLICY_ALLOWS: Duration = Duration::from_secs(30);
+
+/// How long a proof waits for other policies to allow: bucket, KMS key, organization. They lag less than IAM's.
+pub const OTHERS_ALLOW: Duration = Duration::from_secs(5);
+
 /// The shortest proof that is worth beginning: 99 of 100 new keys are known everywhere after five seconds.
 const SHORT_PROOF: Duration = Duration::from_secs(10);
 
@@ -147,27 +157,6 @@ pub(crate) fn until_name_is_free() -> ExponentialBuilder {
     pauses(ms(1000), ms(5000)).with_total_delay(Some(CALL))
 }
 
-/// How long a proof waits for IAM writes to become visible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProofTimeouts {
-    /// For a key to be known. Three in four are unknown in their first second, and one in a hundred after five.
-    pub known: Duration,
-    /// For the user's own policy and boundary to allow, and for denials that do not name a policy.
-    pub allowed: Duration,
-    /// For other policies to allow: bucket, KMS key, organization. They lag less than IAM's.
-    pub allowed_by_others: Duration,
-}
-
-impl Default for ProofTimeouts {
-    fn default() -> Self {
-        Self {
-            known: Duration::from_secs(60),
-            allowed: Duration::from_secs(30),
-            allowed_by_others: Duration::from_secs(5),
-        }
-    }
-}
-
 /// When an invocation ends, and how its time is divided. If little is left, each part shrinks with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
@@ -224,12 +213,7 @@ mod tests {
 
     #[test]
     fn the_longest_waits_of_a_create_end_within_the_time_for_work() {
-        let ProofTimeouts {
-            known,
-            allowed,
-            allowed_by_others,
-        } = ProofTimeouts::default();
-        let proof = known.max(allowed).max(allowed_by_others);
+        let proof = KEY_KNOWN.max(POLICY_ALLOWS).max(OTHERS_ALLOW);
         let key = ATTEMPT + proof + CALL + WITHDRAW;
         let longest = ROLE_LAG + VIEW_LAG + USER_AND_SECRET + key;
         assert!(longest <= INVOCATION - ANSWER, "{longest:?}");
@@ -248,8 +232,7 @@ mod tests {
 
     #[test]
     fn the_longest_proof_and_the_longest_call_fit_into_a_key_in_flight() {
-        let ProofTimeouts { known, .. } = ProofTimeouts::default();
-        assert!(ATTEMPT + known + CALL <= KEY_IN_FLIGHT);
+        assert!(ATTEMPT + KEY_KNOWN + CALL <= KEY_IN_FLIGHT);
     }
 
     #[test]

@@ -12,11 +12,10 @@ use super::{Effect, Execution};
 use crate::cloud::{
     Cloud, CloudError, CreatedKey, ErrorKind, Label, PutVersion, Removal, SecretArn, StoredKey,
 };
-use crate::observe::Done;
-use crate::observe::Refusal;
+use crate::observe::{Done, Refusal};
 use crate::plan::{NewKey, Step, Trial};
 use crate::waits::{
-    CALL, FRESH_WORD, IAM_LAG, KEY_BUDGET, KEY_IN_FLIGHT, LONGEST_PROOF_PAUSE, WITHDRAW,
+    CALL, FRESH_WORD, IAM_LAG, KEY_BUDGET, KEY_IN_FLIGHT, KEY_KNOWN, LONGEST_PROOF_PAUSE, WITHDRAW,
     while_iam_lags,
 };
 
@@ -124,7 +123,7 @@ impl<C: Cloud> Execution<'_, C> {
         store_by: Instant,
     ) -> Result<Effect, Refusal> {
         let patience = Patience {
-            timeouts: self.invocation.proof_timeouts,
+            known: KEY_KNOWN,
             end: store_by - LONGEST_PROOF_PAUSE,
         };
         let cloud = self.invocation.cloud;

@@ -5,6 +5,8 @@
 
 mod advice;
 
+use std::time::Duration;
+
 use backon::Retryable;
 use futures_util::future::{join, join_all};
 use tokio::time::Instant;
@@ -16,7 +18,7 @@ use crate::cloud::{
 use crate::observe::Refusal;
 use crate::plan::{OnFailure, Target, Warning, Weight};
 use crate::request::names::UserName;
-use crate::waits::{LONGEST_PROOF_PAUSE, ProofTimeouts, while_a_proof_waits};
+use crate::waits::{LONGEST_PROOF_PAUSE, OTHERS_ALLOW, POLICY_ALLOWS, while_a_proof_waits};
 
 /// How many pages of a listing are read to find an object that can prove something.
 const PAGES: usize = 5;
@@ -32,7 +34,8 @@ const TOLD: usize = 2;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    pub timeouts: ProofTimeouts,
+    /// How long the key may be unknown.
+    pub known: Duration,
     /// When it has to end, whatever it waits for.
     pub end: Instant,
 }
@@ -314,19 +317,14 @@ impl<C: Cloud> Attempt<'_, C> {
     /// Whether waiting may help. The key, the user's own policy and its boundary become visible slowly. The policies of
     /// others are visible at once or not at all, and an explicit deny by one of the user's own does not go away.
     fn may_pass(&self, error: &CloudError) -> bool {
-        let ProofTimeouts {
-            known,
-            allowed,
-            allowed_by_others,
-        } = self.patience.timeouts;
         let denial = error.denial.as_ref();
         let patience = match error.kind {
-            ErrorKind::UnknownKey => known,
+            ErrorKind::UnknownKey => self.patience.known,
             ErrorKind::Denied => match denial.map(|denial| (denial.by, denial.explicit)) {
                 Some((PolicyKind::Identity, true)) => return false,
                 Some((PolicyKind::Identity | PolicyKind::Boundary | PolicyKind::Unsaid, _))
-                | None => allowed,
-                Some((_, _)) => allowed_by_others,
+                | None => POLICY_ALLOWS,
+                Some((_, _)) => OTHERS_ALLOW,
             },
             ErrorKind::NotFound
             | ErrorKind::Throttled

@@ -18,11 +18,10 @@ use super::report::{Health, Report};
 use super::{Asked, Environment, Work, message};
 use crate::apply::{Patience, Proved, prove};
 use crate::cloud::{Cloud, KeyStatus, Label, Notifier, StoredKey, Subscriptions};
-use crate::observe::Refusal;
-use crate::observe::{self, AtWork, Observed, buckets_to_find};
+use crate::observe::{self, AtWork, Observed, Refusal, buckets_to_find};
 use crate::plan::policy::PolicyDocument;
 use crate::plan::{self, Change, Goal, Plan, dates};
-use crate::waits::{SECOND_LOOK, WITHDRAW};
+use crate::waits::{KEY_KNOWN, SECOND_LOOK, WITHDRAW};
 
 struct Seen {
     observed: Observed,
@@ -163,9 +162,10 @@ impl<C: Cloud, N: Notifier> Work<'_, C, N> {
     async fn proved(&self, key: &StoredKey, observed: &Observed) -> Proved {
         let Work { invocation, .. } = self;
         let targets = self.targets(observed);
-        let end = invocation.deadline.of_work() - WITHDRAW;
-        let timeouts = invocation.proof_timeouts;
-        let patience = Patience { timeouts, end };
+        let patience = Patience {
+            known: KEY_KNOWN,
+            end: invocation.deadline.of_work() - WITHDRAW,
+        };
         let user = &self.environment.desired.user;
         prove(invocation.cloud, user, key, &targets, patience).await
     }

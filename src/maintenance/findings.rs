@@ -10,8 +10,7 @@ use crate::apply::{Proved, Shows};
 use crate::cloud::{
     Attachment, AttachmentKind, Key, KeyStatus, Label, Rotation, Subscriptions, TopicArn,
 };
-use crate::observe::Refusal;
-use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser};
+use crate::observe::{BucketRegion, Observed, ObservedSecret, ObservedUser, Refusal};
 use crate::plan::{Plan, Step, dates, left_keys};
 use crate::request::labels::with_labels;
 use crate::request::visible;

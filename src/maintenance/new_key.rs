@@ -8,8 +8,7 @@ use tracing::info;
 use super::findings::{listed, of_plan};
 use super::{Work, message};
 use crate::cloud::{Cloud, KeyStatus, Label, Notifier, VersionId};
-use crate::observe::Refusal;
-use crate::observe::{AtWork, Observed};
+use crate::observe::{AtWork, Observed, Refusal};
 use crate::waits::{IAM_LAG, between_rounds};
 
 impl<C: Cloud, N: Notifier> Work<'_, C, N> {

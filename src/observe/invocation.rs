@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::verdict::Conversation;
 use crate::cloud::{AccessKeyId, Cloud, CloudError, ErrorKind, Result, VersionId};
 use crate::request::owner::Owner;
-use crate::waits::{Deadline, IAM_LAG, ProofTimeouts, ROLE_LAG, while_iam_lags};
+use crate::waits::{Deadline, IAM_LAG, ROLE_LAG, while_iam_lags};
 
 /// What an invocation is given. It never changes.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,6 @@ pub struct Invocation<'a, C> {
     pub owner: &'a Owner,
     /// When CloudFormation sent the request; `None` if that is unknown, or if Secrets Manager or `EventBridge` sent it.
     pub sent: Option<SystemTime>,
-    pub proof_timeouts: ProofTimeouts,
     /// When the invocation began, and when the work must have ended.
     pub deadline: Deadline,
 }

@@ -1,9 +1,6 @@
 //! What both functions are told by their environment and by Lambda.
 
-use std::time::Duration;
-
 use super::response_url::ResponseOrigins;
-use crate::waits::ProofTimeouts;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -18,7 +15,6 @@ pub struct Settings {
     /// The prefix that every user name must have, because the function's role reaches no other; may be empty.
     pub user_name_prefix: String,
     pub response_origins: ResponseOrigins,
-    pub proof_timeouts: ProofTimeouts,
     /// The invocation's log stream; empty if unknown.
     pub log_stream: String,
     pub invocation_id: String,
@@ -45,26 +41,8 @@ impl Settings {
             user_name_prefix: text("USER_NAME_PREFIX"),
             log_stream: text("AWS_LAMBDA_LOG_STREAM_NAME"),
             invocation_id: invocation_id.to_owned(),
-            proof_timeouts: proof_timeouts(|name| variable(name)?.parse().ok()),
             stack_id: given("STACK_ID"),
             release: given("RELEASE"),
         }
-    }
-}
-
-/// `KEY_KNOWN_SECONDS` and `POLICY_ALLOWED_SECONDS` shorten a proof in tests, where nothing lags. The template does not
-/// set them.
-fn proof_timeouts(seconds: impl Fn(&str) -> Option<u64>) -> ProofTimeouts {
-    let ProofTimeouts {
-        known,
-        allowed,
-        allowed_by_others,
-    } = ProofTimeouts::default();
-    let or = |name, default| seconds(name).map_or(default, Duration::from_secs);
-    let allowed = or("POLICY_ALLOWED_SECONDS", allowed);
-    ProofTimeouts {
-        known: or("KEY_KNOWN_SECONDS", known),
-        allowed,
-        allowed_by_others: allowed_by_others.min(allowed),
     }
 }

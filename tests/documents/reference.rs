@@ -6,7 +6,9 @@ use std::fs;
 use publisher_s3_access::plan::policy::PolicyDocument;
 use publisher_s3_access::request::names::Partition;
 use publisher_s3_access::request::properties::Desired;
-use publisher_s3_access::waits::{ANSWER, INVOCATION, ProofTimeouts, VIEW_LAG};
+use publisher_s3_access::waits::{
+    ANSWER, INVOCATION, KEY_KNOWN, OTHERS_ALLOW, POLICY_ALLOWS, VIEW_LAG,
+};
 use serde_json::json;
 use yaml_serde::Value;
 
@@ -125,11 +127,6 @@ fn the_limits_are_those_of_the_template_and_the_code() {
     let service = number(&resources["S3Access"]["Properties"]["ServiceTimeout"]);
     let again = number(&resources["FunctionRetries"]["Properties"]["MaximumRetryAttempts"]);
     let event_age = number(&resources["FunctionRetries"]["Properties"]["MaximumEventAgeInSeconds"]);
-    let ProofTimeouts {
-        known,
-        allowed,
-        allowed_by_others,
-    } = ProofTimeouts::default();
     assert_eq!(function, INVOCATION.as_secs());
     let limits = [
         ("one attempt of the function", function),
@@ -137,11 +134,11 @@ fn the_limits_are_those_of_the_template_and_the_code() {
         ("attempts", again + 1),
         ("how long CloudFormation waits", service),
         ("the age at which Lambda drops a request", event_age),
-        ("how long a new key is waited for", known.as_secs()),
-        ("how long a policy is waited for", allowed.as_secs()),
+        ("how long a new key is waited for", KEY_KNOWN.as_secs()),
+        ("how long a policy is waited for", POLICY_ALLOWS.as_secs()),
         (
             "how long a policy that is not IAM's is waited for",
-            allowed_by_others.as_secs(),
+            OTHERS_ALLOW.as_secs(),
         ),
         (
             "how long CloudFormation is asked again before a doubt is believed",

@@ -7,7 +7,7 @@ use publisher_s3_access::plan::policy::PolicyDocument;
 use publisher_s3_access::plan::{self, Change, Goal, Step};
 use publisher_s3_access::request::owner::{Owner, StackId};
 use publisher_s3_access::request::properties::Desired;
-use publisher_s3_access::waits::{Deadline, INVOCATION, ProofTimeouts};
+use publisher_s3_access::waits::{Deadline, INVOCATION};
 use serde_json::json;
 
 use crate::scene::{Scene, properties_with};
@@ -27,7 +27,6 @@ async fn a_secret_that_no_step_makes_is_a_defect_and_no_success() {
         cloud: &scene.stack.cloud(),
         owner: &owner,
         sent: None,
-        proof_timeouts: ProofTimeouts::default(),
         deadline,
     };
     let goal = Goal {

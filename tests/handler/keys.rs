@@ -117,7 +117,7 @@ impl Aws {
         match action {
             "S3" if self.trouble == Trouble::ClosedBucket => reply(
                 403,
-                "<Error><Code>AccessDenied</Code><Message>closed</Message></Error>",
+                "<Error><Code>AccessDenied</Code><Message>not authorized because no resource-based policy allows the s3:ListBucket action</Message></Error>",
             ),
             // A listing, and every object in it.
             "S3" => reply(
@@ -218,8 +218,6 @@ fn run(event: &str, made: bool, trouble: Trouble) -> Vec<(String, bool)> {
     let aws = Arc::new(Mutex::new(aws));
     let there = Arc::clone(&aws);
     let variables = [
-        ("KEY_KNOWN_SECONDS", "1"),
-        ("POLICY_ALLOWED_SECONDS", "1"),
         ("RUST_LOG", "trace,aws_smithy_runtime=trace,hyper=trace"),
         ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
     ];
