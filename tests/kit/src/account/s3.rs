@@ -8,7 +8,7 @@ use publisher_s3_access::request::buckets::BucketUri;
 use secrecy::ExposeSecret;
 
 use super::iam::IamUser;
-use super::{Account, At, Effect, State, denied, refusal};
+use super::{Account, At, Effect, Refusal, State, denied, refusal};
 use crate::policy_check::{Decision, Request};
 
 /// How many objects a page of a listing has.
@@ -47,6 +47,8 @@ pub enum Object {
     GoneMeanwhile,
     /// It is encrypted under this KMS key.
     Kms(String),
+    /// S3 refuses to give it, with this code and in these words.
+    Refused(&'static str, &'static str),
 }
 
 /// What the bucket's own policy says.
@@ -58,6 +60,8 @@ pub enum BucketPolicy {
     DeniesList,
     /// Nobody may read its objects.
     DeniesGet,
+    /// S3 refuses to list it, with this code and in these words, whatever the reason.
+    Refuses(&'static str, &'static str),
 }
 
 impl Account {
@@ -91,6 +95,11 @@ impl Account {
             .expect("the bucket is there")
             .policy = policy;
     }
+}
+
+/// A refusal as S3 words it.
+fn worded(code: &'static str, message: &'static str) -> Refusal {
+    refusal(ErrorKind::of_code(code, 403), code, message)
 }
 
 impl State {
@@ -133,11 +142,15 @@ impl State {
     ) -> Effect<Page> {
         let user = self.authenticate_in(region, key, at)?;
         let there = self.reach(bucket, region)?;
-        if there.policy == BucketPolicy::DeniesList {
-            return Err(denied(
-                "s3:ListBucket",
-                "with an explicit deny in a resource-based policy",
-            ));
+        match there.policy {
+            BucketPolicy::Silent | BucketPolicy::DeniesGet => {}
+            BucketPolicy::DeniesList => {
+                return Err(denied(
+                    "s3:ListBucket",
+                    "with an explicit deny in a resource-based policy",
+                ));
+            }
+            BucketPolicy::Refuses(code, message) => return Err(worded(code, message)),
         }
         let arn = format!("arn:aws:s3:::{bucket}");
         let request = Request::new("s3:ListBucket", &arn).with("s3:prefix", prefix);
@@ -183,6 +196,7 @@ impl State {
             Some(Object::Empty) => ObjectRead::Empty,
             Some(Object::Archived | Object::ArchivedAfterAll) => ObjectRead::Archived,
             Some(Object::CustomerKey) => ObjectRead::CustomerKey,
+            Some(Object::Refused(code, message)) => return Err(worded(code, message)),
             Some(Object::Kms(kms_key)) => {
                 let request = Request::new("kms:Decrypt", kms_key).with("kms:ViaService", &service);
                 self.authorize(user, &request, at)?;
