@@ -172,10 +172,6 @@ fn one_line(text: &str) -> String {
     visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-#[expect(
-    async_fn_in_trait,
-    reason = "nobody sends the future to another thread"
-)]
 pub trait Sink {
     /// Puts `body` to the URL once. Follows no redirect, repeats nothing, and sends no `Content-Type`, which would be
     /// part of an old signature. Returns the HTTP status.

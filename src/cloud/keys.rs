@@ -12,10 +12,6 @@ use serde_json::value::RawValue;
 use super::{Removal, Result};
 use crate::request::names::{KeySerial, UserName};
 
-#[expect(
-    async_fn_in_trait,
-    reason = "nobody sends the futures to another thread"
-)]
 pub trait AccessKeys {
     /// `iam:ListAccessKeys`, all pages; empty if the user is missing.
     async fn list_keys(&self, user: &UserName) -> Result<Vec<Key>>;

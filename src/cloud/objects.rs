@@ -4,10 +4,6 @@ use super::{Result, StoredKey};
 use crate::request::buckets::{BucketName, BucketUri};
 
 /// The calls to S3 and STS. None is made with the function's own credentials.
-#[expect(
-    async_fn_in_trait,
-    reason = "nobody sends the futures to another thread"
-)]
 pub trait Objects {
     /// The bucket's region, by an unsigned `HEAD` (`x-amz-bucket-region` comes with 200, 301 and 403 alike); `None` if
     /// there is no such bucket.

@@ -9,10 +9,6 @@ use secrecy::SecretString;
 use super::{Creation, Result};
 use crate::request::names::{SecretKmsKey, SecretName, TagMap};
 
-#[expect(
-    async_fn_in_trait,
-    reason = "nobody sends the futures to another thread"
-)]
 pub trait Secrets {
     /// `secretsmanager:DescribeSecret`, also of a secret that is pending deletion.
     async fn find_secret(&self, secret: &SecretName) -> Result<Option<Secret>>;

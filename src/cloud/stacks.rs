@@ -6,10 +6,6 @@ use std::fmt;
 use super::Result;
 use crate::request::names::{PhysicalId, TagMap};
 
-#[expect(
-    async_fn_in_trait,
-    reason = "nobody sends the futures to another thread"
-)]
 pub trait Stacks {
     /// `cloudformation:DescribeStackResource`: CloudFormation's record of the resource.
     async fn stack_resource(&self, stack_id: &str, logical_id: &str) -> Result<StackResource>;

@@ -86,10 +86,6 @@ pub struct Subscriptions {
 }
 
 /// The calls, with the guarantees of [`Cloud`](super::Cloud) on errors and repetition.
-#[expect(
-    async_fn_in_trait,
-    reason = "nobody sends the futures to another thread"
-)]
 pub trait Notifier {
     /// `sns:Publish`. On [`Indeterminate`](super::ErrorKind::Indeterminate) it may have been sent.
     async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<()>;

@@ -3,10 +3,6 @@
 use super::{Creation, Result};
 use crate::request::names::{PolicyArn, PolicyName, TagMap, UserName};
 
-#[expect(
-    async_fn_in_trait,
-    reason = "nobody sends the futures to another thread"
-)]
 pub trait Users {
     /// `iam:GetUser`: the user with its tags and boundary. IAM compares names ignoring case.
     async fn find_user(&self, user: &UserName) -> Result<Option<User>>;

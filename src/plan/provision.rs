@@ -13,8 +13,7 @@ use crate::cloud::{
     AccessKeyId, CloudError, Denied, KeyStatus, Label, PolicyKind, SecretState, StackOperation,
     StoredKey,
 };
-use crate::observe::Refusal;
-use crate::observe::{Access, Observed, Ownership, Pair, Progress};
+use crate::observe::{Access, Observed, Ownership, Pair, Progress, Refusal};
 use crate::request::buckets::{BucketUri, Buckets};
 use crate::request::names::{SecretName, UserName, Verification};
 use crate::request::owner::Owner;

@@ -8,8 +8,7 @@ use super::{
     End, NewKey, OnFailure, Plan, Proof, Step, Target, Trial, Whose, provision, strangers,
 };
 use crate::cloud::{KeyStatus, Label, StoredKey, VersionId};
-use crate::observe::Refusal;
-use crate::observe::{AtWork, Observed, ObservedSecret, ObservedUser, Ownership, Pair};
+use crate::observe::{AtWork, Observed, ObservedSecret, ObservedUser, Ownership, Pair, Refusal};
 use crate::request::names::KeySerial;
 use crate::request::owner::Owner;
 

@@ -6,8 +6,7 @@ use super::Warning;
 use crate::cloud::{
     AccessKeyId, Attachment, Encryption, Label, NewSecret, NewUser, SecretArn, StoredKey, VersionId,
 };
-use crate::observe::Access;
-use crate::observe::Refusal;
+use crate::observe::{Access, Refusal};
 use crate::request::buckets::BucketUri;
 use crate::request::names::{KeySerial, PolicyArn, PolicyName, TagMap};
 

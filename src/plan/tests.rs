@@ -9,10 +9,9 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::{Made, RotationStep, end_rotation, withdrawal};
-use crate::cloud::Label;
 use crate::cloud::{
-    Attachment, AttachmentKind, CloudError, ErrorKind, KeyStatus, SecretState, StackOperation,
-    TagMap, Version,
+    Attachment, AttachmentKind, CloudError, ErrorKind, KeyStatus, Label, SecretState,
+    StackOperation, TagMap, Version,
 };
 use crate::observe::Ownership;
 use crate::request::names::RecoveryWindow;

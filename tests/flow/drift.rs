@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use publisher_s3_access::cloud::AttachmentKind;
 use publisher_s3_access::cloud::Label;
-use publisher_s3_access::cloud::{AttachmentKind, KeyStatus};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -53,16 +53,6 @@ async fn refuses(scene: &mut Scene, why: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_key_is_replaced() {
-    let scene = Scene::created().await;
-    let old = key(&scene);
-    scene.account.by_hand().delete_key(USER, &old);
-    let scene = heals(scene).await;
-    assert_ne!(key(&scene), old);
-    assert_eq!(scene.account.keys(USER).len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_deleted_key_falls_back_to_the_previous_one_unless_the_serial_asks_for_more() {
     for (serial, active) in [(1, 1), (2, 1), (3, 2)] {
         let mut scene = Scene::rotated().await;
@@ -87,45 +77,6 @@ async fn a_deleted_key_falls_back_to_the_previous_one_unless_the_serial_asks_for
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deactivated_key_is_replaced_and_never_activated() {
-    let scene = Scene::created().await;
-    let old = key(&scene);
-    scene.account.by_hand().deactivate_key(USER, &old);
-    let scene = heals(scene).await;
-    assert_ne!(key(&scene), old);
-    let activated =
-        |key: &kit::account::by_hand::KeyView| key.id == old && key.status == KeyStatus::Active;
-    assert!(!scene.account.keys(USER).iter().any(activated));
-}
-
-/// Publisher may still read with the key before it.
-#[tokio::test(start_paused = true)]
-async fn where_a_deactivated_key_is_replaced_the_one_before_it_works_on() {
-    let scene = Scene::rotated().await;
-    let before = scene.account.key_under(SECRET, Label::Previous);
-    scene.account.by_hand().deactivate_key(USER, &key(&scene));
-    let mut scene = heals(scene).await;
-    for _ in 0..2 {
-        let keys = [before.clone().unwrap(), key(&scene)];
-        assert_eq!(scene.active_keys(USER), keys);
-        scene = heals(scene).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deactivated_previous_key_stays_as_it_is() {
-    let scene = Scene::rotated().await;
-    let (current, previous) = (
-        key(&scene),
-        scene.account.key_under(SECRET, Label::Previous).unwrap(),
-    );
-    scene.account.by_hand().deactivate_key(USER, &previous);
-    let scene = heals(scene).await;
-    assert_eq!(key(&scene), current);
-    assert_eq!(scene.active_keys(USER), [current]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_key_added_by_hand_stays_until_a_new_key_needs_its_room() {
     let scene = Scene::created().await;
     let ours = key(&scene);
@@ -136,21 +87,6 @@ async fn a_key_added_by_hand_stays_until_a_new_key_needs_its_room() {
     let raised = properties_with(json!({"KeySerial": 2}));
     assert_eq!(scene.update(raised).await, Outcome::Complete);
     assert_eq!(scene.active_keys(USER), [ours, key(&scene)]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rotation_beside_a_key_added_by_hand_finds_room() {
-    let mut scene = Scene::created().await;
-    let old = key(&scene);
-    scene.account.by_hand().add_key(USER);
-    assert_eq!(
-        scene.update(properties_with(json!({"KeySerial": 2}))).await,
-        Outcome::Complete,
-        "{}",
-        scene.reason()
-    );
-    scene.assert_works(USER, "reads");
-    assert_eq!(scene.active_keys(USER), [old, key(&scene)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,32 +126,6 @@ async fn a_policy_added_by_hand_stays_until_the_deletion() {
     assert_eq!(scene.account.policies(USER).len(), 2);
     assert_eq!(scene.delete().await, Outcome::Complete);
     scene.assert_nothing_left();
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_edited_secret_goes_back_to_the_version_whose_key_works() {
-    for value in [
-        "oops",
-        "{}",
-        r#"{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"x","UserName":"publisher-reader"}"#,
-    ] {
-        let scene = Scene::created().await;
-        let ours = key(&scene);
-        scene.account.by_hand().edit_secret(SECRET, value);
-        let scene = heals(scene).await;
-        assert_eq!(key(&scene), ours, "{value}");
-        assert_eq!(scene.account.keys(USER).len(), 1);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_secret_edited_again_and_again_gets_a_new_key() {
-    let scene = Scene::created().await;
-    for value in ["oops", "again", "and again"] {
-        scene.account.by_hand().edit_secret(SECRET, value);
-    }
-    let scene = heals(scene).await;
-    assert_eq!(scene.account.keys(USER).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -472,41 +382,4 @@ async fn stripped_tags_are_restored_only_by_a_person() {
         scene.reason()
     );
     scene.assert_nothing_left();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stripped_secret_is_not_changed() {
-    let mut scene = Scene::created().await;
-    scene.account.by_hand().strip_secret_tags(SECRET);
-    refuses(&mut scene, "aws secretsmanager tag-resource").await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn another_stacks_tags_do_not_hide_that_the_key_is_ours() {
-    let mut scene = Scene::created().await;
-    scene
-        .account
-        .by_hand()
-        .tag_user(USER, "publisher-s3-access:logical-id", "Other");
-    refuses(&mut scene, "aws iam tag-user").await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_secret_with_rotation_enabled_is_repaired_too() {
-    let scene = Scene::created().await;
-    scene.account.by_hand().enable_rotation(SECRET);
-    heals(scene).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rotation_that_has_no_key_yet_does_not_hold_up_an_update() {
-    let mut scene = Scene::created().await;
-    let ours = key(&scene);
-    scene.account.by_hand().enable_rotation(SECRET);
-    let begun = scene.account.begin_rotation(SECRET);
-    drop(begun.expect("it is the first"));
-    let raised = properties_with(json!({"KeySerial": 2}));
-    assert_eq!(scene.update(raised).await, Outcome::Complete);
-    scene.assert_works(USER, "reads");
-    assert_eq!(scene.active_keys(USER), [ours, key(&scene)]);
 }

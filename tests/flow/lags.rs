@@ -51,21 +51,47 @@ async fn lives(lags: Lags) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fresh_users_may_be_seen_late() {
-    lives(Lags {
-        user: seconds(10),
-        ..Lags::default()
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn fresh_tags_may_be_seen_late() {
-    lives(Lags {
-        tags: seconds(10),
-        ..Lags::default()
-    })
-    .await;
+async fn whatever_is_seen_late_alone_or_with_all_else_a_whole_life_succeeds() {
+    let alone = Lags::default();
+    let all = Lags {
+        user: seconds(5),
+        tags: seconds(8),
+        key: seconds(15),
+        key_list: seconds(8),
+        key_deletion: seconds(3),
+        policy: seconds(20),
+        last_use: Duration::ZERO,
+        missing: Missing::IsDenied,
+    };
+    for lags in [
+        Lags {
+            user: seconds(10),
+            ..alone
+        },
+        Lags {
+            tags: seconds(10),
+            ..alone
+        },
+        Lags {
+            key: seconds(30),
+            ..alone
+        },
+        Lags {
+            key_list: seconds(10),
+            ..alone
+        },
+        Lags {
+            policy: seconds(20),
+            ..alone
+        },
+        Lags {
+            missing: Missing::IsDenied,
+            ..alone
+        },
+        all,
+    ] {
+        lives(lags).await;
+    }
 }
 
 /// The role has long been known by the time that the user is made.
@@ -83,60 +109,6 @@ async fn a_fresh_user_may_be_seen_late_after_a_late_go_on() {
     let outcome = scene.create(properties()).await;
     assert_eq!(outcome, Outcome::Complete, "{}", scene.reason());
     scene.assert_works(USER, "reads");
-}
-
-#[tokio::test(start_paused = true)]
-async fn fresh_keys_may_be_known_late() {
-    lives(Lags {
-        key: seconds(30),
-        ..Lags::default()
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn lists_of_keys_may_lag() {
-    lives(Lags {
-        key_list: seconds(10),
-        ..Lags::default()
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn policies_may_count_late() {
-    lives(Lags {
-        policy: seconds(20),
-        last_use: Duration::ZERO,
-        ..Lags::default()
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_missing_may_be_denied() {
-    lives(Lags {
-        missing: Missing::IsDenied,
-        ..Lags::default()
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn everything_may_lag_at_once() {
-    let (user, tags, key, key_list, policy) =
-        (seconds(5), seconds(8), seconds(15), seconds(8), seconds(20));
-    lives(Lags {
-        user,
-        tags,
-        key,
-        key_list,
-        key_deletion: seconds(3),
-        policy,
-        last_use: Duration::ZERO,
-        missing: Missing::IsDenied,
-    })
-    .await;
 }
 
 #[tokio::test(start_paused = true)]

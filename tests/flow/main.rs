@@ -21,7 +21,6 @@ mod lags;
 mod life;
 mod lost_kms_key;
 mod maintenance;
-mod named_faults;
 mod overtaken;
 mod proofs;
 mod redelivered;

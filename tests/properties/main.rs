@@ -7,7 +7,6 @@
 )]
 
 mod accepted;
-mod events;
 mod generated;
 mod lenient;
 mod names;

@@ -1,7 +1,7 @@
 //! What people attach to a user. IAM deletes no user while anything is attached.
 
 use super::Aws;
-use super::error::{invalid_request, sent};
+use super::error::{acknowledged, invalid_request, sent};
 use crate::cloud::{Attachment, AttachmentKind, Result};
 
 impl Aws {
@@ -72,33 +72,31 @@ impl Aws {
         match kind {
             AttachmentKind::ManagedPolicy => {
                 let call = iam.detach_user_policy().user_name(user).policy_arn(id);
-                sent("iam:DetachUserPolicy", call.send()).await.map(drop)
+                acknowledged("iam:DetachUserPolicy", call.send()).await
             }
             AttachmentKind::LoginProfile => {
                 let call = iam.delete_login_profile().user_name(user);
-                sent("iam:DeleteLoginProfile", call.send()).await.map(drop)
+                acknowledged("iam:DeleteLoginProfile", call.send()).await
             }
             AttachmentKind::SshKey => {
                 let call = iam.delete_ssh_public_key().user_name(user);
                 let call = call.ssh_public_key_id(id);
-                sent("iam:DeleteSSHPublicKey", call.send()).await.map(drop)
+                acknowledged("iam:DeleteSSHPublicKey", call.send()).await
             }
             AttachmentKind::SigningCertificate => {
                 let call = iam.delete_signing_certificate().user_name(user);
                 let call = call.certificate_id(id);
-                let done = sent("iam:DeleteSigningCertificate", call.send()).await;
-                done.map(drop)
+                acknowledged("iam:DeleteSigningCertificate", call.send()).await
             }
             AttachmentKind::ServiceCredential => {
                 let call = iam.delete_service_specific_credential().user_name(user);
                 let call = call.service_specific_credential_id(id);
-                let done = sent("iam:DeleteServiceSpecificCredential", call.send()).await;
-                done.map(drop)
+                acknowledged("iam:DeleteServiceSpecificCredential", call.send()).await
             }
             AttachmentKind::MfaDevice => {
                 let call = iam.deactivate_mfa_device().user_name(user);
                 let call = call.serial_number(id);
-                sent("iam:DeactivateMFADevice", call.send()).await.map(drop)
+                acknowledged("iam:DeactivateMFADevice", call.send()).await
             }
             AttachmentKind::Group => Err(invalid_request(
                 "iam:RemoveUserFromGroup",

@@ -19,6 +19,14 @@ pub(super) async fn sent<T, E: ProvideErrorMetadata>(
     call.await.map_err(|error| map_sdk_error(operation, &error))
 }
 
+/// The same for a call whose answer says nothing more.
+pub(super) async fn acknowledged<T, E: ProvideErrorMetadata>(
+    operation: &'static str,
+    call: impl Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<()> {
+    sent(operation, call).await.map(drop)
+}
+
 pub(super) fn map_sdk_error<E: ProvideErrorMetadata>(
     operation: &'static str,
     error: &SdkError<E, HttpResponse>,

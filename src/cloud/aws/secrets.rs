@@ -8,7 +8,7 @@ use backon::Retryable;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Aws;
-use super::error::{incomplete_response, none_if_not_found, sent, success_if_gone};
+use super::error::{acknowledged, incomplete_response, none_if_not_found, sent, success_if_gone};
 use crate::cloud::{
     CloudError, Creation, Encryption, ErrorKind, Label, NewSecret, PutVersion, Result, Rotation,
     Secret, SecretArn, SecretState, Secrets, Version, VersionId,
@@ -34,25 +34,19 @@ impl Secrets for Aws {
         };
         let call = self.secrets.update_secret().secret_id(&secret.0);
         let call = call.description(description).set_kms_key_id(kms_key);
-        sent("secretsmanager:UpdateSecret", call.send())
-            .await
-            .map(drop)
+        acknowledged("secretsmanager:UpdateSecret", call.send()).await
     }
 
     async fn tag_secret(&self, secret: &SecretArn, tags: &TagMap) -> Result<()> {
         let call = self.secrets.tag_resource().secret_id(&secret.0);
         let call = call.set_tags(Some(secret_tags(tags)));
-        sent("secretsmanager:TagResource", call.send())
-            .await
-            .map(drop)
+        acknowledged("secretsmanager:TagResource", call.send()).await
     }
 
     async fn untag_secret(&self, secret: &SecretArn, keys: &[String]) -> Result<()> {
         let call = self.secrets.untag_resource().secret_id(&secret.0);
         let call = call.set_tag_keys(Some(keys.to_vec()));
-        sent("secretsmanager:UntagResource", call.send())
-            .await
-            .map(drop)
+        acknowledged("secretsmanager:UntagResource", call.send()).await
     }
 
     /// A name can be taken by a secret that exists, by one that is pending deletion, or by one that was deleted by
@@ -78,17 +72,14 @@ impl Secrets for Aws {
 
     async fn restore_secret(&self, secret: &SecretArn) -> Result<()> {
         let call = self.secrets.restore_secret().secret_id(&secret.0);
-        sent("secretsmanager:RestoreSecret", call.send())
-            .await
-            .map(drop)
+        acknowledged("secretsmanager:RestoreSecret", call.send()).await
     }
 
     async fn remove_replicas(&self, secret: &SecretArn, regions: &[String]) -> Result<()> {
         let call = self.secrets.remove_regions_from_replication();
         let call = call.set_remove_replica_regions(Some(regions.to_vec()));
         let call = call.secret_id(&secret.0).send();
-        let outcome = sent("secretsmanager:RemoveRegionsFromReplication", call).await;
-        let outcome = outcome.map(drop);
+        let outcome = acknowledged("secretsmanager:RemoveRegionsFromReplication", call).await;
         let is_gone = async {
             let secret = self.describe(&secret.0).await?;
             Ok(secret.is_none_or(|secret| {
@@ -106,10 +97,7 @@ impl Secrets for Aws {
             Some(days) => call.recovery_window_in_days(days.into()),
             None => call.force_delete_without_recovery(true),
         };
-        match sent("secretsmanager:DeleteSecret", call.send())
-            .await
-            .map(drop)
-        {
+        match acknowledged("secretsmanager:DeleteSecret", call.send()).await {
             Err(error) if is_being_deleted(&error) => Ok(()),
             Err(mut error)
                 if error.kind == ErrorKind::Rejected && error.message.contains("replica") =>
@@ -199,9 +187,7 @@ impl Secrets for Aws {
             .version_stage(label.as_str())
             .set_remove_from_version_id(from.map(|version| version.0.clone()))
             .set_move_to_version_id(to.map(|version| version.0.clone()));
-        sent("secretsmanager:UpdateSecretVersionStage", call.send())
-            .await
-            .map(drop)
+        acknowledged("secretsmanager:UpdateSecretVersionStage", call.send()).await
     }
 }
 

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Aws;
 use super::error::{
-    incomplete_response, invalid_request, none_if_not_found, sent, success_if_gone,
+    acknowledged, incomplete_response, invalid_request, none_if_not_found, sent, success_if_gone,
 };
 use crate::cloud::{Attachment, AttachmentKind, Creation, ErrorKind, NewUser, Result, User, Users};
 use crate::request::names::{PolicyArn, PolicyName, TagMap, UserName};
@@ -67,26 +67,25 @@ impl Users for Aws {
         const OPERATION: &str = "iam:TagUser";
         let call = self.iam.tag_user().user_name(user.as_str());
         let call = call.set_tags(Some(iam_tags(OPERATION, tags)?));
-        sent(OPERATION, call.send()).await.map(drop)
+        acknowledged(OPERATION, call.send()).await
     }
 
     async fn untag_user(&self, user: &UserName, keys: &[String]) -> Result<()> {
         let call = self.iam.untag_user().user_name(user.as_str());
         let call = call.set_tag_keys(Some(keys.to_vec()));
-        sent("iam:UntagUser", call.send()).await.map(drop)
+        acknowledged("iam:UntagUser", call.send()).await
     }
 
     async fn set_boundary(&self, user: &UserName, boundary: &PolicyArn) -> Result<()> {
         let call = self.iam.put_user_permissions_boundary();
         let call = call.user_name(user.as_str());
         let call = call.permissions_boundary(boundary.as_str());
-        let done = sent("iam:PutUserPermissionsBoundary", call.send()).await;
-        done.map(drop)
+        acknowledged("iam:PutUserPermissionsBoundary", call.send()).await
     }
 
     async fn delete_user(&self, user: &UserName) -> Result<()> {
         let call = self.iam.delete_user().user_name(user.as_str());
-        let done = sent("iam:DeleteUser", call.send()).await.map(drop);
+        let done = acknowledged("iam:DeleteUser", call.send()).await;
         success_if_gone(done, async { Ok(self.find_user(user).await?.is_none()) }).await
     }
 
@@ -120,13 +119,13 @@ impl Users for Aws {
     async fn put_policy(&self, user: &UserName, policy: &PolicyName, document: &str) -> Result<()> {
         let call = self.iam.put_user_policy().user_name(user.as_str());
         let call = call.policy_name(policy.as_str()).policy_document(document);
-        sent("iam:PutUserPolicy", call.send()).await.map(drop)
+        acknowledged("iam:PutUserPolicy", call.send()).await
     }
 
     async fn delete_policy(&self, user: &UserName, policy: &PolicyName) -> Result<()> {
         let call = self.iam.delete_user_policy().user_name(user.as_str());
         let call = call.policy_name(policy.as_str());
-        let done = sent("iam:DeleteUserPolicy", call.send()).await.map(drop);
+        let done = acknowledged("iam:DeleteUserPolicy", call.send()).await;
         let is_gone = async { Ok(self.get_policy(user, policy).await?.is_none()) };
         success_if_gone(done, is_gone).await
     }
