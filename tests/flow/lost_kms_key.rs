@@ -1,4 +1,4 @@
-//! A secret whose KMS key is disabled, denied or gone. It proves nothing, so no key counts as an orphan.
+//! A secret that cannot be read: its KMS key is disabled, denied or gone, or its policy denies. It proves nothing, so no key counts as an orphan.
 
 use kit::function::invoke_well;
 use kit::stack::{Others, Outcome};
@@ -77,6 +77,55 @@ async fn a_rollback_restores_the_policy_even_if_the_secret_is_locked() {
     let policies = scene.account.policies(USER);
     assert!(policies.values().all(|policy| !policy.contains("others")));
     assert_eq!(scene.active_keys(USER), keys);
+}
+
+/// The working key stays, because the one to go back to cannot encrypt any more.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_to_a_kms_key_that_was_disabled_keeps_the_one_that_works() {
+    let mut scene = Scene::new().await;
+    assert_eq!(scene.create(encrypted(json!({}))).await, Outcome::Complete);
+    let (account, cloud) = (scene.account.clone(), scene.stack.cloud());
+    let mut sent = 0;
+    let mut run = async |event| {
+        sent += 1;
+        if sent == 2 {
+            account.by_hand().break_kms_key(KMS_KEY);
+        }
+        invoke_well(&cloud, &event).await
+    };
+    let other = properties_with(json!({"SecretKmsKeyId": "alias/other"}));
+    let outcome = scene.stack.update(other, Others::Fail, &mut run).await;
+    assert_eq!(outcome, Outcome::RolledBack, "{}", scene.reason());
+    let warnings = scene.stack.last_answer().expect("one").data()["Warnings"].to_string();
+    assert!(
+        warnings.contains("could not go back to KMS key"),
+        "{warnings}"
+    );
+    scene.assert_works(USER, "reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_policy_of_the_secret_that_denies_is_named_with_the_command_that_shows_it() {
+    let mut scene = Scene::created().await;
+    scene.account.by_hand().deny_reading_secrets(true);
+    let again = properties_with(json!({"Revision": "2"}));
+    assert_eq!(scene.update(again.clone()).await, Outcome::RolledBack);
+    let mut answers = scene
+        .stack
+        .history()
+        .iter()
+        .filter_map(|exchange| exchange.answer.as_ref());
+    let refused = answers
+        .rfind(|answer| !answer.succeeded())
+        .expect("the update");
+    let reason = refused.reason();
+    assert!(
+        reason.contains("get-resource-policy --secret-id publisher/publisher-reader"),
+        "{reason}"
+    );
+    assert!(!reason.contains("KMS"), "{reason}");
+    scene.account.by_hand().deny_reading_secrets(false);
+    assert_eq!(scene.update(again).await, Outcome::Complete);
 }
 
 #[tokio::test(start_paused = true)]

@@ -152,6 +152,9 @@ async fn tags_that_aws_reserves_or_refuses_and_those_of_ownership_are_left_out()
         ("Reserved", "aws:value"),
         ("No,comma", "a"),
         ("Value", "no;semicolon"),
+        // Letters that combine with the one before them.
+        ("Thai", "\u{e17}\u{e35}\u{e48}"),
+        ("Hindi", "\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}"),
         ("", "no key"),
         (&long, "a"),
         ("Long", &longer),
@@ -166,6 +169,16 @@ async fn tags_that_aws_reserves_or_refuses_and_those_of_ownership_are_left_out()
     update(&mut scene, json!({"Revision": "2"})).await;
     assert_eq!(tags_of(&scene, USER), expected);
     scene.assert_works(USER, "reads");
+}
+
+/// `DescribeStacks` is throttled four times in a row, and the SDK gives up.
+#[tokio::test(start_paused = true)]
+async fn a_create_that_cloudformation_does_not_answer_at_first_gets_the_stacks_tags() {
+    let mut scene = Scene::new().await;
+    tag(&scene, tags([("Team", "a")]));
+    scene.account.throttle_views(4);
+    assert_eq!(scene.create(properties()).await, Outcome::Complete);
+    assert_eq!(tags_of(&scene, USER), tags([("Team", "a")]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::scene::{Scene, USER, properties_with};
+use crate::scene::{SECRET, Scene, USER, properties, properties_with};
 use kit::stack::Outcome;
 
 fn first_reason(scene: &Scene) -> String {
@@ -57,6 +57,30 @@ async fn a_create_that_meets_another_secret_touches_nothing() {
         first_reason(&scene)
     );
     scene.assert_nothing_left();
+}
+
+/// The console shows neither of them.
+#[tokio::test(start_paused = true)]
+async fn a_create_that_meets_a_secret_pending_deletion_or_a_replica_gets_the_command_that_frees_the_name()
+ {
+    for (replica, command) in [
+        (false, "delete-secret --force-delete-without-recovery"),
+        (true, "remove-regions-from-replication --region eu-west-1"),
+    ] {
+        let mut scene = Scene::new().await;
+        let hand = scene.account.by_hand();
+        hand.make_secret(SECRET);
+        if replica {
+            hand.make_replica_of(SECRET, "eu-west-1");
+        } else {
+            hand.delete_secret(SECRET, Some(30));
+        }
+        scene.look_around();
+        assert_eq!(scene.create(properties()).await, Outcome::RolledBack);
+        let reason = first_reason(&scene);
+        assert!(reason.contains(command), "{reason}");
+        scene.assert_nothing_left();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::{KMS_KEY, created, first_reason, updated};
 use crate::scene::{SECRET, Scene, USER, properties_with};
 use kit::account::s3::BucketPolicy;
+use kit::function::invoke;
 use kit::rotation::Rotated;
-use kit::stack::Outcome;
+use kit::stack::{Others, Outcome};
 
 /// S3's words for an object that another account wrote.
 const DENIED: Object = Refused("AccessDenied", "Access Denied");
@@ -254,6 +255,25 @@ async fn an_entry_takes_twenty_reads_at_most() {
         Outcome::Complete
     );
     assert_eq!(read(&scene).len() - before, 20);
+}
+
+/// Forward or rollback is never guessed.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_that_cloudformation_does_not_answer_at_first_is_one_all_the_same() {
+    let mut scene = Scene::created().await;
+    let (account, cloud) = (scene.account.clone(), scene.process());
+    let mut sent = 0;
+    let mut run = async |event| {
+        sent += 1;
+        if sent == 2 {
+            account.bucket_policy("reads", BucketPolicy::DeniesList);
+            account.throttle_views(4);
+        }
+        invoke(&account, &cloud, &event).await
+    };
+    let changed = properties_with(json!({"Buckets": "others"}));
+    let outcome = scene.stack.update(changed, Others::Fail, &mut run).await;
+    assert_eq!(outcome, Outcome::RolledBack, "{}", scene.reason());
 }
 
 /// In a rollback every failure is a warning.

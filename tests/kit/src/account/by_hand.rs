@@ -459,6 +459,20 @@ impl Person<'_> {
         });
     }
 
+    /// Has the secrets' own policies deny reading them, or no longer.
+    pub fn deny_reading_secrets(&self, denied: bool) {
+        self.act(format!("deny reading: {denied}"), |state, _| {
+            state.secrets.reading_denied = denied;
+        });
+    }
+
+    /// Makes the secret the replica of another region's.
+    pub fn make_replica_of(&self, secret: &str, region: &str) {
+        self.secret(format!("replica of {region}"), secret, |secret, _| {
+            secret.primary_region = Some(region.to_owned());
+        });
+    }
+
     /// Makes the organization forbid deleting a secret at once.
     pub fn deny_forced_deletion(&self) {
         self.act("deny forced deletion".to_owned(), |state, _| {

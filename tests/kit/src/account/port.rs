@@ -311,7 +311,7 @@ impl Secrets for Account {
                     return Ok(None);
                 };
                 secret.must_live()?;
-                state.secrets.check_decryption(secret.kms_key.as_deref())?;
+                state.secrets.check_reading(secret.kms_key.as_deref())?;
                 let version = secret.versions.get(version);
                 Ok(version.and_then(|version| Some(version.value.clone()?.into())))
             },

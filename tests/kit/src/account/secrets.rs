@@ -18,6 +18,8 @@ pub struct Secrets {
     by_name: BTreeMap<String, StoredSecret>,
     /// KMS keys that cannot be used to encrypt a secret.
     pub broken_kms_keys: BTreeSet<String>,
+    /// Whether the secrets' own policies deny reading them.
+    pub reading_denied: bool,
     /// Whether the organization forbids deleting a secret at once.
     pub forced_deletion_denied: bool,
 }
@@ -139,7 +141,11 @@ impl Secrets {
     }
 
     /// A value is decrypted each time it is read.
-    pub fn check_decryption(&self, key: Option<&str>) -> Effect<()> {
+    pub fn check_reading(&self, key: Option<&str>) -> Effect<()> {
+        if self.reading_denied {
+            let why = "with an explicit deny in a resource-based policy";
+            return Err(denied("secretsmanager:GetSecretValue", why));
+        }
         match key {
             Some(key) if self.broken_kms_keys.contains(key) => Err(refusal(
                 ErrorKind::Rejected,
