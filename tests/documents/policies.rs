@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use kit::template::document::strings;
+use kit::template::rendering::Stack;
 use publisher_s3_access::plan::policy::PolicyDocument;
 use publisher_s3_access::request::names::Partition;
 use publisher_s3_access::request::properties::Desired;
@@ -63,25 +65,71 @@ fn the_policy_on_the_page_is_the_one_that_the_function_writes() {
     assert!(written.equals(&shown), "{}", written.as_str());
 }
 
+/// What a resource of the role's statements is called in the table.
+fn called(stack: &Stack, resource: &str) -> &'static str {
+    let own_log = stack.attribute("FunctionLogs", "Arn");
+    let users = resource.split_once(":user/").map(|(_, name)| name);
+    match users {
+        Some("publisher-*") => "users named `publisher-*`",
+        Some("*") => "any user",
+        Some("publisher-connectors") => "the user that `UserName` names",
+        _ if resource.ends_with(":secret:publisher/*") => "secrets named `publisher/*`",
+        _ if resource.ends_with(":kms:eu-west-1:*:key/*") => "keys of this region",
+        _ if resource == stack.id() => "this stack",
+        _ if resource == own_log => "its own log group",
+        _ => panic!("{resource} has no name in the table"),
+    }
+}
+
+/// What the keys of a statement's conditions are called.
+fn limited(condition: &Value) -> &'static str {
+    let operators = condition.as_object().into_iter().flatten();
+    let keys = operators.flat_map(|(operator, keys)| {
+        let keys = keys.as_object().expect("keys").keys();
+        keys.map(move |key| format!("{operator} {key}"))
+    });
+    match keys.collect::<Vec<_>>().join(", ").as_str() {
+        "" => "",
+        "StringEquals iam:PermissionsBoundary" => {
+            "if the user has this stack's boundary, or gets it"
+        }
+        "StringEquals iam:PermissionsBoundary, StringLike aws:RequestTag/publisher-s3-access:stack-id" => {
+            "with this stack's boundary and ownership tag"
+        }
+        "StringLike aws:RequestTag/publisher-s3-access:stack-id" => {
+            "with this stack's ownership tag"
+        }
+        "StringLikeIfExists aws:RequestTag/publisher-s3-access:stack-id" => {
+            "never for another stack"
+        }
+        "ForAllValues:StringNotEqualsIgnoreCase aws:TagKeys" => "without removing ownership tags",
+        "StringEquals kms:ViaService" => "through Secrets Manager",
+        other => panic!("{other} has no name in the table"),
+    }
+}
+
 #[test]
-fn the_table_of_the_roles_actions_is_that_of_the_template() {
-    let template: yaml_serde::Value = yaml_serde::from_str(&text("template.yaml")).expect("YAML");
-    let policies = &template["Resources"]["FunctionRole"]["Properties"]["Policies"];
-    let policies = policies.as_sequence().expect("policies").iter();
+fn the_table_of_the_roles_rights_is_that_of_the_template_in_all_columns() {
+    let stack = Stack::usual();
+    let role = stack.properties("FunctionRole");
+    let policies = role["Policies"].as_array().expect("policies").iter();
     let statements = policies.flat_map(|policy| {
-        let statements = policy["PolicyDocument"]["Statement"].as_sequence();
+        let statements = policy["PolicyDocument"]["Statement"].as_array();
         statements.expect("statements")
     });
-    let allowed = statements.filter(|statement| statement["Effect"] == "Allow");
-    let actions = allowed.flat_map(|statement| {
-        let action = &statement["Action"];
-        let several = action.as_sequence().cloned();
-        several.unwrap_or_else(|| vec![action.clone()])
-    });
-    let actions: BTreeSet<String> = actions
-        .map(|action| action.as_str().expect("an action").to_owned())
-        .collect();
+    let mut allowed = BTreeSet::new();
+    for statement in statements.filter(|statement| statement["Effect"] == "Allow") {
+        let only = limited(&statement["Condition"]);
+        for resource in strings(&statement["Resource"]) {
+            let on = called(&stack, &resource);
+            let actions = strings(&statement["Action"]).into_iter();
+            allowed.extend(actions.map(|action| (action, on.to_owned(), only.to_owned())));
+        }
+    }
     let rows = table("docs/security.md", "| Actions |");
-    let listed: BTreeSet<String> = rows.iter().flat_map(|row| codes(&row[0])).collect();
-    assert_eq!(listed, actions);
+    let listed = rows.iter().flat_map(|row| {
+        let actions = codes(&row[0]);
+        actions.map(|action| (action, row[1].clone(), row[2].clone()))
+    });
+    assert_eq!(listed.collect::<BTreeSet<_>>(), allowed);
 }
