@@ -77,7 +77,7 @@ impl Message {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Subscriptions {
     /// Those that are confirmed: they get every message.
     pub confirmed: u64,
@@ -90,7 +90,7 @@ pub trait Notifier {
     /// `sns:Publish`. On [`Indeterminate`](super::ErrorKind::Indeterminate) it may have been sent.
     async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<()>;
 
-    /// `sns:GetTopicAttributes`: how many subscriptions the topic has.
+    /// `sns:GetTopicAttributes`: how many subscriptions the topic has; a topic that is gone has none.
     async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions>;
 }
 

@@ -246,7 +246,8 @@ pub(super) fn of_topic(topic: &TopicArn, subscriptions: Subscriptions) -> Option
     let Subscriptions { confirmed, pending } = subscriptions;
     let waiting = match pending {
         0 => {
-            "subscribe somebody again (`aws sns subscribe`), because AWS forgets what nobody confirms for two days"
+            "subscribe somebody again (`aws sns subscribe`), because AWS forgets what nobody confirms for two days, or name \
+             another topic if this one was deleted"
         }
         _ => "somebody has to confirm the subscription that AWS has sent a mail about",
     };

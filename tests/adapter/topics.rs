@@ -72,6 +72,9 @@ async fn subscriptions_are_counted() {
             pending: 1
         })
     );
+    let gone = Wire::playing([query_error(404, "NotFound", "Topic does not exist")]);
+    let found = gone.topics().subscriptions(&topic()).await;
+    assert_eq!(found, Ok(Subscriptions::default()));
     let half = format!("<Attributes>{confirmed}</Attributes>");
     let wire = Wire::playing([query_result("GetTopicAttributes", &half)]);
     let found = wire.topics().subscriptions(&topic()).await;

@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 
-use super::error::{incomplete_response, sent};
+use super::error::{incomplete_response, none_if_not_found, sent};
 use super::retry;
 use crate::cloud::{Message, Notifier, Result, Subscriptions, TopicArn};
 
@@ -37,7 +37,9 @@ impl Notifier for Topics {
     async fn subscriptions(&self, topic: &TopicArn) -> Result<Subscriptions> {
         const OPERATION: &str = "sns:GetTopicAttributes";
         let call = self.0.get_topic_attributes().topic_arn(&topic.0);
-        let answer = sent(OPERATION, call.send()).await?;
+        let Some(answer) = none_if_not_found(sent(OPERATION, call.send()).await)? else {
+            return Ok(Subscriptions::default());
+        };
         let attributes = answer.attributes.unwrap_or_default();
         let count = |name: &str| {
             let number = attributes.get(name).and_then(|text| text.parse().ok());
