@@ -218,9 +218,11 @@ fn plan_keys(
 ) -> Result<(), Refusal> {
     let wanted = Wanted {
         serial: goal.desired.key_serial,
-        before: match goal.change {
-            Change::Fresh => None,
-            Change::InPlace(previous) => Some(previous.key_serial.unwrap_or_default()),
+        before: match (goal.change, observed.operation) {
+            // What a rollback goes back to was reached before.
+            (_, StackOperation::Rollback) => Some(goal.desired.key_serial),
+            (Change::Fresh, _) => None,
+            (Change::InPlace(previous), _) => Some(previous.key_serial.unwrap_or_default()),
         },
         sent: goal.sent,
         restored: was_restored(&observed.pair),

@@ -82,6 +82,15 @@ fn a_number_that_was_reached_before_makes_none() {
     assert_keys(&world, &[]);
 }
 
+/// Somebody has saved the value with a lower number since.
+#[test]
+fn a_rollback_asks_for_no_key_whatever_the_secret_says() {
+    let mut world = raised(World::settled(), 3);
+    assert_keys(&world, &["make 3"]);
+    world.observed.operation = StackOperation::Rollback;
+    assert_keys(&world, &[]);
+}
+
 #[test]
 fn a_new_key_stores_the_larger_number() {
     let mut world = raised(World::rotated(), 1);
