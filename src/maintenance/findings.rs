@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn the_page_lists_every_name_of_a_finding() {
-        let page = include_str!("../../docs/operations.md");
+        let page = include_str!("../../docs/what-you-will-see.md");
         for about in [
             About::Access,
             About::Unanswered,

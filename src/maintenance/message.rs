@@ -10,7 +10,7 @@ use crate::cloud::{Message, VersionId};
 use crate::request::labels::with_labels;
 
 struct News<'a> {
-    /// What happened, for programs. docs/operations.md lists them.
+    /// What happened, for programs. docs/what-you-will-see.md lists them.
     event: &'static str,
     subject: &'static str,
     /// What happened, for people: a sentence with its full stop.

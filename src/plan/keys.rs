@@ -178,12 +178,12 @@ impl<'a> Keys<'a> {
         key.is_some_and(|key| self.status(&key.id).is_none()) && self.younger(version, IAM_LAG)
     }
 
-    /// The version of a rotation by Secrets Manager that is under way. On the current version, the label is left from a
-    /// rotation that [has ended](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
+    /// The version of a rotation by Secrets Manager that is under way. On the current version, which nobody asks about here,
+    /// the label is left from a rotation that
+    /// [has ended](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
     fn rotating(&self) -> Option<&'a VersionId> {
-        self.labelled(Label::Pending)
-            .filter(|version| Some(*version) != self.labelled(Label::Current))
-            .filter(|version| self.younger(version, ROTATION_WINDOW))
+        let pending = self.labelled(Label::Pending);
+        pending.filter(|version| self.younger(version, ROTATION_WINDOW))
     }
 
     fn holder(&self, id: &AccessKeyId) -> Holder {

@@ -296,6 +296,25 @@ async fn a_key_that_is_stored_while_the_stack_turns_back_stays_beside_the_one_be
     assert_eq!(scene.active_keys(USER), [before, now]);
 }
 
+/// The key stays, and the next look decides.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_know_whether_its_key_was_stored_makes_no_second_one() {
+    let mut scene = Scene::created().await;
+    let event = scene.begin_update(json!({"KeySerial": 2}));
+    let cloud = scene.stack.cloud();
+    let process = Faulty::with_named(cloud, "store_version", usize::MAX, Fault::LoseRequest);
+    let answer = invoke(&scene.account, &process, &event).await;
+    let answer = answer.map(Answer).expect("it lives");
+    assert!(!answer.succeeded());
+    let made = process
+        .calls()
+        .iter()
+        .filter(|call| **call == "create_key")
+        .count();
+    assert_eq!(made, 1, "{}", answer.reason());
+    scene.assert_works_but(USER, "reads", 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_cloudformation_takes_back_half_way_says_that_something_was_removed() {
     let mut scene = Scene::created().await;

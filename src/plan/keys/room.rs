@@ -20,17 +20,14 @@ pub(in crate::plan) enum Room {
 }
 
 impl Keys<'_> {
-    /// The keys that have to go, judged by their ids: inactive ones first, never an active one that `AWSCURRENT` holds.
+    /// The keys that have to go, judged by their ids: inactive ones first. An active one that `AWSCURRENT` holds comes last, and
+    /// one key always stays.
     ///
     /// # Errors
     /// The key of a rotation under way would have to go.
     pub(super) fn room(&self) -> Result<Room, Refusal> {
         let active = |key: &Key| key.status == KeyStatus::Active;
-        let mut going: Vec<&Key> = self
-            .listed
-            .iter()
-            .filter(|key| !active(key) || self.holder(&key.id) != Holder::Current)
-            .collect();
+        let mut going: Vec<&Key> = self.listed.iter().collect();
         going.sort_by_key(|key| (active(key), self.holder(&key.id), key.created));
         going.truncate((self.listed.len() + 1).saturating_sub(KEYS_PER_USER));
         for key in &going {
