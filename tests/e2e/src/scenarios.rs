@@ -3,7 +3,6 @@
 use crate::{bench::Bench, report::Notes};
 
 mod examples;
-mod privileges;
 mod proof;
 mod readme;
 mod releases;
@@ -29,7 +28,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         examples::SCENARIOS,
         proof::SCENARIOS,
         replacement::SCENARIOS,
-        privileges::SCENARIOS,
         tags::SCENARIOS,
         upgrade::SCENARIOS,
     ]

@@ -239,11 +239,6 @@ impl<'a> Stack<'a> {
 pub(crate) struct Resources(Value);
 
 impl Resources {
-    /// The stack's id.
-    pub(crate) fn stack_id(&self) -> anyhow::Result<String> {
-        text(&self.0[0]["StackId"])
-    }
-
     /// The physical id of each resource.
     pub(crate) fn physical_ids(&self) -> BTreeMap<String, String> {
         let names = texts(&self.0, "LogicalResourceId");
